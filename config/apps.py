@@ -1,0 +1,7 @@
+"""The composition root as a Django app, for its management commands."""
+
+from django.apps import AppConfig
+
+
+class ConfigConfig(AppConfig):
+    name = "config"

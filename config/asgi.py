@@ -1,0 +1,7 @@
+"""The ASGI application: HTTP to Django, `/gateway/` to the model gateway, WebSockets to the consumers."""
+
+from __future__ import annotations
+
+from django.core.asgi import get_asgi_application
+
+application = get_asgi_application()

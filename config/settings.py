@@ -1,0 +1,180 @@
+"""Django settings, in Django's order; deployments differ only by the variables of `config.env`."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from config import logs, postgres
+from config.env import BASE_DIR, env
+
+VERSION = (BASE_DIR / "CHANGELOG.md").read_text().split("## [", 1)[1].split("]", 1)[0]
+
+DEBUG = env.debug
+TENANCY = env.tenancy
+DATA_DIR = env.data_dir
+BASE_URL = env.base_url.rstrip("/")
+SECRET_KEY = env.secret_key or env.kept_secret("django")
+ENCRYPTION_KEYS = env.encryption_keys
+IS_SECURE = BASE_URL.startswith("https://")
+ALLOWED_HOSTS = sorted({urlsplit(BASE_URL).hostname or "", *env.extra_hosts})
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+
+INSTALLED_APPS = [
+    "config",
+    "accounts",
+    "environments",
+    "gateway",
+    "projects",
+    "sessions",
+    "daphne",
+    "channels",
+    "procrastinate.contrib.django",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "config.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.ActorMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ]
+        },
+    }
+]
+
+_pool = {"min_size": 1, "max_size": env.database_pool, "timeout": 30}
+if env.database_url:
+    _url = urlsplit(env.database_url)
+    _database = {
+        "NAME": _url.path.lstrip("/"),
+        "USER": _url.username or "",
+        "PASSWORD": _url.password or "",
+        "HOST": _url.hostname or "",
+        "PORT": str(_url.port or ""),
+    }
+else:
+    _place = postgres.place(env.data_dir)
+    _database = {"NAME": postgres.DATABASE, "USER": postgres.ROLE, "HOST": str(_place.socket_dir)}
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 0, "OPTIONS": {"pool": _pool}, **_database}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+if env.redis_url:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [env.redis_url]}}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+
+SESSION_COOKIE_NAME = "__Host-sessionid" if IS_SECURE else "sessionid"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_SECURE
+CSRF_COOKIE_NAME = "__Host-csrftoken" if IS_SECURE else "csrftoken"
+SECURE_HSTS_SECONDS = 31_536_000 if IS_SECURE else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_SECURE else None
+SECURE_REFERRER_POLICY = "no-referrer"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", "'nonce'"],
+        "style-src": ["'self'", "'nonce'"],
+        "img-src": ["'self'", "blob:", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'", BASE_URL.replace("http", "ws", 1)],
+        "manifest-src": ["'self'"],
+        "worker-src": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'none'"],
+        "object-src": ["'none'"],
+    }
+}
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ja", "日本語")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if env.email_host else "django.core.mail.backends.console.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = env.email_host, env.email_port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.email_user, env.email_password
+EMAIL_USE_TLS = bool(env.email_host)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.email_from
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20  # bytes of one JSON body; uploads are files and capped apart
+FILE_UPLOAD_TEMP_DIR = None
+
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = logs.settings(env.log_level)
+
+ANTHROPIC_API_KEY = env.anthropic_api_key
+ANTHROPIC_BASE_URL = env.anthropic_base_url.rstrip("/")
+MODELS = env.models
+PRACTICE_SCRIPTS = env.debug if env.practice_scripts is None else env.practice_scripts
+SESSION_BUDGET_USD = env.session_budget_usd
+CLAUDE_CLI = env.claude_cli
+ALLOW_UNCONFINED = env.allow_unconfined
+SANDBOX_LIFETIME_S = env.sandbox_lifetime_s
+CLONE_PRIVATE_HOSTS = env.clone_private_hosts
+CLONE_TIMEOUT_S = env.clone_timeout_s
+CLONE_MAX_BYTES = env.clone_max_bytes
+UPLOAD_MAX_BYTES = env.upload_max_bytes
+WORKER_CONCURRENCY = env.worker_concurrency
+PROMPT_MAX_BYTES = 4 * 2**20

@@ -1,0 +1,56 @@
+"""Where sessions may run: environments, and the machines (sandboxes) made from them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.tenancy import TenantModel
+
+
+class EnvironmentKind(models.TextChoices):
+    HOST = "HOST", "This machine"
+    DOCKER = "DOCKER", "Docker"
+    SSH = "SSH", "SSH"
+    MODAL = "MODAL", "Modal"
+
+
+class Environment(TenantModel):
+    """One place to run sessions; `config` is validated by the closed model of its kind in `environments.configs`."""
+
+    name = models.CharField(max_length=100)
+    kind = models.CharField(max_length=10, choices=EnvironmentKind.choices)
+    description = models.CharField(max_length=500, blank=True)
+    config = models.JSONField(default=dict)
+    auth_dir = models.CharField(max_length=200, blank=True)
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="unique_environment_name"),
+            models.UniqueConstraint(fields=["organization"], condition=Q(is_default=True), name="one_default_environment"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MachineStatus(models.TextChoices):
+    CREATING = "CREATING", "Creating"
+    RUNNING = "RUNNING", "Running"
+    STOPPED = "STOPPED", "Stopped"
+    LOST = "LOST", "Lost"
+
+
+class Machine(TenantModel):
+    """One sandbox. `handle` is the backend's JSON by which a restarted worker finds it again."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="machines")
+    status = models.CharField(max_length=10, choices=MachineStatus.choices, default=MachineStatus.CREATING)
+    handle = models.JSONField(default=dict)
+    reason = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.environment} {self.id}"

@@ -1,0 +1,25 @@
+#!/usr/bin/env python3
+"""Django's command line; starts or finds the embedded database first when no DATABASE_URL is set."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.core.management import execute_from_command_line
+
+    from config import postgres
+    from config.env import env
+
+    if env.database_url:
+        execute_from_command_line(sys.argv)
+        return
+    with postgres.running(env.data_dir):
+        execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What is worked on: projects, each with a bare repository (the vault) on the server's disk."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.tenancy import TenantModel
+
+
+class ProjectStatus(models.TextChoices):
+    IMPORTING = "IMPORTING", "Importing"
+    READY = "READY", "Ready"
+    FAILED = "FAILED", "Failed"
+
+
+class ProjectSource(models.TextChoices):
+    EMPTY = "EMPTY", "Empty"
+    URL = "URL", "Git URL"
+    UPLOAD = "UPLOAD", "Upload"
+    SAMPLE = "SAMPLE", "Sample"
+
+
+class Project(TenantModel):
+    name = models.CharField(max_length=100)
+    status = models.CharField(max_length=10, choices=ProjectStatus.choices, default=ProjectStatus.IMPORTING)
+    source = models.CharField(max_length=10, choices=ProjectSource.choices)
+    source_url = models.CharField(max_length=2000, blank=True)  # never with credentials
+    default_branch = models.CharField(max_length=255, default="main")
+    default_model = models.CharField(max_length=100, blank=True)
+    default_environment = models.ForeignKey(
+        "environments.Environment", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "-created_at"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ImportStatus(models.TextChoices):
+    PENDING = "PENDING", "Waiting"
+    RUNNING = "RUNNING", "Running"
+    COMPLETED = "COMPLETED", "Completed"
+    FAILED = "FAILED", "Failed"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+class ProjectImport(TenantModel):
+    """One attempt to fill a project's vault, with its progress."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="imports")
+    status = models.CharField(max_length=10, choices=ImportStatus.choices, default=ImportStatus.PENDING)
+    step = models.CharField(max_length=100, blank=True)
+    percent = models.PositiveSmallIntegerField(default=0)
+    log = models.TextField(blank=True)  # the tail, capped
+    error = models.CharField(max_length=2000, blank=True)
+    secret = models.BinaryField(null=True, blank=True)  # the encrypted clone token; removed when the import ends
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"import of {self.project}: {self.status}"

@@ -1,0 +1,171 @@
+"""One agent at work: sessions, their jobs, messages, events, permission requests and checkpoints."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.tenancy import TenantModel
+
+
+class SessionStatus(models.TextChoices):
+    INITIALIZING = "INITIALIZING", "Initializing"
+    RUNNING = "RUNNING", "Running"
+    WAITING_INPUT = "WAITING_INPUT", "Waits for you"
+    COMPLETED = "COMPLETED", "Completed"
+    ERROR = "ERROR", "Error"
+    STOPPED = "STOPPED", "Stopped"
+
+
+class GitStatus(models.TextChoices):
+    CLEAN = "CLEAN", "Clean"
+    DIRTY = "DIRTY", "Dirty"
+
+
+class PermissionMode(models.TextChoices):
+    DEFAULT = "default", "Ask"
+    ACCEPT_EDITS = "acceptEdits", "Accept edits"
+    PLAN = "plan", "Plan first"
+    BYPASS = "bypassPermissions", "Never ask"
+
+
+class AgentSession(TenantModel):
+    """An agent with its branch, working tree, sandbox and conversation.
+
+    `epoch` is the lease: each worker that takes a turn raises it, and every append names the epoch it was made under.
+    `agent_run` and `agent_offset` say up to which byte of which spool the log has been written.
+    """
+
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="sessions")
+    environment = models.ForeignKey("environments.Environment", null=True, on_delete=models.SET_NULL, related_name="+")
+    machine = models.ForeignKey("environments.Machine", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    name = models.CharField(max_length=100)
+    model = models.CharField(max_length=100)
+    permission_mode = models.CharField(max_length=20, choices=PermissionMode.choices, default=PermissionMode.DEFAULT)
+    base_branch = models.CharField(max_length=255)
+    base_commit = models.CharField(max_length=64)
+    branch = models.CharField(max_length=255)
+    status = models.CharField(max_length=15, choices=SessionStatus.choices, default=SessionStatus.INITIALIZING)
+    status_reason = models.CharField(max_length=1000, blank=True)
+    git_status = models.CharField(max_length=5, choices=GitStatus.choices, default=GitStatus.CLEAN)
+    head_commit = models.CharField(max_length=64, blank=True)  # the newest snapshot in the vault
+    claude_session_id = models.UUIDField(null=True, blank=True)
+    agent_run = models.CharField(max_length=40, blank=True)
+    agent_offset = models.BigIntegerField(default=0)
+    last_seq = models.BigIntegerField(default=0)
+    epoch = models.BigIntegerField(default=0)
+    live = models.JSONField(default=dict)  # the text that streams now: {"block", "parent", "kind", "text"}
+    cost_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
+    is_practice = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "name"], condition=Q(deleted_at=None), name="unique_session_name")]
+        indexes = [models.Index(fields=["organization", "-created_at"])]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class JobStatus(models.TextChoices):
+    PENDING = "PENDING", "Pending"
+    PROCESSING = "PROCESSING", "Processing"
+    COMPLETED = "COMPLETED", "Completed"
+    FAILED = "FAILED", "Failed"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+class Job(TenantModel):
+    """The work that one user message asks for."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="jobs")
+    status = models.CharField(max_length=10, choices=JobStatus.choices, default=JobStatus.PENDING)
+    progress = models.PositiveSmallIntegerField(default=0)
+    progress_message = models.CharField(max_length=200, blank=True)
+    result = models.JSONField(null=True, blank=True)
+    error = models.CharField(max_length=2000, blank=True)
+    epoch = models.BigIntegerField(default=0)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    interrupt_requested_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["session", "status"])]
+
+    def __str__(self) -> str:
+        return f"job {self.id}: {self.status}"
+
+
+class Message(TenantModel):
+    """What a person sent. The id is made by the client, so that sending it again is harmless; it is the agent's uuid too."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="messages")
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="message")
+    author = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    text = models.TextField()
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.text[:50]
+
+
+class Event(models.Model):
+    """One entry of a session's append-only log; `seq` counts from 1 without gaps."""
+
+    pk = models.CompositePrimaryKey("session_id", "seq")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="events")
+    seq = models.BigIntegerField()
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=40)
+    payload = models.JSONField()
+    job_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"
+
+
+class PermissionStatus(models.TextChoices):
+    PENDING = "PENDING", "Pending"
+    ALLOWED = "ALLOWED", "Allowed"
+    DENIED = "DENIED", "Denied"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+class PermissionRequest(TenantModel):
+    """Something the agent may not do before a person says so: a tool call, a plan, or a question."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="permission_requests")
+    job = models.ForeignKey(Job, null=True, on_delete=models.CASCADE, related_name="permission_requests")
+    request_id = models.CharField(max_length=100)  # the agent's own id
+    kind = models.CharField(max_length=10, choices=[("TOOL", "Tool"), ("PLAN", "Plan"), ("QUESTION", "Question")])
+    tool = models.CharField(max_length=200)
+    input = models.JSONField()
+    suggestions = models.JSONField(default=list)
+    status = models.CharField(max_length=10, choices=PermissionStatus.choices, default=PermissionStatus.PENDING)
+    answer = models.JSONField(null=True, blank=True)
+    answered_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "request_id"], name="one_row_per_request")]
+
+    def __str__(self) -> str:
+        return f"{self.tool}: {self.status}"
+
+
+class Checkpoint(TenantModel):
+    """The working tree after a turn, kept in the vault as `refs/sessions/<session>/<checkpoint>`."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="checkpoints")
+    job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL, related_name="+")
+    commit = models.CharField(max_length=64)
+    git_status = models.CharField(max_length=5, choices=GitStatus.choices)
+    files_changed = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.commit[:12]

@@ -1,0 +1,29 @@
+"""Early pytest plugin: one embedded PostgreSQL for the whole run, started before Django reads its settings."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+
+# xdist's workers inherit SLIPWAY_DATA_DIR and so the server.
+if "DATABASE_URL" not in os.environ and "SLIPWAY_DATA_DIR" not in os.environ:
+    _data = Path(tempfile.mkdtemp(prefix="slipway-test-"))
+    os.environ["SLIPWAY_DATA_DIR"] = str(_data)
+    from config import postgres
+
+    _place = postgres.place(_data)
+    _process = postgres.start(_place)
+
+    @atexit.register
+    def _stop_database() -> None:
+        if _process is not None:
+            with contextlib.suppress(Exception):
+                postgres.stop(_process)
+        shutil.rmtree(_place.root, ignore_errors=True)
+        shutil.rmtree(_data, ignore_errors=True)
