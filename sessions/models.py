@@ -53,6 +53,7 @@ class AgentSession(TenantModel):
     claude_session_id = models.UUIDField(null=True, blank=True)
     agent_run = models.CharField(max_length=40, blank=True)
     agent_offset = models.BigIntegerField(default=0)
+    agent_state = models.JSONField(default=dict)  # the reducer's state at agent_offset
     last_seq = models.BigIntegerField(default=0)
     epoch = models.BigIntegerField(default=0)
     live = models.JSONField(default=dict)  # the text that streams now: {"block", "parent", "kind", "text"}
