@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import django_stubs_ext
+
 from config import logs, postgres
 from config.env import BASE_DIR, env
+
+django_stubs_ext.monkeypatch()  # generic ModelAdmin[...] at run time
 
 VERSION = (BASE_DIR / "CHANGELOG.md").read_text().split("## [", 1)[1].split("]", 1)[0]
 

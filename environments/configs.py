@@ -1,0 +1,77 @@
+"""The closed, typed configuration of each kind of environment; an unknown key is an error, not a surprise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from accounts.errors import Invalid
+from environments.models import EnvironmentKind
+
+NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
+
+
+class Config(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HostConfig(Config):
+    """Sessions run on the server's own machine, each in a bubblewrap sandbox."""
+
+
+class DockerConfig(Config):
+    """Sessions run in containers of one image."""
+
+    image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:@-]*$", max_length=255)]
+    memory_mb: Annotated[int, Field(ge=128, le=262_144)] = 2048
+    cpus: Annotated[float, Field(ge=0.1, le=128)] = 2.0
+    pids: Annotated[int, Field(ge=16, le=65_536)] = 512
+    runtime: Literal["runc", "runsc"] = "runc"
+    network: Annotated[str, Field(pattern=NAME, max_length=100)] = "none"
+    read_only_root: bool = True
+
+
+class SshConfig(Config):
+    """Sessions run on a machine reached over SSH; the secret part is stored apart, encrypted."""
+
+    host: Annotated[str, Field(pattern=NAME, max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65_535)] = 22
+    username: Annotated[str, Field(pattern=NAME, max_length=64)]
+    auth: Literal["key", "password"] = "key"
+    work_dir: Annotated[str, Field(pattern=r"^/[^\x00-\x1f]*$", max_length=500)] = "/tmp/slipway"
+
+
+class ModalConfig(Config):
+    """Sessions run in Modal sandboxes."""
+
+    app: Annotated[str, Field(pattern=NAME, max_length=64)] = "slipway"
+    timeout_s: Annotated[int, Field(ge=60, le=86_400)] = 600
+    memory_mb: Annotated[int, Field(ge=128, le=262_144)] = 2048
+    cpus: Annotated[float, Field(ge=0.125, le=64)] = 1.0
+    block_network: bool = True
+
+
+MODELS: dict[str, type[Config]] = {
+    EnvironmentKind.HOST: HostConfig,
+    EnvironmentKind.DOCKER: DockerConfig,
+    EnvironmentKind.SSH: SshConfig,
+    EnvironmentKind.MODAL: ModalConfig,
+}
+
+# Kinds whose backend exists; the others are shown as coming and refused.
+AVAILABLE = frozenset({EnvironmentKind.HOST})
+
+
+def parse(kind: str, config: dict[str, Any]) -> Config:
+    """The typed config of this kind.
+
+    Raises: Invalid, with one detail per bad field named `config.<field>`.
+    """
+    try:
+        return MODELS[EnvironmentKind(kind)].model_validate(config)
+    except ValueError as error:
+        if isinstance(error, ValidationError):
+            details = [{"field": ".".join(["config", *map(str, item["loc"])]), "message": item["msg"]} for item in error.errors()]
+            raise Invalid("The environment's configuration is not valid.", details=details) from error
+        raise Invalid.field("kind", f"Unknown kind of environment; choose one of {', '.join(EnvironmentKind.values)}.") from error

@@ -1,0 +1,142 @@
+"""Writes on environments and machines."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.errors import Conflict, Invalid
+from accounts.models import Organization
+from accounts.tenancy import Actor, Role, fetch
+from environments import configs
+from environments.errors import EnvironmentInUse, KindNotAvailable
+from environments.models import Environment, EnvironmentKind, Machine, MachineStatus
+
+LIVE = (MachineStatus.CREATING, MachineStatus.RUNNING)
+
+
+def create_default_environment(organization: Organization) -> Environment:
+    """The HOST environment that each organisation starts with."""
+    return Environment.objects.create(
+        organization=organization,
+        name="This machine",
+        kind=EnvironmentKind.HOST,
+        description="A sandbox on the machine that runs Slipway.",
+        is_default=True,
+    )
+
+
+def create_environment(
+    *, actor: Actor, organization_id: uuid.UUID, name: str, kind: str, description: str = "", config: dict[str, Any]
+) -> Environment:
+    """Add an environment.
+
+    Raises: NotFound, Forbidden (below ADMIN); Invalid (config); KindNotAvailable; Conflict (the name is taken).
+    """
+    actor.require(organization_id, Role.ADMIN)
+    typed = configs.parse(kind, config)
+    if kind not in configs.AVAILABLE:
+        raise KindNotAvailable(
+            f"{EnvironmentKind(kind).label} environments are coming; for now choose {EnvironmentKind.HOST.label}.",
+            details=[{"field": "kind", "message": "Not available yet."}],
+        )
+    try:
+        with transaction.atomic():
+            return Environment.objects.create(
+                organization_id=organization_id,
+                name=_name(name),
+                kind=kind,
+                description=description,
+                config=typed.model_dump(),
+            )
+    except IntegrityError as error:
+        raise Conflict("An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]) from error
+
+
+def update_environment(
+    *, actor: Actor, id: uuid.UUID, name: str | None, description: str | None, is_default: bool | None
+) -> Environment:
+    """Rename, describe, or make an environment the organisation's default.
+
+    Raises: NotFound, Forbidden; Invalid; Conflict (the name is taken).
+    """
+    environment = fetch(Environment, actor, id, Role.ADMIN)
+    if name is not None:
+        environment.name = _name(name)
+    if description is not None:
+        environment.description = description
+    try:
+        with transaction.atomic():
+            if is_default:
+                Environment.objects.filter(organization_id=environment.organization_id, is_default=True).update(is_default=False)
+                environment.is_default = True
+            environment.save()
+    except IntegrityError as error:
+        raise Conflict("An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]) from error
+    return environment
+
+
+def delete_environment(*, actor: Actor, id: uuid.UUID) -> None:
+    """Remove an environment that nothing uses.
+
+    Raises: NotFound, Forbidden; Invalid (it is the default one); EnvironmentInUse.
+    """
+    environment = fetch(Environment, actor, id, Role.ADMIN)
+    if environment.is_default:
+        raise Invalid("The default environment cannot be deleted; make another one the default first.")
+    with transaction.atomic():
+        if Machine.objects.filter(environment=environment, status__in=LIVE).exists():
+            raise EnvironmentInUse
+        Machine.objects.filter(environment=environment).delete()
+        environment.delete()
+
+
+def choose_environment(
+    *, actor: Actor, organization_id: uuid.UUID, environment_id: uuid.UUID | None, preferred: Environment | None
+) -> Environment:
+    """The environment a session runs in: the one asked for, else the project's, else the organisation's default.
+
+    Raises: NotFound (a foreign or unknown id); KindNotAvailable; Conflict (the organisation has none).
+    """
+    if environment_id is not None:
+        asked = fetch(Environment.objects.filter(organization_id=organization_id), actor, environment_id)
+        return _available(asked)
+    if preferred is not None:
+        return _available(preferred)
+    default = Environment.objects.filter(organization_id=organization_id, is_default=True).first()
+    if default is None:
+        raise Conflict("This organisation has no environment to run sessions in; add one first.")
+    return _available(default)
+
+
+def create_machine(environment: Environment) -> Machine:
+    """A row for a sandbox that is about to be made, so that a crash leaves a trace to reconcile."""
+    return Machine.objects.create(organization_id=environment.organization_id, environment=environment)
+
+
+def machine_started(*, machine_id: uuid.UUID, handle: dict[str, Any], now: datetime) -> None:
+    Machine.objects.filter(pk=machine_id, status=MachineStatus.CREATING).update(
+        status=MachineStatus.RUNNING, handle=handle, started_at=now
+    )
+
+
+def machine_ended(*, machine_id: uuid.UUID, status: MachineStatus, reason: str, now: datetime) -> bool:
+    """Record how a machine ended; False when that was known before."""
+    live = Machine.objects.filter(pk=machine_id, status__in=LIVE)
+    return bool(live.update(status=status, reason=reason[:500], stopped_at=now))
+
+
+def _available(environment: Environment) -> Environment:
+    if environment.kind not in configs.AVAILABLE:
+        raise KindNotAvailable
+    return environment
+
+
+def _name(name: str) -> str:
+    stripped = name.strip()
+    if not 1 <= len(stripped) <= 100 or not stripped.isprintable():
+        raise Invalid.field("name", "A name has 1 to 100 printable characters.")
+    return stripped
