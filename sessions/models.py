@@ -54,6 +54,7 @@ class AgentSession(TenantModel):
     agent_run = models.CharField(max_length=40, blank=True)
     agent_offset = models.BigIntegerField(default=0)
     agent_state = models.JSONField(default=dict)  # the reducer's state at agent_offset
+    agent_options = models.JSONField(default=dict)  # what the running agent process was started with
     last_seq = models.BigIntegerField(default=0)
     epoch = models.BigIntegerField(default=0)
     live = models.JSONField(default=dict)  # the text that streams now: {"block", "parent", "kind", "text"}
