@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
-from django.http import HttpRequest
 from ninja import Router
 
-from accounts.tenancy import Actor, fetch
-from environments import configs, health, services
+from accounts.auth import ActorRequest
+from accounts.tenancy import Role, fetch
+from environments import health, services
 from environments.models import Environment
 from environments.schemas import EnvironmentIn, EnvironmentOut, EnvironmentPatch, StatusOut
 
 router = Router(tags=["environments"])
 
 
-def _actor(request: HttpRequest) -> Actor:
-    return request.actor  # type: ignore[attr-defined,no-any-return]
+@router.get("/environments", response=dict[str, Any])
+def list_environments(request: ActorRequest, organization_id: uuid.UUID | None = None) -> dict[str, Any]:
+    rows = Environment.objects.visible_to(request.actor).order_by("-is_default", "name")
+    if organization_id is not None:
+        request.actor.require(organization_id, Role.VIEWER)
+        rows = rows.filter(organization_id=organization_id)
+    return {"items": [EnvironmentOut.from_orm(row) for row in rows[:200]], "next": None}
+
+
+@router.post("/environments", response={201: EnvironmentOut})
+def create_environment(request: ActorRequest, payload: EnvironmentIn) -> tuple[int, Environment]:
+    return 201, services.create_environment(actor=request.actor, **payload.dict())
+
+
+@router.get("/environments/{uuid:environment_id}", response=EnvironmentOut)
+def read_environment(request: ActorRequest, environment_id: uuid.UUID) -> Environment:
+    return fetch(Environment, request.actor, environment_id)
+
+
+@router.get("/environments/{uuid:environment_id}/status", response=StatusOut)
+def read_status(request: ActorRequest, environment_id: uuid.UUID) -> dict[str, Any]:
+    return health.status_of(fetch(Environment, request.actor, environment_id))
+
+
+@router.patch("/environments/{uuid:environment_id}", response=EnvironmentOut)
+def update_environment(request: ActorRequest, environment_id: uuid.UUID, payload: EnvironmentPatch) -> Environment:
+    return services.update_environment(actor=request.actor, id=environment_id, **payload.dict())
+
+
+@router.delete("/environments/{uuid:environment_id}", response={204: None})
+def delete_environment(request: ActorRequest, environment_id: uuid.UUID) -> tuple[int, None]:
+    services.delete_environment(actor=request.actor, id=environment_id)
+    return 204, None

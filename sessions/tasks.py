@@ -1,0 +1,32 @@
+"""The jobs of sessions; they take ids, and tolerate unknown ones since old workers meet new jobs."""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+from procrastinate.contrib.django import app
+
+from sessions import lifecycle, runner
+from sessions.errors import StaleEpoch
+
+logger = structlog.get_logger(__name__)
+
+
+@app.task(name="sessions.run_turn", queue="agents")
+async def run_turn(*, session_id: str, job_id: str) -> None:
+    """Run one turn. A worker that stops cancels this and hands the job back; the next one goes on where it was."""
+    try:
+        await runner.run_turn(session_id=uuid.UUID(session_id), job_id=uuid.UUID(job_id))
+    except StaleEpoch:
+        logger.info("another worker has taken over", session_id=session_id, job_id=job_id)
+
+
+@app.task(name="sessions.stop_session", queue="agents")
+async def stop_session(*, session_id: str) -> None:
+    await lifecycle.stop_session(uuid.UUID(session_id))
+
+
+@app.task(name="sessions.cleanup_session", queue="agents")
+async def cleanup_session(*, session_id: str) -> None:
+    await lifecycle.cleanup_session(uuid.UUID(session_id))

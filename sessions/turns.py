@@ -1,0 +1,266 @@
+"""The database side of a turn: claiming it, and recording each step under the lease of its epoch.
+
+Every write here is conditional on the session's epoch, so that a worker that was taken for dead cannot change what a later
+one does.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from environments.models import Machine
+from gateway import services as gateway
+from sessions import log
+from sessions.errors import StaleEpoch
+from sessions.events import Entry
+from sessions.models import (
+    AgentSession,
+    Checkpoint,
+    Event,
+    GitStatus,
+    Job,
+    JobStatus,
+    PermissionRequest,
+    PermissionStatus,
+    SessionStatus,
+)
+
+ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One claimed job with all that the worker needs to know of its session."""
+
+    session_id: uuid.UUID
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    job_id: uuid.UUID
+    message_id: uuid.UUID
+    epoch: int
+    text: str
+    is_delivered: bool
+    has_result: bool  # the log has the turn's end already: only the checkpoint is missing
+    branch: str
+    base_commit: str
+    head_commit: str
+    is_dirty: bool
+    model: str
+    permission_mode: str
+    claude_session_id: uuid.UUID | None
+    agent_run: str
+    agent_offset: int
+    agent_state: dict[str, Any] = field(repr=False)
+    agent_options: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's answer that the agent has not got yet."""
+
+    id: uuid.UUID
+    request_id: str
+    is_allowed: bool
+    input: dict[str, Any]
+    suggestions: list[dict[str, Any]]
+    answer: dict[str, Any]
+
+
+def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | None:
+    """Take the job under a new epoch; None when there is nothing to do (any more).
+
+    A job that is PROCESSING already is one whose worker died: it is taken over.
+    """
+    with transaction.atomic():
+        session = AgentSession.objects.select_for_update().filter(pk=session_id, deleted_at=None).first()
+        job = Job.objects.select_related("message").filter(pk=job_id, session_id=session_id).exclude(status__in=ENDED).first()
+        if session is None or job is None:
+            return None
+        session.epoch += 1
+        session.is_practice = gateway.is_practice(session.organization_id)
+        session.save(update_fields=["epoch", "is_practice", "updated_at"])
+        is_new = job.status == JobStatus.PENDING
+        job.status, job.epoch, job.started_at = JobStatus.PROCESSING, session.epoch, job.started_at or now
+        job.save(update_fields=["status", "epoch", "started_at"])
+        entries = [_status_entry(session, SessionStatus.RUNNING, "")]
+        if is_new:
+            entries.insert(0, job_entry(job))
+        AgentSession.objects.filter(pk=session_id).update(status=SessionStatus.RUNNING, status_reason="")
+        log.append(session, entries, job_id=job.id, now=now)
+        return _turn(session, job)
+
+
+def _turn(session: AgentSession, job: Job) -> Turn:
+    has_result = Event.objects.filter(session_id=session.id, job_id=job.id, kind="turn.completed").exists()
+    return Turn(
+        session_id=session.id,
+        organization_id=session.organization_id,
+        project_id=session.project_id,
+        job_id=job.id,
+        message_id=job.message.id,
+        epoch=session.epoch,
+        text=job.message.text,
+        is_delivered=job.message.delivered_at is not None,
+        has_result=has_result,
+        branch=session.branch,
+        base_commit=session.base_commit,
+        head_commit=session.head_commit,
+        is_dirty=session.git_status == GitStatus.DIRTY,
+        model=session.model,
+        permission_mode=session.permission_mode,
+        claude_session_id=session.claude_session_id,
+        agent_run=session.agent_run,
+        agent_offset=session.agent_offset,
+        agent_state=session.agent_state,
+        agent_options=session.agent_options,
+    )
+
+
+def job_entry(job: Job) -> Entry:
+    return Entry(
+        "job.status",
+        {
+            "job_id": str(job.id),
+            "message_id": str(job.message.id),
+            "status": job.status,
+            "progress": job.progress,
+            "progress_message": job.progress_message,
+            "error": job.error,
+        },
+    )
+
+
+def _status_entry(session: AgentSession, status: SessionStatus, reason: str) -> Entry:
+    return Entry("session.status", {"status": status, "reason": reason, "git_status": session.git_status})
+
+
+def locked_session(turn: Turn) -> AgentSession:
+    """The session's row, locked, if the turn still holds the lease.
+
+    Raises: StaleEpoch (another worker has taken over, or the session is gone).
+    """
+    session = AgentSession.objects.select_for_update().filter(pk=turn.session_id, epoch=turn.epoch).first()
+    if session is None:
+        raise StaleEpoch
+    return session
+
+
+@transaction.atomic
+def note_progress(turn: Turn, percent: int, message: str, now: datetime) -> None:
+    """Say how far the turn has come: shown beside the session's status."""
+    session = locked_session(turn)
+    job = Job.objects.select_related("message").get(pk=turn.job_id)
+    if job.status != JobStatus.PROCESSING:
+        return
+    job.progress, job.progress_message = percent, message
+    job.save(update_fields=["progress", "progress_message"])
+    log.append(session, [job_entry(job)], job_id=job.id, now=now)
+
+
+@transaction.atomic
+def set_status(turn: Turn, status: SessionStatus, now: datetime, *, reason: str = "") -> None:
+    """Change what the session shows, if it is something new."""
+    session = locked_session(turn)
+    if (session.status, session.status_reason) == (status, reason):
+        return
+    AgentSession.objects.filter(pk=session.pk).update(status=status, status_reason=reason[:1000])
+    log.append(session, [_status_entry(session, status, reason)], job_id=turn.job_id, now=now)
+
+
+@transaction.atomic
+def use_machine(turn: Turn, machine: Machine) -> None:
+    """The session's sandbox from now on."""
+    AgentSession.objects.filter(pk=locked_session(turn).pk).update(machine=machine)
+
+
+@transaction.atomic
+def begin_run(turn: Turn, *, run: str, claude_session_id: uuid.UUID, options: dict[str, Any]) -> None:
+    """A new agent process is about to be started: its spool is read from the beginning."""
+    AgentSession.objects.filter(pk=locked_session(turn).pk).update(
+        agent_run=run, agent_offset=0, agent_state={}, agent_options=options, claude_session_id=claude_session_id
+    )
+
+
+@transaction.atomic
+def mark_delivered(turn: Turn, now: datetime) -> None:
+    """The agent has the message."""
+    locked_session(turn)
+    job = Job.objects.select_related("message").get(pk=turn.job_id)
+    type(job.message).objects.filter(pk=job.message.pk, delivered_at=None).update(delivered_at=now)
+
+
+def undelivered_answers(turn: Turn) -> list[Answer]:
+    rows = PermissionRequest.objects.filter(
+        session_id=turn.session_id, delivered_at=None, status__in=(PermissionStatus.ALLOWED, PermissionStatus.DENIED)
+    ).order_by("answered_at")
+    return [
+        Answer(row.id, row.request_id, row.status == PermissionStatus.ALLOWED, row.input, row.suggestions, row.answer or {})
+        for row in rows
+    ]
+
+
+def answer_delivered(id: uuid.UUID, now: datetime) -> None:
+    PermissionRequest.objects.filter(pk=id, delivered_at=None).update(delivered_at=now)
+
+
+def has_pending_permissions(turn: Turn) -> bool:
+    return PermissionRequest.objects.filter(session_id=turn.session_id, status=PermissionStatus.PENDING).exists()
+
+
+def pending_request_ids(turn: Turn) -> list[str]:
+    rows = PermissionRequest.objects.filter(session_id=turn.session_id, status=PermissionStatus.PENDING)
+    return list(rows.values_list("request_id", flat=True))
+
+
+def wishes(turn: Turn) -> tuple[bool, bool]:
+    """Whether the user wants the turn interrupted, and whether it is cancelled."""
+    job = Job.objects.get(pk=turn.job_id)
+    return job.interrupt_requested_at is not None, job.cancel_requested_at is not None or job.status == JobStatus.CANCELLED
+
+
+@transaction.atomic
+def finish(
+    turn: Turn, status: JobStatus, session_status: SessionStatus, now: datetime, *, error: str = "", result: dict[str, Any] | None = None
+) -> None:
+    """End the job, unless the user has ended it already, and show the session's state after it."""
+    session = locked_session(turn)
+    job = Job.objects.select_related("message").get(pk=turn.job_id)
+    entries = []
+    if job.status == JobStatus.PROCESSING:
+        job.status, job.error, job.result, job.finished_at = status, error[:2000], result, now
+        job.progress = 100 if status == JobStatus.COMPLETED else job.progress
+        job.progress_message = ""
+        job.save(update_fields=["status", "error", "result", "finished_at", "progress", "progress_message"])
+        entries.append(job_entry(job))
+    usage = gateway.usage_of(session.id)
+    reason = error if session_status == SessionStatus.ERROR else ""
+    AgentSession.objects.filter(pk=session.pk).update(
+        status=session_status, status_reason=reason[:1000], cost_usd=Decimal(usage.cost_usd), live={}
+    )
+    entries.append(_status_entry(session, session_status, reason))
+    log.append(session, entries, job_id=job.id, now=now)
+
+
+@transaction.atomic
+def save_checkpoint(turn: Turn, *, id: uuid.UUID, commit: str, is_dirty: bool, files_changed: int, now: datetime) -> None:
+    """The working tree after the turn, which the vault has by now."""
+    session = locked_session(turn)
+    git_status = GitStatus.DIRTY if is_dirty else GitStatus.CLEAN
+    Checkpoint.objects.create(
+        id=id,
+        organization_id=turn.organization_id,
+        session=session,
+        job_id=turn.job_id,
+        commit=commit,
+        git_status=git_status,
+        files_changed=files_changed,
+    )
+    AgentSession.objects.filter(pk=session.pk).update(head_commit=commit, git_status=git_status)
+    payload = {"checkpoint_id": str(id), "commit": commit, "git_status": git_status, "files_changed": files_changed}
+    log.append(session, [Entry("checkpoint.created", payload)], job_id=turn.job_id, now=now)
