@@ -3,9 +3,12 @@
     DomainError
     ├── NotFound            no such row, or a row of another organisation: the two cannot be told apart
     ├── Forbidden           the row is visible, the role is too low
+    │   └── OrganizationSuspended   the operator has suspended the organisation
     ├── Unauthenticated     no valid credentials
     ├── Invalid             bad input; `details` names the fields
+    │   └── Unprocessable   well-formed, but nothing can be done with it (an empty prompt)
     ├── Conflict            the state changed meanwhile, or does not allow it
+    │   └── LastOwner       an organisation cannot be without an owner
     ├── QuotaExceeded       a budget or limit of the organisation is used up
     └── RateLimited         too many requests; `retry_after_s`
 
@@ -14,7 +17,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 
 class DomainError(Exception):
@@ -34,6 +37,10 @@ class Forbidden(DomainError):
     """Your role in this organisation does not allow this."""
 
 
+class OrganizationSuspended(Forbidden):
+    """This organisation is suspended. Write to whoever runs this server."""
+
+
 class Unauthenticated(DomainError):
     """Sign in, or send a valid API token."""
 
@@ -42,13 +49,21 @@ class Invalid(DomainError):
     """The request is not valid."""
 
     @classmethod
-    def field(cls, name: str, message: str) -> Invalid:
+    def field(cls, name: str, message: str) -> Self:
         """One bad field: `details` is `[{"field": name, "message": message}]`."""
         return cls(message, details=[{"field": name, "message": message}])
 
 
+class Unprocessable(Invalid):
+    """There is nothing to do with this input."""
+
+
 class Conflict(DomainError):
     """This is not possible in the present state."""
+
+
+class LastOwner(Conflict):
+    """An organisation needs an owner: make someone else owner first."""
 
 
 class QuotaExceeded(DomainError):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from uuid_utils.compat import uuid7
 
-from accounts.tenancy import Role, TenantModel
+from accounts.tenancy import Actor, Role, TenantModel, TenantQuerySet
 
 
 def new_id() -> uuid.UUID:
@@ -78,6 +80,17 @@ class Membership(TenantModel):
         return f"{self.user} in {self.organization}: {self.role}"
 
 
+class ApiTokenQuerySet(TenantQuerySet["ApiToken"]):
+    def usable(self, now: datetime) -> Self:
+        """Tokens that open something: not revoked, not expired, their user not locked out."""
+        alive = Q(expires_at=None) | Q(expires_at__gt=now)
+        return self.filter(alive, revoked_at=None, user__is_active=True)
+
+    def of(self, actor: Actor) -> Self:
+        """The actor's own tokens that are not revoked."""
+        return self.visible_to(actor).filter(user=actor.user, revoked_at=None)
+
+
 class ApiToken(TenantModel):
     """A bearer token of one user for one organisation; only its SHA-256 is stored."""
 
@@ -89,6 +102,8 @@ class ApiToken(TenantModel):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

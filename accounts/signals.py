@@ -1,6 +1,8 @@
-"""Signals of accounts, for apps above."""
+"""What other apps hook into; sent inside the transaction of the change, so that a failing receiver undoes it."""
+
+from __future__ import annotations
 
 from django.dispatch import Signal
 
-# Sent inside the transaction that makes an organisation, with `organization`.
+# Keyword: organization. Receivers add what every organisation has from its first moment.
 organization_created = Signal()

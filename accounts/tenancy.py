@@ -11,7 +11,7 @@ from django.db import models
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from accounts.errors import Forbidden, NotFound
+from accounts.errors import Forbidden, NotFound, OrganizationSuspended
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -46,35 +46,49 @@ _SCOPE_ROLE = {Scope.READ: Role.VIEWER, Scope.WRITE: Role.MEMBER, Scope.ADMIN: R
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks: a user, the roles held per organisation, already narrowed by a token's organisation and scopes."""
+    """Who asks: a user, the roles held per organisation, already narrowed by a token's organisation and scopes.
+
+    Organisations that the operator suspended are not in `roles` but in `suspended`: their rows are in no list.
+    """
 
     user: User
     roles: dict[uuid.UUID, Role] = field(default_factory=dict)
+    suspended: dict[uuid.UUID, Role] = field(default_factory=dict)
+    token_id: uuid.UUID | None = None  # None: signed in with a browser session
 
     def role_in(self, organization_id: uuid.UUID) -> Role | None:
         return self.roles.get(organization_id)
 
     def require(self, organization_id: uuid.UUID, role: Role) -> None:
-        """Raise NotFound for a stranger and Forbidden for a member whose role is below `role`."""
+        """Raise NotFound for a stranger and Forbidden for a member whose role is below `role`.
+
+        A suspended organisation is forbidden to all of its members (OrganizationSuspended).
+        """
+        if organization_id in self.suspended:
+            raise OrganizationSuspended
         held = self.role_in(organization_id)
         if held is None:
             raise NotFound
         if not held.covers(role):
             raise Forbidden
 
-    def narrowed(self, organization_id: uuid.UUID, scopes: Iterable[str]) -> Actor:
+    def narrowed(self, organization_id: uuid.UUID, scopes: Iterable[str], token_id: uuid.UUID | None = None) -> Actor:
         """The same user through a token: one organisation, and at most what the widest scope allows."""
-        held = self.role_in(organization_id)
         allowed = [_SCOPE_ROLE[Scope(scope)] for scope in scopes]
-        if held is None or not allowed:
-            return Actor(self.user, {})
+        if not allowed:
+            return Actor(self.user, token_id=token_id)
         ceiling = max(allowed, key=list(Role).index)
-        return Actor(self.user, {organization_id: ceiling if held.covers(ceiling) else held})
+
+        def cut(roles: dict[uuid.UUID, Role]) -> dict[uuid.UUID, Role]:
+            held = roles.get(organization_id)
+            return {} if held is None else {organization_id: ceiling if held.covers(ceiling) else held}
+
+        return Actor(self.user, cut(self.roles), cut(self.suspended), token_id)
 
 
 class TenantQuerySet(models.QuerySet[Row]):
     def visible_to(self, actor: Actor) -> Self:
-        """Rows of the organisations that the actor belongs to."""
+        """Rows of the organisations that the actor belongs to, save suspended ones."""
         return self.filter(organization_id__in=actor.roles)
 
 
@@ -94,10 +108,11 @@ class TenantModel(models.Model):
 def fetch(rows: type[Row] | TenantQuerySet[Row], actor: Actor, id: uuid.UUID, role: Role = Role.VIEWER) -> Row:
     """The row with this id, from a tenant-owned model or a queryset of one.
 
-    Raises: NotFound (no such row, or of an organisation the actor is not in); Forbidden (role too low).
+    Raises: NotFound (no such row, or of an organisation the actor is not in); Forbidden (role too low);
+        OrganizationSuspended.
     """
     queryset: TenantQuerySet[Row] = rows if isinstance(rows, TenantQuerySet) else rows.objects.all()
-    row = queryset.visible_to(actor).filter(pk=id).first()
+    row = queryset.filter(pk=id, organization_id__in=[*actor.roles, *actor.suspended]).first()
     if row is None:
         raise NotFound
     actor.require(row.organization_id, role)

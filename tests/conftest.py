@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 from asgiref.sync import async_to_sync
+
+from accounts.auth import actor_for
+from accounts.models import Organization, User
+from accounts.tenancy import Actor, Role
+from tests import factories
+from tests.client import ApiClient
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -16,3 +23,61 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     names = inspect.signature(pyfuncitem.obj).parameters
     async_to_sync(pyfuncitem.obj)(**{name: pyfuncitem.funcargs[name] for name in names})
     return True
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """OWNER of the organisation `acme`."""
+    user = factories.make_user("alice@example.com", "Alice")
+    factories.make_organization("acme", user)
+    return user
+
+
+@pytest.fixture
+def organization(alice: User) -> Organization:
+    """Alice's organisation, `acme`."""
+    return alice.organizations.get()
+
+
+@pytest.fixture
+def ada(organization: Organization) -> User:
+    """ADMIN of `acme`."""
+    user = factories.make_user("ada@example.com", "Ada")
+    factories.join(organization, user, Role.ADMIN)
+    return user
+
+
+@pytest.fixture
+def bob(organization: Organization) -> User:
+    """MEMBER of `acme`."""
+    user = factories.make_user("bob@example.com", "Bob")
+    factories.join(organization, user, Role.MEMBER)
+    return user
+
+
+@pytest.fixture
+def vera(organization: Organization) -> User:
+    """VIEWER of `acme`."""
+    user = factories.make_user("vera@example.com", "Vera")
+    factories.join(organization, user, Role.VIEWER)
+    return user
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger to `acme`, OWNER of his own organisation `charlie & sons`."""
+    user = factories.make_user("charlie@example.com", "Charlie")
+    factories.make_organization("charlie & sons", user)
+    return user
+
+
+@pytest.fixture
+def api() -> type[ApiClient]:
+    """`api(alice)` has a browser session, `api(token=text)` a bearer token, `api()` nothing."""
+    return ApiClient
+
+
+@pytest.fixture
+def actor() -> Callable[[User], Actor]:
+    """`actor(alice)`: alice with her roles as they are now."""
+    return actor_for
