@@ -31,7 +31,9 @@ class SecretUnreadable(Conflict):
 def _key(material: str) -> tuple[bytes, AESGCM]:
     """Key id and cipher of one configured key."""
     if len(material) < _KEY_MIN_CHARS:
-        raise ImproperlyConfigured(f"SLIPWAY_ENCRYPTION_KEYS: each key needs {_KEY_MIN_CHARS} random characters or more.")
+        raise ImproperlyConfigured(
+            f"SLIPWAY_ENCRYPTION_KEYS: each key needs {_KEY_MIN_CHARS} random characters or more."
+        )
     derived = HKDF(SHA256(), length=32, salt=None, info=b"slipway sealed secrets").derive(material.encode())
     return hashlib.sha256(b"id" + derived).digest()[:_ID_BYTES], AESGCM(derived)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import secrets
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,7 +35,7 @@ class Env(BaseSettings):
     extra_hosts: CommaList = Field([], description="Further Host names to accept, comma-separated (health checks, proxies).")
     tenancy: Literal["single", "multi"] = Field("single", description="`multi` refuses sandboxes that share the kernel with the server.")
     secret_key: str = Field("", description="Django's secret key; made and kept in the data folder when empty.")
-    encryption_keys: CommaList = Field([], description="Fernet keys for stored secrets, newest first; made and kept in the data folder when empty.")
+    encryption_keys: CommaList = Field([], description="Keys for stored secrets (32 or more random characters each), newest first; made and kept in the data folder when empty.")
     database_url: str = Field("", alias="DATABASE_URL", description="PostgreSQL address; empty starts the embedded server.")
     database_pool: int = Field(20, ge=2, le=200, description="Connections that one process may hold.")
     redis_url: str = Field("", alias="REDIS_URL", description="Redis address for doorbells and cache; empty keeps both in memory (one process).")
@@ -46,6 +47,7 @@ class Env(BaseSettings):
     anthropic_api_key: str = Field("", description="The deployment's Anthropic key; empty means the practice model unless an organisation has its own.")
     anthropic_base_url: str = Field("https://api.anthropic.com", description="Where the gateway sends model calls.")
     models: CommaList = Field(["sonnet", "opus", "haiku"], description="Model names that sessions may use; the first is the default.")
+    model_prices: dict[str, tuple[Decimal, Decimal]] = Field({}, description="JSON: model or family name to [input, output] USD per million tokens, where the built-in prices are wrong.")
     practice_scripts: bool | None = Field(None, description="Whether prompts may script the practice model; defaults to `SLIPWAY_DEBUG`.")
     claude_cli: str = Field("", description="Path of the Claude Code program; empty takes the pinned one that set-up installed.")
     allow_unconfined: bool = Field(False, description="Allow local sessions without bubblewrap: the agent then runs as the server's user.")

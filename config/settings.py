@@ -18,7 +18,7 @@ TENANCY = env.tenancy
 DATA_DIR = env.data_dir
 BASE_URL = env.base_url.rstrip("/")
 SECRET_KEY = env.secret_key or env.kept_secret("django")
-ENCRYPTION_KEYS = env.encryption_keys
+ENCRYPTION_KEYS = env.encryption_keys or [env.kept_secret("encryption")]
 IS_SECURE = BASE_URL.startswith("https://")
 ALLOWED_HOSTS = sorted({urlsplit(BASE_URL).hostname or "", *env.extra_hosts})
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
@@ -30,7 +30,6 @@ INSTALLED_APPS = [
     "gateway",
     "projects",
     "sessions",
-    "daphne",
     "channels",
     "procrastinate.contrib.django",
     "allauth",
@@ -42,7 +41,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
 
@@ -171,6 +169,7 @@ LOGGING = logs.settings(env.log_level)
 ANTHROPIC_API_KEY = env.anthropic_api_key
 ANTHROPIC_BASE_URL = env.anthropic_base_url.rstrip("/")
 MODELS = env.models
+MODEL_PRICES = env.model_prices
 PRACTICE_SCRIPTS = env.debug if env.practice_scripts is None else env.practice_scripts
 SESSION_BUDGET_USD = env.session_budget_usd
 CLAUDE_CLI = env.claude_cli
