@@ -72,6 +72,11 @@ def parse(kind: str, config: dict[str, Any]) -> Config:
         return MODELS[EnvironmentKind(kind)].model_validate(config)
     except ValueError as error:
         if isinstance(error, ValidationError):
-            details = [{"field": ".".join(["config", *map(str, item["loc"])]), "message": item["msg"]} for item in error.errors()]
+            details = [
+                {"field": ".".join(["config", *map(str, item["loc"])]), "message": item["msg"]}
+                for item in error.errors()
+            ]
             raise Invalid("The environment's configuration is not valid.", details=details) from error
-        raise Invalid.field("kind", f"Unknown kind of environment; choose one of {', '.join(EnvironmentKind.values)}.") from error
+        raise Invalid.field(
+            "kind", f"Unknown kind of environment; choose one of {', '.join(EnvironmentKind.values)}."
+        ) from error

@@ -1,9 +1,9 @@
 """Errors of environments.
 
-    Conflict
-    └── EnvironmentInUse
-    Invalid
-    └── KindNotAvailable
+Conflict
+└── EnvironmentInUse
+Invalid
+└── KindNotAvailable
 """
 
 from __future__ import annotations

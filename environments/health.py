@@ -27,7 +27,11 @@ def status_of(environment: Environment) -> dict[str, Any]:
 def _host_status() -> dict[str, Any]:
     confined = shutil.which("bwrap") is not None
     available = confined or settings.ALLOW_UNCONFINED
-    error = "" if available else "bubblewrap is missing: install it, or set SLIPWAY_ALLOW_UNCONFINED=1 to run without a sandbox."
+    error = (
+        ""
+        if available
+        else "bubblewrap is missing: install it, or set SLIPWAY_ALLOW_UNCONFINED=1 to run without a sandbox."
+    )
     return {"available": available, "authenticated": True, "error": error, "details": {"is_confined": confined}}
 
 

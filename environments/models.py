@@ -28,7 +28,9 @@ class Environment(TenantModel):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="unique_environment_name"),
-            models.UniqueConstraint(fields=["organization"], condition=Q(is_default=True), name="one_default_environment"),
+            models.UniqueConstraint(
+                fields=["organization"], condition=Q(is_default=True), name="one_default_environment"
+            ),
         ]
 
     def __str__(self) -> str:

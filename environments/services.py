@@ -53,7 +53,9 @@ def create_environment(
                 config=typed.model_dump(),
             )
     except IntegrityError as error:
-        raise Conflict("An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]) from error
+        raise Conflict(
+            "An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]
+        ) from error
 
 
 def update_environment(
@@ -71,11 +73,15 @@ def update_environment(
     try:
         with transaction.atomic():
             if is_default:
-                Environment.objects.filter(organization_id=environment.organization_id, is_default=True).update(is_default=False)
+                Environment.objects.filter(organization_id=environment.organization_id, is_default=True).update(
+                    is_default=False
+                )
                 environment.is_default = True
             environment.save()
     except IntegrityError as error:
-        raise Conflict("An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]) from error
+        raise Conflict(
+            "An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]
+        ) from error
     return environment
 
 

@@ -10,11 +10,11 @@ import structlog
 from channels.db import database_sync_to_async as in_db
 from django.db import transaction
 from django.utils import timezone
+from sandbox.errors import SandboxError
 
 from accounts.errors import DomainError
 from environments import specs
 from gateway import services as gateway
-from sandbox.errors import SandboxError
 from sessions import log, machines
 from sessions.events import Entry
 from sessions.models import AgentSession, GitStatus, PermissionRequest, PermissionStatus, SessionStatus
@@ -59,7 +59,10 @@ def _stopped(session_id: uuid.UUID) -> None:
     session = AgentSession.objects.select_for_update().get(pk=session_id)
     pending = PermissionRequest.objects.filter(session=session, status=PermissionStatus.PENDING)
     entries = [
-        Entry("permission.resolved", {"id": str(id), "status": PermissionStatus.CANCELLED, "reason": "stopped", "by": None})
+        Entry(
+            "permission.resolved",
+            {"id": str(id), "status": PermissionStatus.CANCELLED, "reason": "stopped", "by": None},
+        )
         for id in pending.values_list("id", flat=True)
     ]
     pending.update(status=PermissionStatus.CANCELLED, answered_at=now)

@@ -15,6 +15,8 @@ import structlog
 from channels.db import database_sync_to_async as in_db
 from django.conf import settings
 from django.utils import timezone
+from sandbox.errors import SandboxError, SandboxGone
+from sandbox.spec import LocalSpec, Mount
 
 from environments import services as environments
 from environments import specs
@@ -22,8 +24,6 @@ from environments.models import Environment, Machine, MachineStatus
 from gateway import sockets
 from projects.vault import Vault
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
-from sandbox.errors import SandboxError, SandboxGone
-from sandbox.spec import LocalSpec, Mount
 from sessions import cli
 from sessions.models import AgentSession
 from sessions.turns import Turn, use_machine
@@ -97,11 +97,12 @@ async def find_sandbox(place: Place) -> Sandbox | None:
     return None
 
 
-async def ensure_workspace(turn: Turn, sandbox: Sandbox) -> None:
-    """The session's branch in the working tree: from the newest snapshot, else from the base commit; kept if it is there."""
-    paths = await sandbox.guest.paths()
-    if await _has_repository(sandbox, paths.work):
-        return
+async def ensure_workspace(turn: Turn, sandbox: Sandbox) -> str:
+    """The session's branch in the working tree, whose path is returned: kept if it is there, else made from the newest
+    snapshot or from the base commit."""
+    work = (await sandbox.guest.paths()).work
+    if await _has_repository(sandbox, work):
+        return work
     vault = Vault(turn.project_id)
     await sandbox.guest.clone(
         commit=turn.head_commit or turn.base_commit,
@@ -112,7 +113,8 @@ async def ensure_workspace(turn: Turn, sandbox: Sandbox) -> None:
     )
     if turn.head_commit and turn.is_dirty:
         # A snapshot of a dirty tree is one commit above the agent's own: put its changes back into the working tree.
-        await sandbox.guest.run(["git", "reset", "--quiet", "HEAD^"], cwd=paths.work)
+        await sandbox.guest.run(["git", "reset", "--quiet", "HEAD^"], cwd=work)
+    return work
 
 
 async def _has_repository(sandbox: Sandbox, work: str) -> bool:
@@ -120,7 +122,9 @@ async def _has_repository(sandbox: Sandbox, work: str) -> bool:
     return probe.exit_code == 0
 
 
-async def snapshot_to_vault(sandbox: Sandbox, *, project_id: uuid.UUID, ref: str, message: str, known: list[str]) -> tuple[str, bool]:
+async def snapshot_to_vault(
+    sandbox: Sandbox, *, project_id: uuid.UUID, ref: str, message: str, known: list[str]
+) -> tuple[str, bool]:
     """Bring the working tree into the vault under `ref`; returns its commit and whether it has uncommitted changes.
 
     Raises: SandboxError; the vault's errors when what came is not sound.
@@ -152,7 +156,9 @@ async def stop_sandbox(place: Place, *, now: datetime) -> None:
     sandbox = await find_sandbox(place)
     if sandbox is not None:
         await sandbox.stop()
-        await in_db(environments.machine_ended)(machine_id=place.machine.id, status=MachineStatus.STOPPED, reason="", now=now)
+        await in_db(environments.machine_ended)(
+            machine_id=place.machine.id, status=MachineStatus.STOPPED, reason="", now=now
+        )
 
 
 async def _ended(machine: Machine, status: MachineStatus, reason: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import posixpath
 import uuid
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -14,14 +14,15 @@ from typing import Any
 import structlog
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
+from sandbox.errors import SandboxError
 
 from accounts.errors import DomainError
 from gateway import services as gateway
 from projects.vault import Vault
 from sandbox import Sandbox
-from sandbox.errors import SandboxError
-from sessions import claude, log, machines, turns
-from sessions.events import Entry, ring_delta
+from sessions import claude, doorbell, events, machines, turns
+from sessions.events import Entry
+from sessions.log import Ask, Batch, LogWriter, Withdraw
 from sessions.models import JobStatus, SessionStatus
 from sessions.turns import Turn
 
@@ -29,6 +30,7 @@ logger = structlog.get_logger(__name__)
 
 FLUSH_S = 0.02  # lines that arrive within this time share one transaction
 DELTA_S = 0.1  # streamed text is sent at most this often
+LIVE_S = 1.0  # and stored at most this often
 WISH_S = 0.5  # how often the database is asked for answers and wishes, besides the doorbell
 GRACE_S = 5.0  # between interrupt, SIGTERM and SIGKILL
 TOKEN_S = 600.0  # how often the sandbox's token is extended while a turn runs
@@ -48,9 +50,11 @@ class Conversation:
     ended: claude.TurnEnded | None = None
     initialized: bool = False
     deltas: list[claude.Delta] = field(default_factory=list)
+    live: dict[str, Any] = field(default_factory=dict)  # the block that streams now, up to the newest delta
+    stored_live: dict[str, Any] = field(default_factory=dict)
 
 
-async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID) -> None:
+async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID, writer: LogWriter) -> None:
     """Run one job to its end; harmless when repeated, taken over where another worker left it.
 
     Raises: asyncio.CancelledError (the worker stops: the job is handed back); StaleEpoch (another worker has it).
@@ -62,7 +66,7 @@ async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID) -> None:
         session_id=str(session_id), job_id=str(job_id), organization_id=str(turn.organization_id)
     ):
         try:
-            await TurnRunner(turn).run()
+            await TurnRunner(turn, writer).run()
         except (SandboxError, DomainError, AgentFailed) as error:
             logger.warning("turn failed", error=str(error), kind=type(error).__name__)
             await in_db(turns.finish)(turn, JobStatus.FAILED, SessionStatus.ERROR, timezone.now(), error=str(error))
@@ -71,10 +75,11 @@ async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID) -> None:
 class TurnRunner:
     """The turn's loop; one instance a turn."""
 
-    def __init__(self, turn: Turn) -> None:
-        self.turn = turn
+    def __init__(self, turn: Turn, writer: LogWriter) -> None:
+        self.turn, self.writer = turn, writer
         self.talk = Conversation(claude.ReaderState.from_json(turn.agent_state), turn.agent_offset)
         self.run_name = turn.agent_run
+        self.work = ""
         self.is_cancelled = False
         self.is_interrupted = False
 
@@ -83,7 +88,7 @@ class TurnRunner:
         await self._progress(5, "Starting the sandbox")
         sandbox = await machines.ensure_sandbox(turn)
         await self._progress(10, "Preparing the working tree")
-        await machines.ensure_workspace(turn, sandbox)
+        self.work = await machines.ensure_workspace(turn, sandbox)
         if not turn.has_result:
             await self._progress(15, "Starting the agent")
             await self._ensure_agent(sandbox)
@@ -165,13 +170,16 @@ class TurnRunner:
         """Record how the agent ended, withdraw what it had asked, and fail the turn."""
         status = await sandbox.guest.agent_status(self.run_name)
         entry = Entry(
-            "agent.exited", {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
+            "agent.exited",
+            {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]},
         )
-        withdrawn = await in_db(turns.pending_request_ids)(self.turn)
-        await self._commit([entry], withdrawn=withdrawn)
+        asked = await in_db(turns.pending_request_ids)(self.turn)
+        await self._commit([entry, *(Withdraw(request_id, "The agent ended.") for request_id in asked)])
         how = f"signal {status.signal}" if status.signal else f"exit code {status.exit_code}"
         tail = status.stderr_tail.strip()[-500:]
-        raise AgentFailed(f"The agent ended unexpectedly ({how}). Send a message to go on where it stopped. {tail}".strip())
+        raise AgentFailed(
+            f"The agent ended unexpectedly ({how}). Send a message to go on where it stopped. {tail}".strip()
+        )
 
     async def _send(self, sandbox: Sandbox, message_id: str, line: bytes) -> None:
         await sandbox.guest.send_agent(self.run_name, message_id, line)
@@ -216,52 +224,67 @@ class TurnRunner:
 
     async def _consume(self, chunk: bytes) -> None:
         """Store what these bytes mean, with the offset up to which they are complete lines, in one transaction."""
-        entries: list[Entry] = []
-        asked: list[claude.PermissionAsked] = []
-        withdrawn: list[str] = []
-        for line in self.talk.framer.feed(chunk):
-            self.talk.offset += line.size
-            self.talk.state, outputs = claude.reduce(self.talk.state, line.data)
+        talk = self.talk
+        entries: list[Entry | Ask | Withdraw] = []
+        for line in talk.framer.feed(chunk):
+            talk.offset += line.size
+            talk.state, outputs = claude.reduce(talk.state, line.data)
             for output in outputs:
-                match output:
-                    case Entry():
-                        entries.append(output)
-                    case claude.Delta():
-                        self.talk.deltas.append(output)
-                    case claude.PermissionAsked():
-                        asked.append(output)
-                    case claude.PermissionWithdrawn():
-                        withdrawn.append(output.request_id)
-                    case claude.ControlReply():
-                        asked.extend(output.pending)
-                    case claude.TurnEnded() if self._is_ours(output):
-                        self.talk.ended = output
-                    case _:
-                        pass
-            if self.talk.ended is not None:
+                self._sort(output, entries)
+            if talk.ended is not None:
                 break
-        if entries or self.talk.ended is not None:
+        if entries or talk.ended is not None:
             await self._flush_deltas()
-        await self._commit(entries, asked=asked, withdrawn=withdrawn)
-        if asked or withdrawn:
+        await self._commit(entries)
+        if any(isinstance(entry, Ask | Withdraw) for entry in entries):
             await self._show_waiting()
+
+    def _sort(self, output: claude.Output, entries: list[Entry | Ask | Withdraw]) -> None:
+        match output:
+            case Entry():
+                entries.append(output)
+                if output.payload.get("block") == self.talk.live.get("block"):
+                    self.talk.live = {}
+            case claude.Delta():
+                self.talk.deltas.append(output)
+            case claude.PermissionAsked():
+                entries.append(self._ask(output))
+            case claude.PermissionWithdrawn():
+                entries.append(Withdraw(output.request_id, "The agent no longer asks."))
+            case claude.ControlReply():
+                entries.extend(self._ask(asked) for asked in output.pending)
+            case claude.TurnEnded() if self._is_ours(output):
+                self.talk.ended = output
+            case _:
+                pass
+
+    def _ask(self, asked: claude.PermissionAsked) -> Ask:
+        return Ask(
+            request_id=asked.request_id,
+            kind=asked.kind,
+            tool=asked.tool,
+            input=asked.input,
+            description=asked.description,
+            suggestions=asked.suggestions,
+            cwd=self.work,
+        )
 
     def _is_ours(self, ended: claude.TurnEnded) -> bool:
         return not ended.message_ids or str(self.turn.message_id) in ended.message_ids
 
-    async def _commit(
-        self, entries: list[Entry], *, asked: list[claude.PermissionAsked] | None = None, withdrawn: list[str] | None = None
-    ) -> None:
-        batch = log.Batch(
+    async def _commit(self, entries: Sequence[Entry | Ask | Withdraw]) -> None:
+        talk = self.talk
+        batch = Batch(
             entries=entries,
             job_id=self.turn.job_id,
             agent_run=self.run_name,
-            agent_offset=self.talk.offset,
-            agent_state=self.talk.state.to_json(),
-            asked=asked or [],
-            withdrawn=withdrawn or [],
+            agent_offset=talk.offset,
+            agent_state=talk.state.to_json(),
+            live=talk.live if talk.live != talk.stored_live and not talk.live else None,
         )
-        await log.writer().commit(self.turn.session_id, self.turn.epoch, batch)
+        await self.writer.commit(self.turn.session_id, self.turn.epoch, batch)
+        if batch.live is not None:
+            talk.stored_live = batch.live
 
     async def _show_waiting(self) -> None:
         waiting = await in_db(turns.has_pending_permissions)(self.turn)
@@ -271,14 +294,34 @@ class TurnRunner:
     # What runs beside the stream
 
     async def _send_deltas(self) -> None:
+        """Pass streamed text on as it grows, and keep it where a reader that comes late finds it."""
+        loop = asyncio.get_running_loop()
+        stored_at = loop.time()
         while True:
             await asyncio.sleep(DELTA_S)
             await self._flush_deltas()
+            if self.talk.live != self.talk.stored_live and loop.time() - stored_at >= LIVE_S:
+                live = dict(self.talk.live)
+                await self.writer.commit(self.turn.session_id, self.turn.epoch, Batch(live=live))
+                self.talk.stored_live, stored_at = live, loop.time()
 
     async def _flush_deltas(self) -> None:
         deltas, self.talk.deltas = claude.merge_deltas(self.talk.deltas), []
         for delta in deltas:
-            await ring_delta(self.turn.session_id, delta)
+            self._note_live(delta)
+            await events.aring_delta(
+                self.turn.session_id,
+                block=delta.block,
+                parent=delta.parent,
+                kind=delta.kind,
+                offset=delta.offset,
+                text=delta.text,
+            )
+
+    def _note_live(self, delta: claude.Delta) -> None:
+        live = self.talk.live
+        before = live.get("text", "") if live.get("block") == delta.block else ""
+        self.talk.live = {"block": delta.block, "parent": delta.parent, "kind": delta.kind, "text": before + delta.text}
 
     async def _keep_token(self) -> None:
         while True:
@@ -287,7 +330,7 @@ class TurnRunner:
 
     async def _watch_wishes(self, sandbox: Sandbox) -> None:
         """Deliver answers, interrupts and cancellation as people give them."""
-        async with log.control_doorbell(self.turn.session_id) as doorbell:
+        async with doorbell.listen(events.control_group(self.turn.session_id)) as bell:
             while True:
                 await self._deliver_answers(sandbox)
                 interrupt, cancel = await in_db(turns.wishes)(self.turn)
@@ -297,7 +340,7 @@ class TurnRunner:
                 elif interrupt and not self.is_interrupted:
                     self.is_interrupted = True
                     await self._interrupt(sandbox)
-                await doorbell.wait(timeout_s=WISH_S)
+                await bell.wait(timeout_s=WISH_S)
 
     async def _deliver_answers(self, sandbox: Sandbox) -> None:
         answers = await in_db(turns.undelivered_answers)(self.turn)
@@ -364,7 +407,9 @@ def _answer_line(answer: turns.Answer) -> bytes:
     if not answer.is_allowed:
         return claude.answer_deny(answer.request_id, given.get("reason") or "The user declined this.")
     always = answer.suggestions if given.get("always") else []
-    return claude.answer_allow(answer.request_id, answer.input, updated_permissions=always, answers=given.get("answers"))
+    return claude.answer_allow(
+        answer.request_id, answer.input, updated_permissions=always, answers=given.get("answers")
+    )
 
 
 async def _exists(sandbox: Sandbox, path: str) -> bool:
@@ -378,7 +423,7 @@ async def _batched(reader: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     pending: asyncio.Task[bytes] | None = None
     try:
         while True:
-            pending = pending or asyncio.ensure_future(_next(reader))
+            pending = pending or asyncio.ensure_future(anext(reader))
             done, _ = await asyncio.wait({pending}, timeout=FLUSH_S if buffer else None)
             if done:
                 task, pending = pending, None
@@ -397,7 +442,3 @@ async def _batched(reader: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             pending.cancel()
             with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration):
                 await pending
-
-
-def _next(reader: AsyncIterator[bytes]) -> Awaitable[bytes]:
-    return anext(reader)

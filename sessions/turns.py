@@ -79,7 +79,12 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | 
     """
     with transaction.atomic():
         session = AgentSession.objects.select_for_update().filter(pk=session_id, deleted_at=None).first()
-        job = Job.objects.select_related("message").filter(pk=job_id, session_id=session_id).exclude(status__in=ENDED).first()
+        job = (
+            Job.objects.select_related("message")
+            .filter(pk=job_id, session_id=session_id)
+            .exclude(status__in=ENDED)
+            .first()
+        )
         if session is None or job is None:
             return None
         session.epoch += 1
@@ -200,7 +205,9 @@ def undelivered_answers(turn: Turn) -> list[Answer]:
         session_id=turn.session_id, delivered_at=None, status__in=(PermissionStatus.ALLOWED, PermissionStatus.DENIED)
     ).order_by("answered_at")
     return [
-        Answer(row.id, row.request_id, row.status == PermissionStatus.ALLOWED, row.input, row.suggestions, row.answer or {})
+        Answer(
+            row.id, row.request_id, row.status == PermissionStatus.ALLOWED, row.input, row.suggestions, row.answer or {}
+        )
         for row in rows
     ]
 
@@ -221,12 +228,21 @@ def pending_request_ids(turn: Turn) -> list[str]:
 def wishes(turn: Turn) -> tuple[bool, bool]:
     """Whether the user wants the turn interrupted, and whether it is cancelled."""
     job = Job.objects.get(pk=turn.job_id)
-    return job.interrupt_requested_at is not None, job.cancel_requested_at is not None or job.status == JobStatus.CANCELLED
+    return (
+        job.interrupt_requested_at is not None,
+        job.cancel_requested_at is not None or job.status == JobStatus.CANCELLED,
+    )
 
 
 @transaction.atomic
 def finish(
-    turn: Turn, status: JobStatus, session_status: SessionStatus, now: datetime, *, error: str = "", result: dict[str, Any] | None = None
+    turn: Turn,
+    status: JobStatus,
+    session_status: SessionStatus,
+    now: datetime,
+    *,
+    error: str = "",
+    result: dict[str, Any] | None = None,
 ) -> None:
     """End the job, unless the user has ended it already, and show the session's state after it."""
     session = locked_session(turn)
@@ -248,7 +264,9 @@ def finish(
 
 
 @transaction.atomic
-def save_checkpoint(turn: Turn, *, id: uuid.UUID, commit: str, is_dirty: bool, files_changed: int, now: datetime) -> None:
+def save_checkpoint(
+    turn: Turn, *, id: uuid.UUID, commit: str, is_dirty: bool, files_changed: int, now: datetime
+) -> None:
     """The working tree after the turn, which the vault has by now."""
     session = locked_session(turn)
     git_status = GitStatus.DIRTY if is_dirty else GitStatus.CLEAN

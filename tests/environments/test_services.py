@@ -1,0 +1,116 @@
+"""Environments: one default, coming kinds refused, names unique, strangers kept out."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from accounts.auth import actor_for
+from accounts.errors import Conflict, Forbidden, Invalid, NotFound
+from accounts.models import Organization, User
+from environments import services
+from environments.errors import EnvironmentInUse, KindNotAvailable
+from environments.models import Environment, MachineStatus
+
+pytestmark = pytest.mark.django_db
+
+
+def default_of(organization: Organization) -> Environment:
+    return Environment.objects.get(organization=organization, is_default=True)
+
+
+def add(user: User, organization: Organization, name: str = "second") -> Environment:
+    return services.create_environment(
+        actor=actor_for(user), organization_id=organization.id, name=name, kind="HOST", config={}
+    )
+
+
+class TestTheDefault:
+    def test_is_made_with_the_organisation(self, organization: Organization) -> None:
+        assert default_of(organization).kind == "HOST"
+
+    def test_is_one_by_the_database(self, organization: Organization) -> None:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            services.create_default_environment(organization)
+
+    def test_moves_when_another_is_chosen(self, alice: User, organization: Organization) -> None:
+        second = add(alice, organization)
+
+        services.update_environment(actor=actor_for(alice), id=second.id, name=None, description=None, is_default=True)
+
+        assert default_of(organization) == second
+
+    def test_cannot_be_deleted(self, alice: User, organization: Organization) -> None:
+        with pytest.raises(Invalid):
+            services.delete_environment(actor=actor_for(alice), id=default_of(organization).id)
+
+
+class TestCreateEnvironment:
+    def test_refuses_kinds_that_are_coming(self, alice: User, organization: Organization) -> None:
+        with pytest.raises(KindNotAvailable):
+            services.create_environment(
+                actor=actor_for(alice),
+                organization_id=organization.id,
+                name="d",
+                kind="DOCKER",
+                config={"image": "debian:12"},
+            )
+
+        assert Environment.objects.filter(organization=organization).count() == 1
+
+    def test_refuses_a_name_that_is_taken(self, alice: User, organization: Organization) -> None:
+        add(alice, organization)
+
+        with pytest.raises(Conflict):
+            add(alice, organization)
+
+    @pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\x00b", "a\nb"])
+    def test_refuses_bad_names(self, alice: User, organization: Organization, name: str) -> None:
+        with pytest.raises(Invalid):
+            add(alice, organization, name)
+
+    def test_is_for_admins(self, bob: User, charlie: User, organization: Organization) -> None:
+        with pytest.raises(Forbidden):
+            add(bob, organization)
+        with pytest.raises(NotFound):
+            add(charlie, organization)
+
+
+class TestChooseEnvironment:
+    def test_takes_the_asked_one_then_the_preferred_then_the_default(
+        self, alice: User, organization: Organization
+    ) -> None:
+        actor, second, third = actor_for(alice), add(alice, organization), add(alice, organization, "third")
+
+        def choose(asked: Environment | None, preferred: Environment | None) -> Environment:
+            return services.choose_environment(
+                actor=actor, organization_id=organization.id, environment_id=asked and asked.id, preferred=preferred
+            )
+
+        assert choose(second, third) == second
+        assert choose(None, third) == third
+        assert choose(None, None) == default_of(organization)
+
+    def test_does_not_see_a_strangers(self, alice: User, charlie: User, organization: Organization) -> None:
+        foreign = Environment.objects.exclude(organization=organization).get(organization__members=charlie)
+
+        for id in (foreign.id, uuid.uuid4()):
+            with pytest.raises(NotFound):
+                services.choose_environment(
+                    actor=actor_for(alice), organization_id=organization.id, environment_id=id, preferred=None
+                )
+
+
+class TestDeleteEnvironment:
+    def test_refuses_while_a_machine_runs_in_it(self, alice: User, organization: Organization) -> None:
+        second = add(alice, organization)
+        machine = services.create_machine(second)
+
+        with pytest.raises(EnvironmentInUse):
+            services.delete_environment(actor=actor_for(alice), id=second.id)
+
+        services.machine_ended(machine_id=machine.id, status=MachineStatus.STOPPED, reason="", now=machine.created_at)
+        services.delete_environment(actor=actor_for(alice), id=second.id)
+        assert not Environment.objects.filter(pk=second.pk).exists()
