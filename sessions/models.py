@@ -146,6 +146,7 @@ class PermissionRequest(TenantModel):
     kind = models.CharField(max_length=10, choices=[("TOOL", "Tool"), ("PLAN", "Plan"), ("QUESTION", "Question")])
     tool = models.CharField(max_length=200)
     input = models.JSONField()
+    description = models.TextField(blank=True)
     suggestions = models.JSONField(default=list)
     status = models.CharField(max_length=10, choices=PermissionStatus.choices, default=PermissionStatus.PENDING)
     answer = models.JSONField(null=True, blank=True)

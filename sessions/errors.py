@@ -1,0 +1,47 @@
+"""Errors of sessions.
+
+    Conflict
+    ├── StaleEpoch          another worker holds the session's lease by now
+    ├── NameTaken           the project has a session of that name
+    ├── ProjectNotReady     the project's repository is not there (yet)
+    ├── AlreadyAnswered     someone was first with an answer to this permission request
+    ├── NothingRunning      there is no job to interrupt or cancel
+    └── MessageIdTaken      this id belongs to another message
+    RateLimited
+    └── QueueFull           too many messages wait already
+"""
+
+from __future__ import annotations
+
+from accounts.errors import Conflict, RateLimited
+
+
+class StaleEpoch(Conflict):
+    """Another worker has taken over this session."""
+
+
+class NameTaken(Conflict):
+    """This project has a session of that name already."""
+
+
+class ProjectNotReady(Conflict):
+    """The project's repository is not ready yet."""
+
+
+class AlreadyAnswered(Conflict):
+    """This request has been answered already."""
+
+
+class NothingRunning(Conflict):
+    """Nothing is running in this session."""
+
+
+class MessageIdTaken(Conflict):
+    """This id belongs to another message; make a new one."""
+
+
+class QueueFull(RateLimited):
+    """Too many messages wait in this session; let the agent catch up."""
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_s=10)

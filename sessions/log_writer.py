@@ -1,0 +1,263 @@
+"""The runner's way into the log: steps of a turn, each one transaction on a psycopg pool beside Django's connections."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+from weakref import WeakKeyDictionary
+
+from django.db import connection
+from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+from uuid_utils.compat import uuid7
+
+from sessions import events
+from sessions.errors import StaleEpoch
+from sessions.events import Entry
+from sessions.models import PermissionStatus
+from sessions.storable import clean, dump
+
+POOL_SIZE = 10
+
+_Connection = AsyncConnection[TupleRow]
+
+
+class Asked(Protocol):
+    """A permission request of the agent, as the driver reads it."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def tool(self) -> str: ...
+    @property
+    def input(self) -> dict[str, Any]: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def suggestions(self) -> Sequence[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step of the runner; None leaves a column as it is.
+
+    `asked` become rows and `permission.requested`, once per request id however often the agent repeats them; `withdrawn`
+    (request ids) cancel rows that still wait and become `permission.resolved`. Both follow `entries` in the log.
+    """
+
+    entries: Sequence[Entry] = ()
+    job_id: uuid.UUID | None = None
+    agent_run: str | None = None
+    agent_offset: int | None = None
+    agent_state: dict[str, Any] | None = None
+    live: dict[str, Any] | None = None
+    asked: Sequence[Asked] = ()
+    withdrawn: Sequence[str] = ()
+
+
+class LogWriter:
+    """Commits batches under a lease, and rings after the commit; opens its pool when first used.
+
+    When the connection is lost during `commit`, whether it took effect is unknown: read the session's offset again and go on
+    from there, as after a crash.
+    """
+
+    def __init__(self, conninfo: str | None = None, *, pool_size: int = POOL_SIZE) -> None:
+        self._pool: AsyncConnectionPool[_Connection] = AsyncConnectionPool(
+            conninfo or django_conninfo(),
+            min_size=1,
+            max_size=pool_size,
+            open=False,
+            kwargs={"autocommit": True},
+            check=AsyncConnectionPool.check_connection,
+            name="event-log",
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._pool.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._pool.close()
+
+    async def commit(self, session_id: uuid.UUID, epoch: int, batch: Batch) -> int:
+        """Append the batch with the spool's new position, all or nothing, and return the log's last number.
+
+        Raises: StaleEpoch (the lease has moved on, or the session is gone; nothing was written).
+        """
+        await self._pool.open()
+        async with self._pool.connection() as db:
+            step = _Step(db, session_id, epoch, batch)
+            last = await (step.write_with_permissions() if batch.asked or batch.withdrawn else step.write(batch.entries))
+        if batch.entries or batch.asked or batch.withdrawn:
+            await events.aring(session_id, last)
+        return last
+
+
+_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, LogWriter] = WeakKeyDictionary()
+
+
+def writer() -> LogWriter:
+    """The running loop's own writer; `close_writer` ends it."""
+    return _writers.setdefault(asyncio.get_running_loop(), LogWriter())
+
+
+async def close_writer() -> None:
+    """Close the running loop's writer, if it has one."""
+    if held := _writers.pop(asyncio.get_running_loop(), None):
+        await held.__aexit__(None, None, None)
+
+
+def django_conninfo() -> str:
+    """The address of Django's database (the test database while tests run)."""
+    keys = ("host", "port", "user", "password", "dbname")
+    parameters = connection.get_connection_params()
+    return make_conninfo("", **{key: parameters[key] for key in keys if parameters.get(key)})
+
+
+# One statement is one round trip, and a transaction by itself.
+_WRITE = """
+WITH lease AS (
+    UPDATE agent_sessions_agentsession SET
+        last_seq = last_seq + %(count)s,
+        agent_run = coalesce(%(agent_run)s, agent_run),
+        agent_offset = coalesce(%(agent_offset)s, agent_offset),
+        agent_state = coalesce(%(agent_state)s::jsonb, agent_state),
+        live = coalesce(%(live)s::jsonb, live),
+        updated_at = now()
+    WHERE id = %(session)s AND epoch = %(epoch)s AND deleted_at IS NULL
+    RETURNING id, organization_id, last_seq
+), written AS (
+    INSERT INTO agent_sessions_event (session_id, seq, organization_id, kind, payload, job_id, created_at)
+    SELECT lease.id, lease.last_seq - %(count)s + entry.nth, lease.organization_id, entry.kind, entry.payload::jsonb,
+        %(job)s, clock_timestamp()
+    FROM lease, unnest(%(kinds)s::text[], %(payloads)s::text[]) WITH ORDINALITY AS entry (kind, payload, nth)
+)
+SELECT last_seq FROM lease
+"""
+
+_LOCK = """
+SELECT organization_id FROM agent_sessions_agentsession
+WHERE id = %s AND epoch = %s AND deleted_at IS NULL FOR UPDATE
+"""
+
+_ASK = """
+INSERT INTO agent_sessions_permissionrequest
+    (id, organization_id, session_id, job_id, request_id, kind, tool, input, description, suggestions, status, created_at)
+VALUES (%(id)s, %(organization)s, %(session)s, %(job)s, %(request)s, %(kind)s, %(tool)s, %(input)s::jsonb,
+    %(description)s, %(suggestions)s::jsonb, %(status)s, now())
+ON CONFLICT (session_id, request_id) DO NOTHING
+RETURNING id
+"""
+
+_WITHDRAW = """
+UPDATE agent_sessions_permissionrequest SET status = %(cancelled)s, answered_at = now()
+WHERE session_id = %(session)s AND request_id = %(request)s AND status = %(pending)s
+RETURNING id
+"""
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One batch on one connection."""
+
+    db: _Connection
+    session_id: uuid.UUID
+    epoch: int
+    batch: Batch
+
+    async def write(self, entries: Sequence[Entry]) -> int:
+        cursor = await self.db.execute(
+            _WRITE,
+            {
+                "session": self.session_id,
+                "epoch": self.epoch,
+                "count": len(entries),
+                "agent_run": self.batch.agent_run,
+                "agent_offset": self.batch.agent_offset,
+                "agent_state": _dump_if_set(self.batch.agent_state),
+                "live": _dump_if_set(self.batch.live),
+                "kinds": [entry.kind for entry in entries],
+                "payloads": [dump(entry.payload) for entry in entries],
+                "job": self.batch.job_id,
+            },
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            raise StaleEpoch
+        return int(row[0])
+
+    async def write_with_permissions(self) -> int:
+        """Which permission rows change decides which events there are, so the session is locked first."""
+        async with self.db.transaction():
+            cursor = await self.db.execute(_LOCK, (self.session_id, self.epoch))
+            row = await cursor.fetchone()
+            if row is None:
+                raise StaleEpoch
+            entries = list(self.batch.entries)
+            for asked in self.batch.asked:
+                entries += await self._ask(row[0], asked)
+            for request_id in self.batch.withdrawn:
+                entries += await self._withdraw(request_id)
+            return await self.write(entries)
+
+    async def _ask(self, organization_id: uuid.UUID, asked: Asked) -> list[Entry]:
+        payload = {
+            "id": str(uuid7()),
+            "kind": asked.kind,
+            "tool": clean(asked.tool)[:200],
+            "input": asked.input,
+            "description": clean(asked.description),
+            "suggestions": list(asked.suggestions),
+            "cwd": getattr(asked, "cwd", ""),
+            "parent": getattr(asked, "parent", None),
+        }
+        cursor = await self.db.execute(
+            _ASK,
+            {
+                **payload,
+                "organization": organization_id,
+                "session": self.session_id,
+                "job": self.batch.job_id,
+                "request": _request_key(asked.request_id),
+                "input": dump(payload["input"]),
+                "suggestions": dump(payload["suggestions"]),
+                "status": PermissionStatus.PENDING.value,
+            },
+        )
+        return [Entry("permission.requested", payload)] if await cursor.fetchone() else []
+
+    async def _withdraw(self, request_id: str) -> list[Entry]:
+        cursor = await self.db.execute(
+            _WITHDRAW,
+            {
+                "session": self.session_id,
+                "request": _request_key(request_id),
+                "cancelled": PermissionStatus.CANCELLED.value,
+                "pending": PermissionStatus.PENDING.value,
+            },
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            return []
+        payload = {"id": str(row[0]), "status": PermissionStatus.CANCELLED.value, "reason": "", "by": None}
+        return [Entry("permission.resolved", payload)]
+
+
+def _request_key(request_id: str) -> str:
+    """The agent's own id, cut to what the column holds: an id that is longer is none of the agent's making."""
+    return str(clean(request_id))[:100]
+
+
+def _dump_if_set(value: Any) -> str | None:
+    return None if value is None else dump(value)
