@@ -1,0 +1,74 @@
+"""`manage.py serve`: the web server, the job worker and the model gateway in one process."""
+
+from __future__ import annotations
+
+from config import serving  # isort: skip  # first: it installs the reactor that daphne needs
+
+import importlib
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from config.env import env
+
+
+class Command(BaseCommand):
+    help = "Serve the web application, the job worker and the model gateway until SIGTERM or SIGINT."
+    requires_system_checks = ["models", "urls"]
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-worker", action="store_true", help="do not run jobs here (scaled deployments)")
+        parser.add_argument("--no-web", action="store_true", help="run jobs only (scaled deployments)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["no_worker"] and options["no_web"]:
+            raise CommandError("--no-web together with --no-worker leaves nothing to do")
+        self._migrate()
+        self._collect_static()
+        plan = self._plan(has_web=not options["no_web"], has_worker=not options["no_worker"])
+        try:
+            code = serving.run(plan)
+        except serving.CannotServe as error:
+            raise CommandError(str(error)) from error
+        if code:
+            raise SystemExit(code)
+
+    def _plan(self, *, has_web: bool, has_worker: bool) -> serving.Plan:
+        from importlib.util import find_spec
+
+        gateway_asgi = importlib.import_module("gateway.asgi") if find_spec("gateway.asgi") else None
+        sockets = importlib.import_module("gateway.sockets") if find_spec("gateway.sockets") else None
+        web = importlib.import_module("config.asgi").application if has_web else None
+        return serving.Plan(
+            listen=env.listen,
+            web=web,
+            gateway=gateway_asgi.application if gateway_asgi else None,
+            gateway_socket=sockets.socket_dir() / "api.sock" if sockets else env.data_dir / "run" / "gateway" / "api.sock",
+            has_worker=has_worker,
+            announce=self._announce,
+        )
+
+    def _announce(self, where: str) -> None:
+        line = f"Slipway is ready: {settings.BASE_URL} (listening on {where})" if where else "Slipway worker is ready"
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _migrate(self) -> None:
+        """Bring the embedded database up to date; another one is its operator's to migrate."""
+        executor = MigrationExecutor(connection)
+        is_behind = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        connection.close()
+        if not is_behind:
+            return
+        if env.database_url:
+            raise CommandError("the database is not migrated; run: python manage.py migrate")
+        call_command("migrate", verbosity=0, interactive=False)
+        connection.close()
+
+    def _collect_static(self) -> None:
+        if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
+            call_command("collectstatic", verbosity=0, interactive=False)

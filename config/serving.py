@@ -1,0 +1,164 @@
+"""The life of one server process: listen, work, and leave in order."""
+
+from __future__ import annotations
+
+from config.daphne import BackPressureServer, bind_tcp, bind_unix, twisted_loop  # isort: skip  # first: the reactor
+
+import asyncio
+import contextlib
+import fcntl
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from twisted.internet import reactor
+
+from config import worker
+
+logger = structlog.get_logger(__name__)
+
+DRAIN_S = 3.0
+LOCK_RETRY_S = 1.0
+
+
+class CannotServe(RuntimeError):
+    """The server cannot start as configured."""
+
+
+@dataclass
+class Plan:
+    """What this process does; `announce` is called once everything listens."""
+
+    listen: str
+    web: Callable[..., Coroutine[Any, Any, None]] | None
+    gateway: Callable[..., Coroutine[Any, Any, None]] | None
+    gateway_socket: Path
+    has_worker: bool
+    announce: Callable[[str], None]
+    servers: list[BackPressureServer] = field(default_factory=list)
+
+
+def run(plan: Plan) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code.
+
+    Raises: CannotServe (address taken or malformed).
+    """
+    asyncio.set_event_loop(twisted_loop)
+    outcome: list[BaseException | int] = []
+
+    async def main() -> None:
+        try:
+            outcome.append(await _main(plan))
+        except BaseException as error:
+            outcome.append(error)
+        finally:
+            reactor.callLater(0, reactor.stop)  # type: ignore[attr-defined]
+
+    reactor.callWhenRunning(lambda: twisted_loop.create_task(main()))  # type: ignore[attr-defined]
+    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    result = outcome[0] if outcome else 1
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+async def _main(plan: Plan) -> int:
+    stopping = asyncio.Event()
+    signals = _watch_signals(stopping)
+    where = _listen_web(plan)
+    tasks = []
+    if plan.gateway is not None:
+        tasks.append(asyncio.create_task(_serve_gateway_socket(plan), name="gateway socket"))
+    work = asyncio.create_task(worker.run_forever(), name="worker") if plan.has_worker else None
+    plan.announce(where)
+
+    await stopping.wait()
+    logger.info("stopping")
+    await _leave(plan, work, tasks, hurried=lambda: len(signals) > 1)
+    return 0
+
+
+def _watch_signals(stopping: asyncio.Event) -> list[int]:
+    """Remember each SIGTERM and SIGINT; the first asks for an orderly end, the second for a quick one."""
+    seen: list[int] = []
+
+    def on_signal(number: int) -> None:
+        seen.append(number)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
+    return seen
+
+
+def _listen_web(plan: Plan) -> str:
+    if plan.web is None:
+        return ""
+    try:
+        bound = bind_tcp(plan.listen)
+    except (OSError, ValueError) as error:
+        raise CannotServe(f"cannot listen on {plan.listen}: {error}; set SLIPWAY_LISTEN to a free host:port") from error
+    host, port = bound.getsockname()[:2]
+    server = BackPressureServer(plan.web)
+    server.listen(bound)
+    plan.servers.append(server)
+    return f"{host}:{port}"
+
+
+async def _serve_gateway_socket(plan: Plan) -> None:
+    """Serve the gateway on its unix socket; of several processes on one host the first does, the next takes over."""
+    folder = plan.gateway_socket.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o711)  # agents reach the socket by name and can list nothing
+    with folder.with_name(folder.name + ".lock").open("a") as lock:
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            await asyncio.sleep(LOCK_RETRY_S)
+        plan.gateway_socket.unlink(missing_ok=True)
+        server = BackPressureServer(_http_only(plan.gateway))
+        plan.servers.append(server)
+        server.listen(bind_unix(plan.gateway_socket))
+        await asyncio.Event().wait()  # the lock is ours until we are cancelled
+
+
+def _http_only(application: Any) -> Callable[..., Coroutine[Any, Any, None]]:
+    async def serve(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await application(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 4404})
+
+    return serve
+
+
+async def _leave(
+    plan: Plan, work: asyncio.Task[None] | None, tasks: list[asyncio.Task[None]], hurried: Callable[[], bool]
+) -> None:
+    """Stop listening, send WebSockets away, hand jobs back, let requests finish."""
+    began = time.monotonic()
+    for server in plan.servers:
+        with contextlib.suppress(OSError):
+            await server.stop_listening()
+        server.close_websockets()
+    if work is not None:
+        work.cancel()
+        await _wait({work}, worker.GRACE_S + worker.HAND_BACK_S, hurried)
+    drains = {asyncio.create_task(server.drain(0.0 if hurried() else DRAIN_S)) for server in plan.servers}
+    await _wait(drains, DRAIN_S + 2, hurried)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    logger.info("stopped", seconds=round(time.monotonic() - began, 2))
+
+
+async def _wait(tasks: set[asyncio.Task[None]], timeout_s: float, hurried: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + timeout_s
+    while tasks and time.monotonic() < deadline and not hurried():
+        _, tasks = await asyncio.wait(tasks, timeout=0.1)

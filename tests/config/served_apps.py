@@ -1,0 +1,95 @@
+"""A server process for the tests of `config.daphne` and `config.serving`: our server, with applications that misbehave."""
+
+from __future__ import annotations
+
+from config import serving  # isort: skip  # first: the reactor
+
+import asyncio
+import resource
+import sys
+from pathlib import Path
+from typing import Any
+
+CHUNK = b"x" * 65536
+CHUNKS = 3000  # 188 MiB, which no buffer of the system holds
+
+counters = {"chunks": 0, "frames": 0, "taken": 0, "disconnects": 0}
+
+
+async def web(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await _websocket(scope, receive, send)
+        return
+    path = scope["path"]
+    if path == "/stats":
+        text = " ".join(f"{name}={value}" for name, value in counters.items())
+        await _answer(send, f"{text} maxrss={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}".encode())
+    elif path == "/big":
+        await _start(send)
+        for _ in range(CHUNKS):
+            await send({"type": "http.response.body", "body": CHUNK, "more_body": True})
+            counters["chunks"] += 1
+        await send({"type": "http.response.body", "body": b""})
+    elif path == "/crash":
+        raise RuntimeError("before the response")
+    elif path == "/crash-midway":
+        await _start(send)
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise RuntimeError("within the response")
+    elif path == "/slow":
+        await asyncio.sleep(1)
+        await _answer(send, b"finished")
+    elif path == "/stream":
+        await _start(send)
+        await send({"type": "http.response.body", "body": b": hello\n\n", "more_body": True})
+        await asyncio.Event().wait()
+    else:
+        await _answer(send, b"hello")
+
+
+async def _start(send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def _answer(send: Any, body: bytes) -> None:
+    await _start(send)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    if scope["path"] == "/flood":  # we send without end
+        while True:
+            await send({"type": "websocket.send", "bytes": CHUNK})
+            counters["frames"] += 1
+    elif scope["path"] == "/busy":
+        await send({"type": "websocket.close", "code": 1013})
+    elif scope["path"] == "/deaf":  # we never look at what comes
+        await asyncio.sleep(3600)
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            counters["disconnects"] += 1
+            return
+        counters["taken"] += 1
+        await send({"type": "websocket.send", "text": message.get("text") or "binary"})
+
+
+async def gateway(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await _answer(send, b"gateway only")
+
+
+if __name__ == "__main__":
+    plan = serving.Plan(
+        listen=sys.argv[1],
+        web=web,
+        gateway=gateway,
+        gateway_socket=Path(sys.argv[2]),
+        has_worker=False,
+        announce=lambda where: print(where, flush=True),
+    )
+    try:
+        sys.exit(serving.run(plan))
+    except serving.CannotServe as error:
+        sys.exit(f"error: {error}")
