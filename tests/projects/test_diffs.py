@@ -10,12 +10,20 @@ import pytest
 
 from projects import diffs
 from projects.diffs import Diff, FileDiff
-from projects.repository import Repository
+from projects.repository import Repository, create_bare
 from tests.projects.building import Worktree
 
 
+def _bare(worktree: Worktree) -> Repository:
+    """A vault with the same objects."""
+    path = worktree.path.parent / "bare.git"
+    if not path.exists():
+        create_bare(path, alternates=worktree.path / ".git/objects")
+    return Repository(path)
+
+
 def _read(worktree: Worktree, base: str) -> Diff:
-    return diffs.read(Repository(worktree.path / ".git"), base, worktree.head())
+    return diffs.read(_bare(worktree), base, worktree.head())
 
 
 def _only(diff: Diff) -> FileDiff:
@@ -51,7 +59,7 @@ class TestRead:
         assert files["gone.txt"].status == "deleted"
         assert files["fresh.txt"].status == "added"
         assert (files["new.txt"].status, files["new.txt"].old_path) == ("renamed", "old.txt")
-        assert diffs.count_files(Repository(worktree.path / ".git"), base, worktree.head()) == 3
+        assert diffs.count_files(_bare(worktree), base, worktree.head()) == 3
 
     def test_marks_binary_files(self, worktree: Worktree) -> None:
         base = worktree.head()
@@ -153,7 +161,7 @@ class TestCaps:
 
         assert diff.is_truncated
         assert len(diff.files) == 10
-        assert diffs.count_files(Repository(worktree.path / ".git"), base, worktree.head()) == 25
+        assert diffs.count_files(_bare(worktree), base, worktree.head()) == 25
 
     def test_answers_soon_for_one_line_of_100_megabytes(self, worktree: Worktree) -> None:
         base = worktree.commit({"a": b"a" * 100_000_000})
