@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
-from collections import deque
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -62,21 +59,6 @@ class Entry:
             raise ValueError(f"unknown event kind: {self.kind}")
 
 
-class Delta(Protocol):
-    """A piece of streamed text; `offset` counts the characters of its block before it."""
-
-    @property
-    def block(self) -> str: ...
-    @property
-    def parent(self) -> str | None: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def text(self) -> str: ...
-
-
 def serialize(event: Event) -> dict[str, Any]:
     """The one form in which REST, SSE and WebSocket show an event."""
     return {
@@ -113,11 +95,12 @@ async def aring(session_id: uuid.UUID, last_seq: int) -> None:
     await _send(watchers_group(session_id), {"type": "session.log", "last_seq": last_seq})
 
 
-async def ring_delta(session_id: uuid.UUID, delta: Delta) -> None:
-    """Pass on text that streams; transient, the final text comes as an event."""
-    fields = ("block", "parent", "kind", "offset", "text")
-    shown = {name: getattr(delta, name) for name in fields}
-    await _send(watchers_group(session_id), {"type": "session.delta", "delta": shown})
+async def aring_delta(
+    session_id: uuid.UUID, *, block: str, parent: str | None, kind: str, offset: int, text: str
+) -> None:
+    """Pass on text that streams; `offset` counts the characters of its block before it. The final text comes as an event."""
+    delta = {"block": block, "parent": parent, "kind": kind, "offset": offset, "text": text}
+    await _send(watchers_group(session_id), {"type": "session.delta", "delta": delta})
 
 
 async def aring_control(session_id: uuid.UUID) -> None:
@@ -131,66 +114,3 @@ def ring(session_id: uuid.UUID, last_seq: int) -> None:
 
 def ring_control(session_id: uuid.UUID) -> None:
     async_to_sync(aring_control)(session_id)
-
-
-class Doorbell:
-    """Listens to one group: `wait` ends at a ring or after a while, whichever is first.
-
-    The layer is read by a task of its own, since one of the layers drops a channel whose `receive` is cancelled. What a slow
-    reader has not taken is bounded: beyond `LIMIT` messages the oldest go, and `wait` says nothing of them.
-    """
-
-    LIMIT = 1000
-
-    def __init__(self, group: str) -> None:
-        self._group = group
-        self._rung = asyncio.Event()
-        self._messages: deque[dict[str, Any]] = deque(maxlen=self.LIMIT)
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        subscribed = asyncio.Event()
-        self._task = asyncio.create_task(self._listen(subscribed))
-        await subscribed.wait()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def wait(self, timeout_s: float) -> list[dict[str, Any]]:
-        """The messages since the last call, in order; none when the time is over first."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._rung.wait()
-        self._rung.clear()
-        messages = list(self._messages)
-        self._messages.clear()
-        return messages
-
-    async def _listen(self, subscribed: asyncio.Event) -> None:
-        """Readers also look by themselves, so a layer that is down only makes them slower."""
-        while True:
-            try:
-                await self._receive(subscribed)
-            except Exception as error:
-                logger.warning("doorbell_lost", group=self._group, error=repr(error))
-            subscribed.set()
-            await asyncio.sleep(1)
-
-    async def _receive(self, subscribed: asyncio.Event) -> None:
-        layer = get_channel_layer()
-        async with asyncio.timeout(RING_TIMEOUT_S):
-            channel = await layer.new_channel()
-            await layer.group_add(self._group, channel)
-        subscribed.set()
-        try:
-            while True:
-                self._messages.append(await layer.receive(channel))
-                self._rung.set()
-        finally:
-            with contextlib.suppress(Exception):
-                await layer.group_discard(self._group, channel)

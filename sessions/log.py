@@ -1,4 +1,4 @@
-"""The append-only event log: `append` for sync code, `writer()` for the runner. Both number without gaps.
+"""The append-only event log: `append` for sync code, `LogWriter` for the runner. Both number without gaps.
 
 A number is taken by adding to `AgentSession.last_seq`, so the row's lock orders writers, and an append that rolls back
 gives its numbers back.
@@ -14,12 +14,12 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from sessions import events
-from sessions.events import Doorbell, Entry
-from sessions.log_writer import Batch, LogWriter, close_writer, writer
+from sessions.events import Entry
+from sessions.log_writer import Ask, Batch, LogWriter, Withdraw
 from sessions.models import AgentSession, Event
 from sessions.storable import clean
 
-__all__ = ["Batch", "LogWriter", "append", "close_writer", "control_doorbell", "writer"]
+__all__ = ["Ask", "Batch", "LogWriter", "Withdraw", "append"]
 
 
 def append(
@@ -49,7 +49,3 @@ def append(
     transaction.on_commit(lambda: events.ring(session.pk, last), robust=True)
     return seqs
 
-
-def control_doorbell(session_id: uuid.UUID) -> Doorbell:
-    """What a runner waits on for answers, interrupts, cancellation and new messages."""
-    return Doorbell(events.control_group(session_id))

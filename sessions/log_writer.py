@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
-from weakref import WeakKeyDictionary
+from typing import Any, Self
 
 from django.db import connection
 from psycopg import AsyncConnection
@@ -28,39 +26,38 @@ POOL_SIZE = 10
 _Connection = AsyncConnection[TupleRow]
 
 
-class Asked(Protocol):
-    """A permission request of the agent, as the driver reads it."""
+@dataclass(frozen=True)
+class Ask:
+    """A permission request: a row and `permission.requested`, once per request id however often the agent repeats it."""
 
-    @property
-    def request_id(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def tool(self) -> str: ...
-    @property
-    def input(self) -> dict[str, Any]: ...
-    @property
-    def description(self) -> str: ...
-    @property
-    def suggestions(self) -> Sequence[dict[str, Any]]: ...
+    request_id: str
+    kind: str
+    tool: str
+    input: dict[str, Any]
+    description: str = ""
+    suggestions: Sequence[dict[str, Any]] = ()
+    cwd: str = ""
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """The agent no longer waits for this answer: the row, if still pending, and `permission.resolved`."""
+
+    request_id: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step of the runner; None leaves a column as it is.
+    """One step of the runner; None leaves a column as it is."""
 
-    `asked` become rows and `permission.requested`, once per request id however often the agent repeats them; `withdrawn`
-    (request ids) cancel rows that still wait and become `permission.resolved`. Both follow `entries` in the log.
-    """
-
-    entries: Sequence[Entry] = ()
+    entries: Sequence[Entry | Ask | Withdraw] = ()
     job_id: uuid.UUID | None = None
     agent_run: str | None = None
     agent_offset: int | None = None
     agent_state: dict[str, Any] | None = None
     live: dict[str, Any] | None = None
-    asked: Sequence[Asked] = ()
-    withdrawn: Sequence[str] = ()
 
 
 class LogWriter:
@@ -98,24 +95,12 @@ class LogWriter:
         await self._pool.open()
         async with self._pool.connection() as db:
             step = _Step(db, session_id, epoch, batch)
-            last = await (step.write_with_permissions() if batch.asked or batch.withdrawn else step.write(batch.entries))
-        if batch.entries or batch.asked or batch.withdrawn:
+            plain = [entry for entry in batch.entries if isinstance(entry, Entry)]
+            is_plain = len(plain) == len(batch.entries)
+            last = await (step.write(plain) if is_plain else step.write_with_permissions())
+        if batch.entries:
             await events.aring(session_id, last)
         return last
-
-
-_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, LogWriter] = WeakKeyDictionary()
-
-
-def writer() -> LogWriter:
-    """The running loop's own writer; `close_writer` ends it."""
-    return _writers.setdefault(asyncio.get_running_loop(), LogWriter())
-
-
-async def close_writer() -> None:
-    """Close the running loop's writer, if it has one."""
-    if held := _writers.pop(asyncio.get_running_loop(), None):
-        await held.__aexit__(None, None, None)
 
 
 def django_conninfo() -> str:
@@ -204,23 +189,30 @@ class _Step:
             row = await cursor.fetchone()
             if row is None:
                 raise StaleEpoch
-            entries = list(self.batch.entries)
-            for asked in self.batch.asked:
-                entries += await self._ask(row[0], asked)
-            for request_id in self.batch.withdrawn:
-                entries += await self._withdraw(request_id)
+            entries: list[Entry] = []
+            for item in self.batch.entries:
+                entries += await self._entries_of(row[0], item)
             return await self.write(entries)
 
-    async def _ask(self, organization_id: uuid.UUID, asked: Asked) -> list[Entry]:
+    async def _entries_of(self, organization_id: uuid.UUID, item: Entry | Ask | Withdraw) -> list[Entry]:
+        match item:
+            case Ask():
+                return await self._ask(organization_id, item)
+            case Withdraw():
+                return await self._withdraw(item)
+            case _:
+                return [item]
+
+    async def _ask(self, organization_id: uuid.UUID, ask: Ask) -> list[Entry]:
         payload = {
             "id": str(uuid7()),
-            "kind": asked.kind,
-            "tool": clean(asked.tool)[:200],
-            "input": asked.input,
-            "description": clean(asked.description),
-            "suggestions": list(asked.suggestions),
-            "cwd": getattr(asked, "cwd", ""),
-            "parent": getattr(asked, "parent", None),
+            "kind": ask.kind,
+            "tool": clean(ask.tool)[:200],
+            "input": ask.input,
+            "description": clean(ask.description),
+            "suggestions": list(ask.suggestions),
+            "cwd": ask.cwd,
+            "parent": ask.parent,
         }
         cursor = await self.db.execute(
             _ASK,
@@ -229,7 +221,7 @@ class _Step:
                 "organization": organization_id,
                 "session": self.session_id,
                 "job": self.batch.job_id,
-                "request": _request_key(asked.request_id),
+                "request": _request_key(ask.request_id),
                 "input": dump(payload["input"]),
                 "suggestions": dump(payload["suggestions"]),
                 "status": PermissionStatus.PENDING.value,
@@ -237,12 +229,12 @@ class _Step:
         )
         return [Entry("permission.requested", payload)] if await cursor.fetchone() else []
 
-    async def _withdraw(self, request_id: str) -> list[Entry]:
+    async def _withdraw(self, withdraw: Withdraw) -> list[Entry]:
         cursor = await self.db.execute(
             _WITHDRAW,
             {
                 "session": self.session_id,
-                "request": _request_key(request_id),
+                "request": _request_key(withdraw.request_id),
                 "cancelled": PermissionStatus.CANCELLED.value,
                 "pending": PermissionStatus.PENDING.value,
             },
@@ -250,7 +242,7 @@ class _Step:
         row = await cursor.fetchone()
         if row is None:
             return []
-        payload = {"id": str(row[0]), "status": PermissionStatus.CANCELLED.value, "reason": "", "by": None}
+        payload = {"id": str(row[0]), "status": PermissionStatus.CANCELLED.value, "reason": withdraw.reason, "by": None}
         return [Entry("permission.resolved", payload)]
 
 

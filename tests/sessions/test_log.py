@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from accounts.models import Organization
 from sessions import log
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
-from sessions.log import Batch, LogWriter
+from sessions.log import Ask, Batch, LogWriter, Withdraw
 from sessions.models import AgentSession, Event, PermissionRequest, PermissionStatus
 from tests import factories
 from tests.sessions.rows import make_session
@@ -26,14 +25,8 @@ def note(text: str) -> Entry:
     return Entry("agent.notice", {"level": "info", "text": text, "detail": ""})
 
 
-@dataclass(frozen=True)
-class Asked:
-    request_id: str
-    kind: str = "TOOL"
-    tool: str = "Bash"
-    input: dict[str, Any] = field(default_factory=lambda: {"command": "ls"})
-    description: str = "List files"
-    suggestions: tuple[dict[str, Any], ...] = ()
+def ask(request_id: str, **fields: Any) -> Ask:
+    return Ask(request_id, **{"kind": "TOOL", "tool": "Bash", "input": {"command": "ls"}, "description": "List files"} | fields)
 
 
 def seqs(session: AgentSession) -> list[int]:
@@ -114,7 +107,7 @@ class TestLogWriter:
         session = await AgentSession.objects.aget(pk=committed.pk)
         assert (session.agent_offset, session.agent_run, session.last_seq) == (5, "", 0)
 
-    @pytest.mark.parametrize("batch", [Batch([note("late")], agent_offset=9), Batch(asked=[Asked("r1")], agent_offset=9)])
+    @pytest.mark.parametrize("batch", [Batch([note("late")], agent_offset=9), Batch([ask("r1")], agent_offset=9)])
     async def test_refuses_a_lease_that_has_moved_on(self, committed: AgentSession, batch: Batch) -> None:
         async with LogWriter() as writer:
             with pytest.raises(StaleEpoch):
@@ -127,8 +120,8 @@ class TestLogWriter:
 
     async def test_asks_once_however_often_the_agent_repeats_itself(self, committed: AgentSession) -> None:
         async with LogWriter() as writer:
-            await writer.commit(committed.id, 1, Batch([note("a")], asked=[Asked("r1")]))
-            last = await writer.commit(committed.id, 1, Batch([note("b")], asked=[Asked("r1")]))
+            await writer.commit(committed.id, 1, Batch([note("a"), ask("r1")]))
+            last = await writer.commit(committed.id, 1, Batch([ask("r1"), note("b")]))
 
         row = await PermissionRequest.objects.aget()
         event = await Event.objects.aget(kind="permission.requested")
@@ -138,9 +131,9 @@ class TestLogWriter:
 
     async def test_withdraws_only_what_still_waits(self, committed: AgentSession) -> None:
         async with LogWriter() as writer:
-            await writer.commit(committed.id, 1, Batch(asked=[Asked("r1"), Asked("r2")]))
+            await writer.commit(committed.id, 1, Batch([ask("r1"), ask("r2")]))
             await PermissionRequest.objects.filter(request_id="r1").aupdate(status=PermissionStatus.ALLOWED)
-            await writer.commit(committed.id, 1, Batch(withdrawn=["r1", "r2", "r3"]))
+            await writer.commit(committed.id, 1, Batch([Withdraw("r1"), Withdraw("r2", "Gone."), Withdraw("r3")]))
 
         assert (await PermissionRequest.objects.aget(request_id="r1")).status == PermissionStatus.ALLOWED
         assert (await PermissionRequest.objects.aget(request_id="r2")).status == PermissionStatus.CANCELLED
@@ -149,10 +142,10 @@ class TestLogWriter:
         assert resolved[0].payload["status"] == "CANCELLED"
 
     async def test_stores_hostile_text(self, committed: AgentSession) -> None:
-        hostile = Asked("r\0" * 200, tool="T\0" * 200, description="\ud800", input={"\0": ["\udfff"]})
+        hostile = ask("r\0" * 200, tool="T\0" * 200, description="\ud800", input={"\0": ["\udfff"]})
         async with LogWriter() as writer:
-            await writer.commit(committed.id, 1, Batch([note("\0\ud800🚀")], asked=[hostile], agent_state={"x": "\0"}))
-            await writer.commit(committed.id, 1, Batch(withdrawn=["r\0" * 200]))
+            await writer.commit(committed.id, 1, Batch([note("\0\ud800🚀"), hostile], agent_state={"x": "\0"}))
+            await writer.commit(committed.id, 1, Batch([Withdraw("r\0" * 200)]))
 
         assert (await Event.objects.aget(seq=1)).payload["text"] == "\ufffd\ufffd🚀"
         assert (await PermissionRequest.objects.aget()).status == PermissionStatus.CANCELLED
@@ -175,7 +168,7 @@ class TestConcurrency:
             async with LogWriter(pool_size=4) as writer:
                 await asyncio.gather(
                     *(writer.commit(committed.id, 1, Batch([note(f"runner {n}")] * 3)) for n in range(20)),
-                    *(writer.commit(committed.id, 1, Batch(asked=[Asked(f"r{n}")])) for n in range(10)),
+                    *(writer.commit(committed.id, 1, Batch([ask(f"r{n}")])) for n in range(10)),
                 )
 
         threads = [threading.Thread(target=from_the_api) for _ in range(3)]
