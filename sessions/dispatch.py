@@ -1,0 +1,25 @@
+"""Enqueues the jobs of sessions by name, in the caller's transaction: rolled back with it, it never ran."""
+
+from __future__ import annotations
+
+import uuid
+
+from procrastinate.contrib.django import app
+
+QUEUE = "agents"
+
+
+def defer_turn(session_id: uuid.UUID, job_id: uuid.UUID) -> None:
+    """One turn at a time per session, in the order of their messages."""
+    task = app.configure_task("sessions.run_turn", queue=QUEUE, lock=f"session:{session_id}")
+    task.defer(session_id=str(session_id), job_id=str(job_id))
+
+
+def defer_stop(session_id: uuid.UUID) -> None:
+    """Not behind the turns' lock: it ends the turn that runs."""
+    app.configure_task("sessions.stop_session", queue=QUEUE).defer(session_id=str(session_id))
+
+
+def defer_cleanup(session_id: uuid.UUID) -> None:
+    """Not behind the turns' lock, for the same reason."""
+    app.configure_task("sessions.cleanup_session", queue=QUEUE).defer(session_id=str(session_id))

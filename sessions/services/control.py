@@ -1,0 +1,151 @@
+"""Interrupting, cancelling, stopping, changing and deleting sessions."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q
+
+from accounts.errors import NotFound
+from gateway import services as gateway
+from sessions import dispatch, events, log
+from sessions.errors import NameTaken, NothingRunning
+from sessions.models import AgentSession, Job, JobStatus, PermissionRequest, PermissionStatus, SessionStatus
+from sessions.services import entries, naming
+from sessions.services.creation import require_mode
+
+ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
+
+
+@transaction.atomic
+def interrupt(*, session: AgentSession, now: datetime) -> AgentSession:
+    """Ask the agent to end its turn; what it has done is kept. Harmless when repeated.
+
+    Raises: NothingRunning.
+    """
+    session = _locked(session)
+    running = session.jobs.filter(status=JobStatus.PROCESSING)
+    if not running.exists():
+        raise NothingRunning
+    running.filter(interrupt_requested_at=None).update(interrupt_requested_at=now)
+    _ring_control_on_commit(session)
+    return session
+
+
+@transaction.atomic
+def cancel(*, session: AgentSession, job_id: uuid.UUID | None = None, now: datetime) -> AgentSession:
+    """End one job, or all of the session: they show as cancelled at once, while the agent is being stopped.
+
+    Raises: NotFound (no such job here); NothingRunning.
+    """
+    session = _locked(session)
+    if job_id is not None and not session.jobs.filter(pk=job_id).exists():
+        raise NotFound
+    new = _cancel_jobs(session, Q() if job_id is None else Q(pk=job_id), now)
+    if not new:
+        raise NothingRunning
+    _append(session, [*new, *_settle(session)], now)
+    return session
+
+
+@transaction.atomic
+def stop_session(*, session: AgentSession, now: datetime) -> AgentSession:
+    """Cancel what runs and end the sandbox, keeping the work; the next message starts it again. Harmless when repeated."""
+    session = _locked(session)
+    new = [*_cancel_jobs(session, Q(), now), *_cancel_permissions(session, Q(), now)]
+    _append(session, new, now)
+    if session.status != SessionStatus.STOPPED:
+        dispatch.defer_stop(session.pk)
+    return session
+
+
+@transaction.atomic
+def delete_session(*, session: AgentSession, now: datetime) -> None:
+    """Take the session away from everyone at once; its sandbox and working tree go in the background.
+
+    The lease is raised, so that whatever still works on it can write no more.
+    """
+    session = _locked(session)
+    new = [*_cancel_jobs(session, Q(), now), *_cancel_permissions(session, Q(), now)]
+    _append(session, new, now)
+    AgentSession.objects.filter(pk=session.pk).update(deleted_at=now, epoch=F("epoch") + 1)
+    gateway.revoke_tokens(subject_id=session.pk, now=now)
+    dispatch.defer_cleanup(session.pk)
+
+
+@transaction.atomic
+def update_session(
+    *,
+    session: AgentSession,
+    name: str | None = None,
+    model: str | None = None,
+    permission_mode: str | None = None,
+    now: datetime,
+) -> AgentSession:
+    """Rename, or change the model or the permission mode; the agent takes these over with its next turn.
+
+    Raises: Invalid; NameTaken.
+    """
+    session = _locked(session)
+    changes: dict[str, Any] = {"updated_at": now}
+    if name is not None:
+        changes["name"] = naming.clean_name(name)
+    if model is not None:
+        changes["model"] = gateway.require_model(model)
+    if permission_mode is not None:
+        changes["permission_mode"] = require_mode(permission_mode)
+    try:
+        with transaction.atomic():
+            AgentSession.objects.filter(pk=session.pk).update(**changes)
+    except IntegrityError as error:
+        raise NameTaken(details=[{"field": "name", "message": "Taken."}]) from error
+    _ring_control_on_commit(session)
+    session.refresh_from_db()
+    return session
+
+
+def _locked(session: AgentSession) -> AgentSession:
+    row = AgentSession.objects.select_for_update().filter(pk=session.pk, deleted_at=None).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _cancel_jobs(session: AgentSession, which: Q, now: datetime) -> list[events.Entry]:
+    jobs = list(session.jobs.select_related("message").filter(which, status__in=ACTIVE).order_by("created_at", "pk"))
+    for job in jobs:
+        job.status, job.progress_message = JobStatus.CANCELLED, ""
+        job.cancel_requested_at = job.finished_at = now
+    Job.objects.bulk_update(jobs, ["status", "progress_message", "cancel_requested_at", "finished_at"])
+    cancelled = _cancel_permissions(session, Q(job__in=jobs), now) if jobs else []
+    return [*map(entries.job_status, jobs), *cancelled]
+
+
+def _cancel_permissions(session: AgentSession, which: Q, now: datetime) -> list[events.Entry]:
+    """Nobody can answer any more what a cancelled job has asked."""
+    requests = list(session.permission_requests.filter(which, status=PermissionStatus.PENDING).order_by("created_at", "pk"))
+    for request in requests:
+        request.status, request.answered_at = PermissionStatus.CANCELLED, now
+    PermissionRequest.objects.bulk_update(requests, ["status", "answered_at"])
+    return [entries.permission_resolved(request, reason="", by=None) for request in requests]
+
+
+def _settle(session: AgentSession) -> list[events.Entry]:
+    """A session none of whose jobs had started waits for a message again; one that ran is shown by its runner."""
+    if session.status != SessionStatus.INITIALIZING or session.jobs.filter(status__in=ACTIVE).exists():
+        return []
+    session.status = SessionStatus.WAITING_INPUT
+    session.save(update_fields=["status", "updated_at"])
+    return [entries.session_status(session)]
+
+
+def _append(session: AgentSession, new: list[events.Entry], now: datetime) -> None:
+    log.append(session, new, now=now)
+    _ring_control_on_commit(session)
+
+
+def _ring_control_on_commit(session: AgentSession) -> None:
+    transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)

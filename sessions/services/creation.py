@@ -1,0 +1,167 @@
+"""New sessions."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.errors import Invalid, NotFound
+from accounts.tenancy import Actor, Role
+from environments import services as environments
+from environments.models import Environment
+from gateway import services as gateway
+from projects.models import Project, ProjectStatus
+from projects.vault import Vault
+from sessions.errors import MessageIdTaken, NameTaken, ProjectNotReady
+from sessions.models import AgentSession, Message, PermissionMode, SessionStatus
+from sessions.services import messages, naming
+
+
+@dataclass(frozen=True)
+class NewSessions:
+    """What is asked for; what is left out comes from the project."""
+
+    name: str
+    count: int = 1
+    prompt: str = ""
+    model: str = ""
+    permission_mode: str = PermissionMode.DEFAULT
+    environment_id: uuid.UUID | None = None
+    base_branch: str = ""
+    message_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True)
+class _Base:
+    """What all sessions of one request share."""
+
+    environment: Environment
+    branch: str
+    commit: str
+    model: str
+    mode: str
+    is_practice: bool
+
+
+def require_mode(mode: str) -> str:
+    """The permission mode itself. Raises: Invalid."""
+    if mode not in PermissionMode.values:
+        raise Invalid.field("permission_mode", f"Choose one of: {', '.join(PermissionMode.values)}.")
+    return mode
+
+
+def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: datetime) -> list[AgentSession]:
+    """Create all of them or none, each with the first prompt, if there is one, already queued.
+
+    With a `message_id` that is known the sessions made then are given back.
+    Raises: NotFound, Forbidden; Invalid (name, count, branch, model, mode, prompt); ProjectNotReady; NameTaken;
+        MessageIdTaken; KindNotAvailable.
+    """
+    actor.require(project.organization_id, Role.MEMBER)
+    names = naming.names_for(new.name, new.count)
+    if new.prompt:
+        messages.clean_text(new.prompt, "prompt")
+    ids = _message_ids(new)
+    if project.status != ProjectStatus.READY:
+        raise ProjectNotReady
+    base = _base(actor, project, new)
+    with transaction.atomic():
+        _lock(project)
+        if known := _known(project, names, ids, new.prompt):
+            return known
+        _require_free(project, names)
+        taken = _taken_branches(project)
+        return [_create(actor, project, base, name, id, new.prompt, taken, now) for name, id in zip(names, ids, strict=True)]
+
+
+def _base(actor: Actor, project: Project, new: NewSessions) -> _Base:
+    """Everything that is looked up before a row is locked; git is asked here, not inside the transaction."""
+    branch = new.base_branch or project.default_branch
+    return _Base(
+        environment=environments.choose_environment(
+            actor=actor,
+            organization_id=project.organization_id,
+            environment_id=new.environment_id,
+            preferred=project.default_environment,
+        ),
+        branch=branch,
+        commit=Vault(project.pk).resolve_branch(branch),
+        model=gateway.require_model(new.model or project.default_model or settings.MODELS[0]),
+        mode=require_mode(new.permission_mode),
+        is_practice=gateway.is_practice(project.organization_id),
+    )
+
+
+def _message_ids(new: NewSessions) -> list[uuid.UUID | None]:
+    """One id a session, made from the client's, so that the whole request can be repeated."""
+    if new.message_id is None or not new.prompt:
+        return [None] * new.count
+    rest = [uuid.uuid5(new.message_id, str(number)) for number in range(2, new.count + 1)]
+    return [new.message_id, *rest]
+
+
+def _lock(project: Project) -> None:
+    """Sessions of one project are created one request after the other: names and branches stay unique."""
+    if not Project.objects.select_for_update().filter(pk=project.pk, deleted_at=None).exists():
+        raise NotFound
+
+
+def _known(project: Project, names: list[str], ids: list[uuid.UUID | None], prompt: str) -> list[AgentSession]:
+    rows = Message.objects.select_related("session").filter(pk__in=[id for id in ids if id]).order_by("created_at", "pk")
+    found = {row.pk: row for row in rows}
+    if not found:
+        return []
+    sessions = [found[id].session for id in ids if id in found]
+    same_texts = all(row.text == prompt and row.session.deleted_at is None for row in found.values())
+    is_same = [session.name for session in sessions] == names and {s.project_id for s in sessions} == {project.pk}
+    if not (is_same and same_texts):
+        raise MessageIdTaken
+    return sessions
+
+
+def _require_free(project: Project, names: list[str]) -> None:
+    taken = AgentSession.objects.filter(project=project, deleted_at=None, name__in=names).values_list("name", flat=True)
+    if name := taken.first():
+        raise NameTaken(f"This project has a session named “{name}” already.", details=[{"field": "name", "message": "Taken."}])
+
+
+def _taken_branches(project: Project) -> set[str]:
+    """Of deleted sessions too: their checkpoints stay in the vault under that name."""
+    own = AgentSession.objects.filter(project=project).values_list("branch", flat=True)
+    return {*own, *(branch.name.lower() for branch in Vault(project.pk).branches())}
+
+
+def _create(
+    actor: Actor,
+    project: Project,
+    base: _Base,
+    name: str,
+    message_id: uuid.UUID | None,
+    prompt: str,
+    taken: set[str],
+    now: datetime,
+) -> AgentSession:
+    branch = naming.branch_for(name, taken)
+    taken.add(branch)
+    session = AgentSession.objects.create(
+        organization_id=project.organization_id,
+        project=project,
+        environment=base.environment,
+        created_by=actor.user,
+        name=name,
+        model=base.model,
+        permission_mode=base.mode,
+        base_branch=base.branch,
+        base_commit=base.commit,
+        branch=branch,
+        status=SessionStatus.INITIALIZING if prompt else SessionStatus.WAITING_INPUT,
+        is_practice=base.is_practice,
+        created_at=now,
+    )
+    if prompt:
+        messages.send_message(session=session, author=actor.user, text=prompt, message_id=message_id, now=now)
+    return session

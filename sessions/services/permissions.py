@@ -1,0 +1,99 @@
+"""Answers to what the agent may not do before a person says so."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.errors import Invalid, NotFound
+from accounts.models import User
+from sessions import events, log
+from sessions.errors import AlreadyAnswered
+from sessions.models import AgentSession, PermissionRequest, PermissionStatus, SessionStatus
+from sessions.services import entries
+
+MAX_REASON = 4000
+MAX_ANSWERS = 50
+MAX_ANSWER = 20_000
+_STATUS = {"allow": PermissionStatus.ALLOWED, "deny": PermissionStatus.DENIED}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`answers` maps a question's text to the chosen label or free text; `always` takes the agent's suggested rules."""
+
+    decision: str
+    reason: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+    is_always: bool = False
+
+
+@transaction.atomic
+def answer_permission(
+    *, session: AgentSession, permission_id: uuid.UUID, by: User, answer: Answer, now: datetime
+) -> PermissionRequest:
+    """Record the first answer and wake the runner.
+
+    Raises: NotFound (no such request in this session); Invalid (decision, reason, answers); AlreadyAnswered, which names who
+        was first.
+    """
+    AgentSession.objects.select_for_update().get(pk=session.pk)
+    request = PermissionRequest.objects.filter(session=session, pk=permission_id).first()
+    if request is None:
+        raise NotFound
+    _check(request, answer)
+    changed = PermissionRequest.objects.filter(pk=request.pk, status=PermissionStatus.PENDING).update(
+        status=_STATUS[answer.decision],
+        answer={"reason": answer.reason, "answers": answer.answers, "always": answer.is_always},
+        answered_by=by,
+        answered_at=now,
+    )
+    if not changed:
+        raise AlreadyAnswered(_who_was_first(request.pk))
+    request.refresh_from_db()
+    new = [entries.permission_resolved(request, reason=answer.reason, by=by), *_resume(session)]
+    log.append(session, new, job_id=request.job_id, now=now)
+    transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
+    return request
+
+
+def _check(request: PermissionRequest, answer: Answer) -> None:
+    if answer.decision not in _STATUS:
+        raise Invalid.field("decision", "The decision is `allow` or `deny`.")
+    if len(answer.reason) > MAX_REASON:
+        raise Invalid.field("reason", f"A reason has at most {MAX_REASON} characters.")
+    if answer.answers and request.kind != "QUESTION":
+        raise Invalid.field("answers", "Only a question takes answers.")
+    if len(answer.answers) > MAX_ANSWERS or any(len(text) > MAX_ANSWER for text in answer.answers.values()):
+        raise Invalid.field("answers", "These answers are too long.")
+    if request.kind == "QUESTION" and answer.decision == "allow" and set(answer.answers) != set(_questions(request)):
+        raise Invalid.field("answers", "Answer each question, by its text.")
+
+
+def _questions(request: PermissionRequest) -> list[str]:
+    """The texts of the questions; the input is the agent's, so anything may be in it."""
+    questions = request.input.get("questions") if isinstance(request.input, dict) else None
+    items = questions if isinstance(questions, list) else []
+    return [item["question"] for item in items if isinstance(item, dict) and isinstance(item.get("question"), str)]
+
+
+def _who_was_first(id: uuid.UUID) -> str:
+    request = PermissionRequest.objects.select_related("answered_by").get(pk=id)
+    if request.status == PermissionStatus.CANCELLED:
+        return "The agent no longer waits for this answer."
+    who = request.answered_by.display_name if request.answered_by else "Someone"
+    return f"{who} has already {'allowed' if request.status == PermissionStatus.ALLOWED else 'denied'} this."
+
+
+def _resume(session: AgentSession) -> list[events.Entry]:
+    """The session goes on when this was the last answer it waited for."""
+    if PermissionRequest.objects.filter(session=session, status=PermissionStatus.PENDING).exists():
+        return []
+    waiting = AgentSession.objects.filter(pk=session.pk, status=SessionStatus.WAITING_INPUT)
+    if not waiting.update(status=SessionStatus.RUNNING, status_reason=""):
+        return []
+    session.refresh_from_db(fields=["status", "status_reason", "git_status"])
+    return [entries.session_status(session)]
