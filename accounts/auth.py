@@ -10,9 +10,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import APIKeyCookie, HttpBearer
+from ninja.utils import check_csrf
 
 from accounts import services, tokens
-from accounts.errors import Unauthenticated
+from accounts.errors import CsrfFailed, Unauthenticated
 from accounts.models import ApiToken, Membership, User
 from accounts.tenancy import Actor, Role
 
@@ -86,9 +87,13 @@ class SessionAuth(APIKeyCookie):
 
     def __call__(self, request: HttpRequest) -> Actor | None:
         # Who is not signed in hears that first: 401, not a complaint about CSRF.
-        return self.authenticate(request, self._get_key(request)) if request.user.is_authenticated else None
+        if not request.user.is_authenticated:
+            return None
+        if check_csrf(request) is not None:
+            raise CsrfFailed
+        return self.authenticate(request)
 
-    def authenticate(self, request: HttpRequest, key: str | None) -> Actor:
+    def authenticate(self, request: HttpRequest, key: str | None = None) -> Actor:
         actor = session_actor(request)
         request.actor = actor  # type: ignore[attr-defined]
         return actor

@@ -3,6 +3,7 @@
     DomainError
     ├── NotFound            no such row, or a row of another organisation: the two cannot be told apart
     ├── Forbidden           the row is visible, the role is too low
+    │   ├── CsrfFailed              a browser session wrote without the CSRF token
     │   └── OrganizationSuspended   the operator has suspended the organisation
     ├── Unauthenticated     no valid credentials
     ├── Invalid             bad input; `details` names the fields
@@ -35,6 +36,10 @@ class NotFound(DomainError):
 
 class Forbidden(DomainError):
     """Your role in this organisation does not allow this."""
+
+
+class CsrfFailed(Forbidden):
+    """The CSRF token is missing or wrong. Reload the page; programs send an API token instead."""
 
 
 class OrganizationSuspended(Forbidden):

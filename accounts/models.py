@@ -57,6 +57,17 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email.split("@", 1)[0]
 
 
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def of(self, actor: Actor) -> Self:
+        """The organisations that the actor belongs to, suspended ones too."""
+        return self.filter(pk__in=[*actor.roles, *actor.suspended])
+
+    def fetch(self, actor: Actor, id: uuid.UUID, role: Role = Role.VIEWER) -> Organization:
+        """One of them. Raises: NotFound, Forbidden, OrganizationSuspended, as `tenancy.fetch` does."""
+        actor.require(id, role)
+        return self.get(pk=id)
+
+
 class Organization(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(_("name"), max_length=100)
@@ -64,6 +75,8 @@ class Organization(models.Model):
     suspended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
+
+    objects = OrganizationQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

@@ -55,7 +55,6 @@ def open_sealed(sealed: bytes, *, organization_id: uuid.UUID, purpose: str) -> b
 
     Raises: SecretUnreadable (damaged, of another organisation or purpose, or its key is no longer configured).
     """
-    sealed = bytes(sealed)  # the database driver hands out memoryviews
     header, body = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
     wanted = header[len(_VERSION) : len(_VERSION) + _ID_BYTES]
     for key_id, cipher in map(_key, settings.ENCRYPTION_KEYS):
@@ -70,4 +69,4 @@ def open_sealed(sealed: bytes, *, organization_id: uuid.UUID, purpose: str) -> b
 def needs_resealing(sealed: bytes) -> bool:
     """Whether an older key than the newest one sealed this."""
     key_id, _ = _key(settings.ENCRYPTION_KEYS[0])
-    return bytes(sealed)[len(_VERSION) : len(_VERSION) + _ID_BYTES] != key_id
+    return sealed[len(_VERSION) : len(_VERSION) + _ID_BYTES] != key_id

@@ -7,3 +7,4 @@ DATABASES["default"]["OPTIONS"] = {}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PRACTICE_SCRIPTS = True
+WHITENOISE_AUTOREFRESH = True  # no collected files in tests
