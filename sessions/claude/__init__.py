@@ -1,0 +1,64 @@
+"""Driver of the Claude Code CLI over stream-json. Pure: it makes lines to send, and turns lines read into outputs."""
+
+from __future__ import annotations
+
+from sessions.claude.command import argv, environment, transcript_path
+from sessions.claude.lines import Line, LineFramer
+from sessions.claude.messages import (
+    answer_allow,
+    answer_deny,
+    answer_error,
+    end_session,
+    initialize,
+    interrupt,
+    set_model,
+    set_permission_mode,
+    user_message,
+)
+from sessions.claude.outputs import (
+    ControlReply,
+    Delta,
+    Initialized,
+    ModeChanged,
+    Output,
+    PermissionAsked,
+    PermissionWithdrawn,
+    RequestUnknown,
+    StateChanged,
+    TurnEnded,
+    merge_deltas,
+)
+from sessions.claude.reader import reduce
+from sessions.claude.state import ReaderState
+from sessions.events import Entry
+
+__all__ = [
+    "ControlReply",
+    "Delta",
+    "Entry",
+    "Initialized",
+    "Line",
+    "LineFramer",
+    "ModeChanged",
+    "Output",
+    "PermissionAsked",
+    "PermissionWithdrawn",
+    "ReaderState",
+    "RequestUnknown",
+    "StateChanged",
+    "TurnEnded",
+    "answer_allow",
+    "answer_deny",
+    "answer_error",
+    "argv",
+    "end_session",
+    "environment",
+    "initialize",
+    "interrupt",
+    "merge_deltas",
+    "reduce",
+    "set_model",
+    "set_permission_mode",
+    "transcript_path",
+    "user_message",
+]

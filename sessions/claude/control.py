@@ -1,0 +1,60 @@
+"""The control side: what the CLI asks us, takes back, and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sessions.claude.fields import MAX_PAYLOAD_BYTES, capped, ident, items, obj, text
+from sessions.claude.outputs import ControlReply, PermissionAsked, PermissionWithdrawn, RequestUnknown
+from sessions.claude.state import ReaderState
+from sessions.claude.streams import Reduced
+
+_KINDS = {"ExitPlanMode": "PLAN", "AskUserQuestion": "QUESTION"}
+_MAX_SUGGESTIONS_BYTES = 16 * 1024
+_MAX_DESCRIPTION = 4 * 1024
+
+
+def request(state: ReaderState, message: dict[str, Any]) -> Reduced:
+    """The CLI asks for permission; anything else it may ask is answered with an error by whoever drives."""
+    asked = obj(message.get("request"))
+    if asked.get("subtype") != "can_use_tool":
+        return state, [RequestUnknown(ident(message.get("request_id")), ident(asked.get("subtype")))]
+    return state, [permission(state, message)]
+
+
+def cancelled(state: ReaderState, message: dict[str, Any]) -> Reduced:
+    """The CLI no longer waits."""
+    return state, [PermissionWithdrawn(ident(message.get("request_id")))]
+
+
+def response(state: ReaderState, message: dict[str, Any]) -> Reduced:
+    """The answer to a control request of ours."""
+    answer = obj(message.get("response"))
+    pending = [
+        permission(state, waiting)
+        for waiting in items(answer.get("pending_permission_requests"))
+        if obj(waiting.get("request")).get("subtype") == "can_use_tool"
+    ]
+    failure = text(answer.get("error"), 2000) or "refused" if answer.get("subtype") == "error" else ""
+    return state, [ControlReply(ident(answer.get("request_id")), failure, tuple(pending))]
+
+
+def permission(state: ReaderState, message: dict[str, Any]) -> PermissionAsked:
+    """A permission request as it is shown and stored."""
+    asked = obj(message.get("request"))
+    tool, agent_id = text(asked.get("tool_name"), 200), ident(asked.get("agent_id"))
+    arguments, is_truncated = capped(obj(asked.get("input")), MAX_PAYLOAD_BYTES - 32 * 1024)
+    suggestions, has_cut = capped(items(asked.get("permission_suggestions")), _MAX_SUGGESTIONS_BYTES)
+    said = next((asked[name] for name in ("description", "title", "decision_reason") if asked.get(name)), "")
+    return PermissionAsked(
+        request_id=ident(message.get("request_id")),
+        kind=_KINDS.get(tool, "TOOL"),
+        tool=tool,
+        input={**arguments, "is_truncated": True} if is_truncated else arguments,
+        description=text(said, _MAX_DESCRIPTION),
+        suggestions=() if has_cut else tuple(suggestions),
+        tool_use_id=ident(asked.get("tool_use_id")),
+        agent_id=agent_id,
+        parent=state.agents.get(agent_id),
+        cwd=state.cwd,
+    )

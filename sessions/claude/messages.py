@@ -1,0 +1,91 @@
+"""Lines for the CLI's stdin. Each is one JSON object in ASCII, so that no character can end it early."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+
+def initialize(request_id: str, *, forward_subagent_text: bool = True) -> bytes:
+    """The handshake; sent again at any time, its reply lists the permission requests that still wait."""
+    return _control(request_id, "initialize", hooks=None, forwardSubagentText=forward_subagent_text)
+
+
+def user_message(message_id: UUID | str, text: str, client_composed: bool = False) -> bytes:
+    """A prompt. The id makes a repetition harmless.
+
+    `client_composed` is for text that no person typed: no slash command and no `@file` in it is carried out.
+    """
+    line: dict[str, Any] = {
+        "type": "user",
+        "uuid": str(message_id),
+        "message": {"role": "user", "content": text},
+        "parent_tool_use_id": None,
+        "session_id": "",
+    }
+    return _line({**line, "client_composed": True} if client_composed else line)
+
+
+def interrupt(request_id: str) -> bytes:
+    """End the running turn; harmless when there is none."""
+    return _control(request_id, "interrupt")
+
+
+def end_session(request_id: str) -> bytes:
+    """End the process."""
+    return _control(request_id, "end_session")
+
+
+def set_permission_mode(request_id: str, mode: str) -> bytes:
+    """Change what is asked from now on."""
+    return _control(request_id, "set_permission_mode", mode=mode)
+
+
+def set_model(request_id: str, model: str | None) -> bytes:
+    """Change the model from the next step on."""
+    return _control(request_id, "set_model", model=model)
+
+
+def answer_allow(
+    request_id: str,
+    input: Mapping[str, Any],
+    updated_permissions: Sequence[Mapping[str, Any]] = (),
+    answers: Mapping[str, str] | None = None,
+) -> bytes:
+    """Allow a request, with `answers` when it is a question.
+
+    Otherwise the CLI runs the input that it asked about: ours may have been cut and cleaned for storage, so it is not sent.
+    """
+    response: dict[str, Any] = {"behavior": "allow"}
+    if answers is not None:
+        response["updatedInput"] = {**input, "answers": dict(answers)}
+    if updated_permissions:
+        response["updatedPermissions"] = [dict(update) for update in updated_permissions]
+    return _answer(request_id, response)
+
+
+def answer_deny(request_id: str, message: str, interrupt: bool = False) -> bytes:
+    """Refuse a request; the agent reads the message and goes on, unless the turn is interrupted."""
+    return _answer(request_id, {"behavior": "deny", "message": message, **({"interrupt": True} if interrupt else {})})
+
+
+def answer_error(request_id: str, message: str) -> bytes:
+    """The answer to a request that we do not know."""
+    return _line(
+        {"type": "control_response", "response": {"subtype": "error", "request_id": request_id, "error": message}}
+    )
+
+
+def _answer(request_id: str, response: dict[str, Any]) -> bytes:
+    answer = {"subtype": "success", "request_id": request_id, "response": response}
+    return _line({"type": "control_response", "response": answer})
+
+
+def _control(request_id: str, subtype: str, **fields: object) -> bytes:
+    return _line({"type": "control_request", "request_id": request_id, "request": {"subtype": subtype, **fields}})
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"

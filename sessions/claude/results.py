@@ -1,0 +1,111 @@
+"""The end of a turn: how it went and what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sessions.claude import notices
+from sessions.claude.fields import ident, number, obj, text
+from sessions.claude.outputs import TurnEnded
+from sessions.claude.state import ReaderState
+from sessions.claude.streams import Reduced
+from sessions.events import Entry
+
+_MAX_MESSAGES = 1000
+_MAX_COST = Decimal(10**6)
+_CENT_OF_A_MICRO = Decimal("0.00000001")
+
+
+@dataclass(frozen=True)
+class _Bill:
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+def result(state: ReaderState, message: dict[str, Any]) -> Reduced:
+    """The `result` line: an entry for the log, and the same for whoever drives."""
+    bill = _bill(state, message)
+    failure = _error(message) if message.get("is_error") is True else ""
+    payload = {
+        "is_error": bool(failure),
+        "error": failure or None,
+        "duration_ms": number(message.get("duration_ms")),
+        "num_turns": number(message.get("num_turns")),
+        "input_tokens": bill.input_tokens,
+        "output_tokens": bill.output_tokens,
+        "cache_read_tokens": bill.cache_read_tokens,
+        "cache_write_tokens": bill.cache_write_tokens,
+        "cost_usd": f"{bill.cost_usd:f}",
+    }
+    entry = Entry("turn.completed", payload)
+    ended = TurnEnded(
+        is_error=bool(failure),
+        error=failure,
+        message_ids=_message_ids(message),
+        duration_ms=number(message.get("duration_ms")),
+        num_turns=number(message.get("num_turns")),
+        input_tokens=bill.input_tokens,
+        output_tokens=bill.output_tokens,
+        cache_read_tokens=bill.cache_read_tokens,
+        cache_write_tokens=bill.cache_write_tokens,
+        cost_usd=bill.cost_usd,
+        entry=entry,
+    )
+    total = f"{_money(message.get('total_cost_usd')):f}"
+    return replace(state, total_cost_usd=total, streams={}), [entry, ended]
+
+
+def _message_ids(message: dict[str, Any]) -> tuple[str, ...]:
+    """The messages of ours that this turn has answered; none when the agent woke by itself."""
+    several = message.get("user_message_uuids")
+    named = several if isinstance(several, list) and several else [message.get("user_message_uuid")]
+    return tuple(name for name in map(ident, named[:_MAX_MESSAGES]) if name)
+
+
+def _bill(state: ReaderState, message: dict[str, Any]) -> _Bill:
+    """What was used since the result before; older CLIs tell only the turn's tokens and the sum of the money."""
+    since = message.get("model_usage_since_last_result")
+    if isinstance(since, dict):
+        models = [obj(model) for model in since.values()]
+        return _Bill(
+            *(
+                sum(number(model.get(name)) for model in models)
+                for name in ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+            ),
+            cost_usd=min(_MAX_COST, sum((_money(model.get("costUSD")) for model in models), Decimal(0))),
+        )
+    usage = obj(message.get("usage"))
+    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    spent = _money(message.get("total_cost_usd")) - _money(state.total_cost_usd)
+    return _Bill(*(number(usage.get(name)) for name in names), cost_usd=max(Decimal(0), spent))
+
+
+def _money(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return Decimal(0)
+    try:
+        amount = Decimal(str(value)[:40])
+    except InvalidOperation:
+        return Decimal(0)
+    if not amount.is_finite():
+        return Decimal(0)
+    return min(_MAX_COST, max(Decimal(0), amount)).quantize(_CENT_OF_A_MICRO)
+
+
+def _error(message: dict[str, Any]) -> str:
+    """Why the turn failed, in words for people."""
+    reason, subtype = ident(message.get("terminal_reason")), ident(message.get("subtype"))
+    if reason.startswith("aborted"):
+        return "The turn was interrupted."
+    if reason == "prompt_too_long":
+        return notices.advice(413)
+    if subtype == "error_max_turns":
+        return "The agent has taken as many steps as one turn may have. Send a message to go on."
+    if subtype == "error_max_budget_usd":
+        return "The money for this turn is used up."
+    return text(message.get("result"), 2000) or "The agent ended the turn with an error."

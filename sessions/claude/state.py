@@ -1,0 +1,111 @@
+"""What the reader must remember between two lines; it is stored with the offset, so that another worker can go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Self, TypeVar
+
+from sessions.claude.fields import ident, number, obj, text
+
+_MAX_KEPT = 64
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A content block that streams and whose final line has not come yet; `length` counts the characters so far."""
+
+    index: int
+    kind: str
+    length: int
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An answer of the model that streams."""
+
+    message: str
+    blocks: tuple[Block, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReaderState:
+    """The state after a line.
+
+    `streams` is keyed by the tool call of the sub-agent, "" for the main thread. `counted` has for each message the index of its
+    next block, `agents` which tool call a sub-agent belongs to.
+    """
+
+    cwd: str = ""
+    permission_mode: str = ""
+    total_cost_usd: str = "0"
+    streams: dict[str, Stream] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
+    agents: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object for `from_json`; pairs are lists, since PostgreSQL does not keep the order of keys."""
+        return {
+            "cwd": self.cwd,
+            "permission_mode": self.permission_mode,
+            "total_cost_usd": self.total_cost_usd,
+            "streams": [
+                [key, {"message": stream.message, "blocks": [[b.index, b.kind, b.length] for b in stream.blocks]}]
+                for key, stream in self.streams.items()
+            ],
+            "counted": [list(pair) for pair in self.counted.items()],
+            "agents": [list(pair) for pair in self.agents.items()],
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """The state that was stored; nothing, or something else, gives the state at the beginning."""
+        stored = obj(value)
+        return cls(
+            cwd=text(stored.get("cwd")),
+            permission_mode=ident(stored.get("permission_mode")),
+            total_cost_usd=ident(stored.get("total_cost_usd")) or "0",
+            streams={key: _stream(stream) for key, stream in _pairs(stored.get("streams"))},
+            counted={key: number(count) for key, count in _pairs(stored.get("counted"))},
+            agents={key: ident(parent) for key, parent in _pairs(stored.get("agents"))},
+        )
+
+    def with_agent(self, agent_id: str, parent: str) -> Self:
+        """Remember which tool call a sub-agent belongs to."""
+        if not agent_id or not parent or self.agents.get(agent_id) == parent:
+            return self
+        return replace(self, agents=_newest(self.agents, agent_id, parent))
+
+    def with_stream(self, parent: str, stream: Stream | None) -> Self:
+        """Replace what is known of one stream; None forgets it."""
+        rest = {key: known for key, known in self.streams.items() if key != parent}
+        return replace(self, streams=rest if stream is None else _newest(rest, parent, stream))
+
+    def with_count(self, message_id: str, count: int) -> Self:
+        """Remember the index of a message's next block."""
+        return replace(self, counted=_newest(self.counted, message_id, count))
+
+
+def _pairs(value: object) -> list[tuple[str, Any]]:
+    pairs = value if isinstance(value, list) else []
+    return [
+        (pair[0], pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str)
+    ]
+
+
+def _stream(value: object) -> Stream:
+    blocks = obj(value).get("blocks")
+    return Stream(
+        ident(obj(value).get("message")),
+        tuple(
+            Block(number(block[0]), ident(block[1]), number(block[2]))
+            for block in (blocks if isinstance(blocks, list) else [])
+            if isinstance(block, list) and len(block) == 3
+        ),
+    )
+
+
+def _newest(known: dict[str, _T], key: str, value: _T) -> dict[str, _T]:
+    """With the key at the end; beyond a limit the oldest are forgotten."""
+    kept = {name: item for name, item in known.items() if name != key}
+    return {**dict(list(kept.items())[-(_MAX_KEPT - 1) :]), key: value}
