@@ -1,0 +1,41 @@
+"""Places where agents work, behind one contract: open or attach a sandbox, talk to the guest inside, stop it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.base import Capabilities, Phase, Sandbox
+from sandbox.client import GuestClient
+from sandbox.registry import backend_of
+from sandbox.spec import AnySpec, LocalSpec, Mount
+
+__all__ = [
+    "AnySpec",
+    "Capabilities",
+    "GuestClient",
+    "LocalSpec",
+    "Mount",
+    "Phase",
+    "Sandbox",
+    "attach_sandbox",
+    "open_sandbox",
+]
+
+
+async def open_sandbox(spec: AnySpec) -> Sandbox:
+    """Make a sandbox and return when its guest answers.
+
+    Repeatable: a sandbox of the same spec that still runs is returned instead of making a second one, and one that has
+    stopped is started again on its files. On failure nothing is left running.
+
+    Raises: BackendUnavailable (with a hint), SandboxRefused (a mount or path that is never given), SandboxError.
+    """
+    return await backend_of(spec).open(spec)
+
+
+async def attach_sandbox(spec: AnySpec, handle: dict[str, Any]) -> Sandbox:
+    """Find a sandbox again by its handle; ask `poll` whether it still runs.
+
+    Raises: SandboxRefused when the handle is not one of this spec.
+    """
+    return backend_of(spec).attach(spec, handle)

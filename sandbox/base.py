@@ -1,0 +1,89 @@
+"""The contract that every kind of sandbox keeps; `tests/sandbox/test_conformance.py` holds each of them to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sandbox.client import GuestClient
+
+
+class Phase(StrEnum):
+    """How a sandbox is, as far as the platform can tell."""
+
+    RUNNING = "RUNNING"
+    UNREACHABLE = "UNREACHABLE"
+    STOPPED = "STOPPED"
+    GONE = "GONE"
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a kind of sandbox can do; tests ask for these by `@pytest.mark.needs`, never for a kind by name."""
+
+    can_confine: bool
+    """What runs inside sees no file, process or network of the server."""
+    can_mount: bool
+    """Folders of the server can be shown inside at the path of the mount."""
+    can_pty: bool
+    """Terminals can be opened."""
+    can_reattach: bool
+    """Agents and terminals live on when the server ends, and are found again by the handle."""
+
+
+class Sandbox(ABC):
+    """A place where agents work. Made by `open_sandbox`, found again by `attach_sandbox`; never built directly.
+
+    The life of a sandbox:
+
+        open_sandbox ──▶ RUNNING ◀──▶ UNREACHABLE
+                            │              │
+                            └──── stop, crash, lifetime, reboot ──▶ STOPPED ── destroy ──▶ GONE
+
+    Objects hold no connection and no process: dropping one changes nothing, and any number of servers may hold the
+    same sandbox.
+    """
+
+    capabilities: Capabilities
+
+    @property
+    @abstractmethod
+    def handle(self) -> dict[str, Any]:
+        """What to keep (plain JSON, no secret) so that `attach_sandbox` finds this sandbox after a restart of the server."""
+
+    @property
+    @abstractmethod
+    def guest(self) -> GuestClient:
+        """The way to everything inside. It may be kept; each call makes a connection of its own.
+
+        Every call may raise SandboxGone (the sandbox has ended), GuestSilent (no answer in time) or BadAnswer.
+        """
+
+    @abstractmethod
+    async def poll(self) -> Phase:
+        """Say how the sandbox is, within about 3 seconds; may be called at any time, by any number of callers.
+
+        Returns:
+            RUNNING: the guest answered just now.
+            UNREACHABLE: its first process lives, the guest did not answer: overloaded or frozen. Ask again; `stop` still works.
+            STOPPED: nothing of it runs any more (stopped, crashed, lifetime over, machine rebooted, handle of another
+                boot), its files are still there. `destroy` it, or open the same spec again to go on with the files.
+            GONE: neither processes nor files. Also for a sandbox that was never there.
+
+        While `open_sandbox` is still running there is no object to ask; an attached one may answer UNREACHABLE or STOPPED then.
+        During `stop` the answer is RUNNING or UNREACHABLE until the last process has ended. Never raises SandboxError.
+        """
+
+    @abstractmethod
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """End every process of the sandbox: TERM, after `grace_s` KILL. Files stay. In STOPPED and GONE it does nothing.
+
+        When it returns, nothing of the sandbox runs. Raises: SandboxError if a process cannot be ended (never seen; the
+        caller keeps the handle and tries again).
+        """
+
+    @abstractmethod
+    async def destroy(self) -> None:
+        """`stop` without a long grace, and remove every trace: the answer of `poll` is GONE from then on. Repeatable."""

@@ -1,0 +1,96 @@
+"""A process of this machine that is named for good: number, start time and boot, so that a reused number is not believed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+KILL_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class HostProcess:
+    """The first process of a sandbox, seen from outside."""
+
+    pid: int
+    start: int
+    boot: str
+
+    @classmethod
+    def of(cls, pid: int) -> HostProcess | None:
+        """The living process of that number."""
+        start = _start_time(pid)
+        return None if start is None else cls(pid, start, boot_id())
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> HostProcess | None:
+        pid, start, boot = value.get("pid"), value.get("start"), value.get("boot")
+        if not isinstance(pid, int) or not isinstance(start, int) or not isinstance(boot, str) or pid <= 1:
+            return None
+        return cls(pid, start, boot)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"pid": self.pid, "start": self.start, "boot": self.boot}
+
+    def is_alive(self) -> bool:
+        return self.boot == boot_id() and _start_time(self.pid) == self.start
+
+    async def kill(self) -> bool:
+        """KILL it and wait until it is gone; False when it would not go."""
+        try:
+            descriptor = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return True
+        try:
+            # Checked after the descriptor is open: from here on the number cannot change its meaning.
+            if self.is_alive():
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        except ProcessLookupError:
+            return True
+        finally:
+            os.close(descriptor)
+        return await self.wait(KILL_TIMEOUT_S)
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended; False when it has not."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while self.is_alive():
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+
+def find_marked(name: str, value: str) -> list[HostProcess]:
+    """Every living process that carries an environment variable; for sandboxes without a pid namespace of their own."""
+    wanted = f"{name}={value}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                is_marked = wanted in (folder / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            process = HostProcess.of(int(folder.name)) if is_marked else None
+            if process is not None:
+                found.append(process)
+    return found
+
+
+@cache
+def boot_id() -> str:
+    """This boot of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _start_time(pid: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])

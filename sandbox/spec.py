@@ -1,0 +1,36 @@
+"""What a sandbox is to be made of: one frozen data class per kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of the server, shown read-only at `target` inside. Every parent must belong to the server; no links."""
+
+    source: Path
+    target: str
+
+
+@dataclass(frozen=True)
+class LocalSpec:
+    """A sandbox on the server's own machine, by bubblewrap.
+
+    `root` is made by the sandbox (0700) and removed with it; its parent must exist. `gateway_dir` holds `api.sock`, the only
+    way out. `allow_unconfined` permits plain processes where bubblewrap cannot be used: the agent then is the server's user.
+    """
+
+    kind: ClassVar[str] = "local"
+
+    machine_id: str
+    root: Path
+    mounts: tuple[Mount, ...]
+    gateway_dir: Path | None
+    lifetime_s: int
+    allow_unconfined: bool = False
+
+
+AnySpec = LocalSpec
