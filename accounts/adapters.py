@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.utils.http import url_has_allowed_host_and_scheme
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Sign-up by e-mail."""
+    """Sign-up by e-mail; after signing in or out only addresses of this very server follow."""
+
+    def is_safe_url(self, url: str | None) -> bool:
+        # allauth would take any port of an allowed host; we ever only need a path.
+        return url_has_allowed_host_and_scheme(url, allowed_hosts=None)

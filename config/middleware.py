@@ -31,8 +31,12 @@ class RequestContextMiddleware:
         sent = request.headers.get("X-Request-ID", "")
         request_id = sent if ACCEPTED_ID.fullmatch(sent) else uuid7().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        structlog.contextvars.clear_contextvars()  # a thread serves many requests, and auth binds the user
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
             response = self.get_response(request)
+        finally:
+            structlog.contextvars.clear_contextvars()
         response["X-Request-ID"] = request_id
         return response
 

@@ -1,0 +1,144 @@
+"""Sign-up, verification by code, sign-in, reset and sign-out through the pages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+
+from accounts.models import Organization, User
+from tests import factories
+
+NEW = {"email": "New@Example.com", "password1": "a-very-long-passphrase", "name": "Nina"}
+
+
+@pytest.fixture(autouse=True)
+def _no_rate_limits_left_over() -> None:
+    cache.clear()
+
+
+def mailed_code() -> str:
+    text = str(mail.outbox[-1].body)
+    found = re.search(r"^([A-Z0-9]{3,5}-?[A-Z0-9]{3,5})$", text, re.MULTILINE)
+    assert found, text
+    return found[1]
+
+
+def sign_up(client: Client) -> None:
+    response = client.post("/accounts/signup/", NEW)
+    assert response.status_code == 302, response.content
+    assert response["Location"] == "/accounts/confirm-email/"
+
+
+@pytest.mark.django_db
+class TestSignUp:
+    def test_opens_nothing_before_the_code(self, client: Client) -> None:
+        sign_up(client)
+
+        assert client.get("/api/me").status_code == 401
+        assert not Organization.objects.exists()
+
+    def test_takes_the_mailed_code_and_makes_a_personal_organization(self, client: Client) -> None:
+        sign_up(client)
+
+        response = client.post("/accounts/confirm-email/", {"code": mailed_code()})
+
+        assert response.status_code == 302, response.content
+        me = client.get("/api/me").json()
+        assert me["user"]["email"] == "new@example.com"
+        assert me["user"]["name"] == "Nina"
+        assert [(one["name"], one["role"], one["is_personal"]) for one in me["organizations"]] == [
+            ("Nina", "OWNER", True)
+        ]
+
+    def test_refuses_a_wrong_code(self, client: Client) -> None:
+        sign_up(client)
+
+        client.post("/accounts/confirm-email/", {"code": "ZZZZ-9999"})
+
+        assert client.get("/api/me").status_code == 401
+
+    def test_shows_the_code_in_developer_mode_only(self, client: Client, settings: pytest.FixtureRequest) -> None:
+        sign_up(client)
+        assert "debug_code" not in client.get("/accounts/confirm-email/").context
+
+        settings.DEBUG = True
+
+        assert client.get("/accounts/confirm-email/").context["debug_code"] == mailed_code()
+
+    def test_does_not_tell_who_has_an_account(self, client: Client) -> None:
+        factories.make_user("new@example.com")
+
+        sign_up(client)
+
+        assert User.objects.count() == 1
+        assert "account" in str(mail.outbox[-1].body)
+
+    @pytest.mark.parametrize("field", ["email", "name"])
+    @pytest.mark.parametrize("value", ["x" * 10_000, "a\x00b@example.com"])
+    def test_refuses_hostile_text(self, field: str, value: str, client: Client) -> None:
+        response = client.post("/accounts/signup/", {**NEW, field: value})
+
+        assert response.status_code == 200
+        assert not User.objects.exists()
+
+
+class TestSignIn:
+    def test_by_e_mail_in_any_case(self, alice: User, client: Client) -> None:
+        response = client.post("/accounts/login/", {"login": "ALICE@example.com", "password": factories.PASSWORD})
+
+        assert response.status_code == 302
+        assert client.get("/api/me").json()["user"]["id"] == str(alice.id)
+
+    def test_makes_the_personal_organization_once(self, alice: User, client: Client) -> None:
+        for _ in range(2):
+            client.post("/accounts/login/", {"login": alice.email, "password": factories.PASSWORD})
+            client.post("/accounts/logout/")
+
+        assert alice.organizations.filter(is_personal=True).count() == 1
+
+    @pytest.mark.parametrize(
+        "target",
+        ["https://evil.example/", "//evil.example", "http://127.0.0.1:9999/", "javascript:alert(1)", "\\\\evil"],
+    )
+    def test_follows_no_address_elsewhere(self, target: str, alice: User, client: Client) -> None:
+        form = {"login": alice.email, "password": factories.PASSWORD, "next": target}
+
+        assert client.post("/accounts/login/", form)["Location"] == "/"
+
+    def test_follows_a_path(self, alice: User, client: Client) -> None:
+        form = {"login": alice.email, "password": factories.PASSWORD, "next": "/projects/"}
+
+        assert client.post("/accounts/login/", form)["Location"] == "/projects/"
+
+    def test_stops_guessing(self, alice: User, client: Client) -> None:
+        for _ in range(12):
+            client.post("/accounts/login/", {"login": alice.email, "password": "wrong"})
+
+        client.post("/accounts/login/", {"login": alice.email, "password": factories.PASSWORD})
+
+        assert client.get("/api/me").status_code == 401
+
+
+class TestSignOut:
+    def test_ends_the_session(self, alice: User, client: Client) -> None:
+        client.post("/accounts/login/", {"login": alice.email, "password": factories.PASSWORD})
+
+        client.post("/accounts/logout/")
+
+        assert client.get("/api/me").status_code == 401
+
+
+class TestPasswordReset:
+    def test_by_mailed_code(self, alice: User, client: Client) -> None:
+        client.post("/accounts/password/reset/", {"email": alice.email})
+        response = client.post("/accounts/password/reset/confirm/", {"code": mailed_code()}, follow=True)
+        form = {"password1": "another-long-passphrase", "password2": "another-long-passphrase"}
+        client.post(response.redirect_chain[-1][0], form)
+
+        client.post("/accounts/login/", {"login": alice.email, "password": "another-long-passphrase"})
+
+        assert client.get("/api/me").status_code == 200
