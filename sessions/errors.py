@@ -1,14 +1,14 @@
 """Errors of sessions.
 
-    Conflict
-    ├── StaleEpoch          another worker holds the session's lease by now
-    ├── NameTaken           the project has a session of that name
-    ├── ProjectNotReady     the project's repository is not there (yet)
-    ├── AlreadyAnswered     someone was first with an answer to this permission request
-    ├── NothingRunning      there is no job to interrupt or cancel
-    └── MessageIdTaken      this id belongs to another message
-    RateLimited
-    └── QueueFull           too many messages wait already
+Conflict
+├── StaleEpoch          another worker holds the session's lease by now
+├── NameTaken           the project has a session of that name
+├── ProjectNotReady     the project's repository is not there (yet)
+├── AlreadyAnswered     someone was first with an answer to this permission request
+├── NothingRunning      there is no job to interrupt or cancel
+└── MessageIdTaken      this id belongs to another message
+RateLimited
+└── QueueFull           too many messages wait already
 """
 
 from __future__ import annotations

@@ -48,4 +48,3 @@ def append(
     )
     transaction.on_commit(lambda: events.ring(session.pk, last), robust=True)
     return seqs
-

@@ -126,7 +126,9 @@ def _cancel_jobs(session: AgentSession, which: Q, now: datetime) -> list[events.
 
 def _cancel_permissions(session: AgentSession, which: Q, now: datetime) -> list[events.Entry]:
     """Nobody can answer any more what a cancelled job has asked."""
-    requests = list(session.permission_requests.filter(which, status=PermissionStatus.PENDING).order_by("created_at", "pk"))
+    requests = list(
+        session.permission_requests.filter(which, status=PermissionStatus.PENDING).order_by("created_at", "pk")
+    )
     for request in requests:
         request.status, request.answered_at = PermissionStatus.CANCELLED, now
     PermissionRequest.objects.bulk_update(requests, ["status", "answered_at"])

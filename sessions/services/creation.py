@@ -75,7 +75,9 @@ def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: da
             return known
         _require_free(project, names)
         taken = _taken_branches(project)
-        return [_create(actor, project, base, name, id, new.prompt, taken, now) for name, id in zip(names, ids, strict=True)]
+        return [
+            _create(actor, project, base, name, id, new.prompt, taken, now) for name, id in zip(names, ids, strict=True)
+        ]
 
 
 def _base(actor: Actor, project: Project, new: NewSessions) -> _Base:
@@ -111,7 +113,9 @@ def _lock(project: Project) -> None:
 
 
 def _known(project: Project, names: list[str], ids: list[uuid.UUID | None], prompt: str) -> list[AgentSession]:
-    rows = Message.objects.select_related("session").filter(pk__in=[id for id in ids if id]).order_by("created_at", "pk")
+    rows = (
+        Message.objects.select_related("session").filter(pk__in=[id for id in ids if id]).order_by("created_at", "pk")
+    )
     found = {row.pk: row for row in rows}
     if not found:
         return []
@@ -126,7 +130,9 @@ def _known(project: Project, names: list[str], ids: list[uuid.UUID | None], prom
 def _require_free(project: Project, names: list[str]) -> None:
     taken = AgentSession.objects.filter(project=project, deleted_at=None, name__in=names).values_list("name", flat=True)
     if name := taken.first():
-        raise NameTaken(f"This project has a session named “{name}” already.", details=[{"field": "name", "message": "Taken."}])
+        raise NameTaken(
+            f"This project has a session named “{name}” already.", details=[{"field": "name", "message": "Taken."}]
+        )
 
 
 def _taken_branches(project: Project) -> set[str]:

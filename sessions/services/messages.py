@@ -16,6 +16,7 @@ from sessions import dispatch, events, log
 from sessions.errors import MessageIdTaken, QueueFull
 from sessions.models import AgentSession, Job, JobStatus, Message
 from sessions.services import entries
+from sessions.storable import clean
 
 MAX_WAITING = 50
 
@@ -36,11 +37,16 @@ def clean_text(text: str, field: str = "text") -> str:
     """
     if not text.strip():
         raise Unprocessable.field(field, "Write something first.")
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise Invalid.field(field, "The text has characters that are not valid.")
+    require_storable(text, field)
     if len(text.encode()) > settings.PROMPT_MAX_BYTES:
         raise Invalid.field(field, f"A message has at most {settings.PROMPT_MAX_BYTES // 2**20} MB.")
     return text
+
+
+def require_storable(text: str, field: str) -> None:
+    """Raises: Invalid (NUL or half of a surrogate pair)."""
+    if clean(text) != text:
+        raise Invalid.field(field, "This has characters that are not valid.")
 
 
 @transaction.atomic

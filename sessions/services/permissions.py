@@ -14,6 +14,7 @@ from sessions import events, log
 from sessions.errors import AlreadyAnswered
 from sessions.models import AgentSession, PermissionRequest, PermissionStatus, SessionStatus
 from sessions.services import entries
+from sessions.services.messages import require_storable
 
 MAX_REASON = 4000
 MAX_ANSWERS = 50
@@ -65,10 +66,12 @@ def _check(request: PermissionRequest, answer: Answer) -> None:
         raise Invalid.field("decision", "The decision is `allow` or `deny`.")
     if len(answer.reason) > MAX_REASON:
         raise Invalid.field("reason", f"A reason has at most {MAX_REASON} characters.")
+    require_storable(answer.reason, "reason")
     if answer.answers and request.kind != "QUESTION":
         raise Invalid.field("answers", "Only a question takes answers.")
     if len(answer.answers) > MAX_ANSWERS or any(len(text) > MAX_ANSWER for text in answer.answers.values()):
         raise Invalid.field("answers", "These answers are too long.")
+    require_storable("".join([*answer.answers, *answer.answers.values()]), "answers")
     if request.kind == "QUESTION" and answer.decision == "allow" and set(answer.answers) != set(_questions(request)):
         raise Invalid.field("answers", "Answer each question, by its text.")
 

@@ -38,6 +38,4 @@ def make_job(session: AgentSession, text: str = "do it", **fields: Any) -> Job:
 
 def make_permission(session: AgentSession, **fields: Any) -> PermissionRequest:
     values = {"request_id": uuid.uuid4().hex, "kind": "TOOL", "tool": "Bash", "input": {"command": "ls"}}
-    return PermissionRequest.objects.create(
-        organization_id=session.organization_id, session=session, **values | fields
-    )
+    return PermissionRequest.objects.create(organization_id=session.organization_id, session=session, **values | fields)

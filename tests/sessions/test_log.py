@@ -26,7 +26,9 @@ def note(text: str) -> Entry:
 
 
 def ask(request_id: str, **fields: Any) -> Ask:
-    return Ask(request_id, **{"kind": "TOOL", "tool": "Bash", "input": {"command": "ls"}, "description": "List files"} | fields)
+    return Ask(
+        request_id, **{"kind": "TOOL", "tool": "Bash", "input": {"command": "ls"}, "description": "List files"} | fields
+    )
 
 
 def seqs(session: AgentSession) -> list[int]:
@@ -98,7 +100,10 @@ class TestLogWriter:
         assert last == session.last_seq == 2
         assert (session.agent_run, session.agent_offset, session.agent_state) == ("run-1", 77, {"n": 1})
         assert session.live == {"text": "x"}
-        assert [event.payload["text"] async for event in Event.objects.filter(session=session).order_by("seq")] == ["a", "b"]
+        assert [event.payload["text"] async for event in Event.objects.filter(session=session).order_by("seq")] == [
+            "a",
+            "b",
+        ]
 
     async def test_moves_the_position_without_entries(self, committed: AgentSession) -> None:
         async with LogWriter() as writer:
@@ -127,7 +132,12 @@ class TestLogWriter:
         event = await Event.objects.aget(kind="permission.requested")
         assert last == 3
         assert event.payload["id"] == str(row.id)
-        assert (row.status, row.tool, row.input, row.description) == ("PENDING", "Bash", {"command": "ls"}, "List files")
+        assert (row.status, row.tool, row.input, row.description) == (
+            "PENDING",
+            "Bash",
+            {"command": "ls"},
+            "List files",
+        )
 
     async def test_withdraws_only_what_still_waits(self, committed: AgentSession) -> None:
         async with LogWriter() as writer:

@@ -1,0 +1,211 @@
+"""The sessions API; docs/api.md describes it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import connection
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from ninja import Query, Router
+
+from accounts.auth import ActorRequest
+from accounts.errors import Invalid
+from accounts.pagination import Page, PageIn, Slice, paginate
+from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
+from projects.diffs import Diff
+from projects.models import Project
+from sessions import queries, services
+from sessions.credentials import Credentials
+from sessions.models import AgentSession, Job, PermissionRequest
+from sessions.schemas import (
+    MAX_SEQ,
+    AnswerIn,
+    CancelIn,
+    CheckpointsOut,
+    DiffOut,
+    LogOut,
+    LogQuery,
+    MessageIn,
+    MessageOut,
+    NewSessionsIn,
+    PermissionOut,
+    SentOut,
+    SessionListed,
+    SessionOut,
+    SessionPatch,
+    SessionsOut,
+)
+from sessions.stream import sse
+
+router = Router(tags=["sessions"])
+
+
+@router.get("/projects/{uuid:project_id}/sessions", response=Page[SessionListed])
+def list_project_sessions(request: ActorRequest, project_id: uuid.UUID, page: Query[PageIn]) -> Slice[AgentSession]:
+    """A project's sessions, newest first."""
+    project = _project(request.actor, project_id, Role.VIEWER)
+    return _list(request.actor, queries.sessions().filter(project=project), page)
+
+
+@router.get("/sessions", response=Page[SessionListed])
+def list_sessions(
+    request: ActorRequest, page: Query[PageIn], organization_id: uuid.UUID | None = None
+) -> Slice[AgentSession]:
+    """An organisation's sessions, or those of all the caller's organisations; newest first."""
+    rows = queries.sessions()
+    if organization_id is not None:
+        request.actor.require(organization_id, Role.VIEWER)
+        rows = rows.filter(organization_id=organization_id)
+    return _list(request.actor, rows, page)
+
+
+@router.post("/projects/{uuid:project_id}/sessions", response={201: SessionsOut})
+def create_sessions(request: ActorRequest, project_id: uuid.UUID, body: NewSessionsIn) -> tuple[int, dict[str, Any]]:
+    """Start one to ten sessions, each with its own branch, working tree and agent."""
+    project = _project(request.actor, project_id, Role.MEMBER)
+    new = services.NewSessions(**body.dict())
+    created = services.create_sessions(actor=request.actor, project=project, new=new, now=timezone.now())
+    rows = queries.detailed(queries.sessions()).in_bulk([session.pk for session in created])
+    return 201, {"items": [rows[session.pk] for session in created]}
+
+
+@router.get("/sessions/{uuid:session_id}", response=SessionOut)
+def read_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
+    return fetch(queries.detailed(queries.sessions()), request.actor, session_id)
+
+
+@router.patch("/sessions/{uuid:session_id}", response=SessionOut)
+def update_session(request: ActorRequest, session_id: uuid.UUID, body: SessionPatch) -> AgentSession:
+    """Rename, or change the model or the permission mode."""
+    services.update_session(session=_session(request, session_id), **body.dict(), now=timezone.now())
+    return read_session(request, session_id)
+
+
+@router.delete("/sessions/{uuid:session_id}", response={204: None})
+def delete_session(request: ActorRequest, session_id: uuid.UUID) -> tuple[int, None]:
+    """Stop the agent and remove its working tree."""
+    services.delete_session(session=_session(request, session_id), now=timezone.now())
+    return 204, None
+
+
+@router.get("/sessions/{uuid:session_id}/messages", response=Page[MessageOut])
+def list_messages(request: ActorRequest, session_id: uuid.UUID, page: Query[PageIn]) -> Slice[dict[str, Any]]:
+    """What people sent, oldest first."""
+    session = fetch(queries.sessions(), request.actor, session_id)
+    jobs = Job.objects.filter(session=session).select_related("message__author")
+    found = paginate(jobs, page, newest_first=False)  # ids of messages are the clients', so not in the order of time
+    return Slice(queries.messages_of(found.items), found.next)
+
+
+@router.post("/sessions/{uuid:session_id}/messages", response={200: SentOut, 201: SentOut})
+def send_message(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> tuple[int, dict[str, Any]]:
+    """Send the agent a message, also while it works. The same id again gives the stored answer, with 200."""
+    sent = services.send_message(
+        session=_session(request, session_id),
+        author=request.actor.user,
+        text=body.text,
+        message_id=body.id,
+        now=timezone.now(),
+    )
+    return 201 if sent.is_new else 200, {"message": sent.message, "job": sent.job}
+
+
+@router.post("/sessions/{uuid:session_id}/input", response={200: SentOut, 201: SentOut})
+def send_input(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> tuple[int, dict[str, Any]]:
+    """The same as `messages`."""
+    return send_message(request, session_id, body)
+
+
+@router.get("/sessions/{uuid:session_id}/events", response=LogOut)
+def list_events(request: ActorRequest, session_id: uuid.UUID, query: Query[LogQuery]) -> dict[str, Any]:
+    """The log after a number."""
+    session = fetch(queries.sessions(), request.actor, session_id)
+    items = queries.events_after(session.pk, query.after, query.limit)
+    reached = items[-1]["seq"] if items else query.after
+    return {
+        "items": items,
+        "last_seq": max(session.last_seq, reached if items else 0),
+        "has_more": reached < session.last_seq,
+    }
+
+
+@router.get("/sessions/{uuid:session_id}/stream")
+def stream(request: ActorRequest, session_id: uuid.UUID, after: str = "0") -> StreamingHttpResponse:
+    """The log after a number, and then as it grows, as server-sent events."""
+    seq = _seq(request.headers.get("Last-Event-ID") or after)
+    session = fetch(queries.sessions(), request.actor, session_id)
+    key = request.session.session_key if request.actor.token_id is None else None
+    credentials = Credentials(request.actor, key)
+    response = StreamingHttpResponse(sse(session.pk, seq, credentials), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    if not connection.in_atomic_block:
+        connection.close()  # back to the pool: Django itself would hold it until the stream ends
+    return response
+
+
+@router.post("/sessions/{uuid:session_id}/approve", response=PermissionOut)
+def answer_permission(request: ActorRequest, session_id: uuid.UUID, body: AnswerIn) -> PermissionRequest:
+    """Allow or deny what the agent asks; the first answer counts."""
+    given = services.Answer(body.decision, reason=body.reason, answers=body.answers, is_always=body.always)
+    return services.answer_permission(
+        session=_session(request, session_id),
+        permission_id=body.permission_id,
+        by=request.actor.user,
+        answer=given,
+        now=timezone.now(),
+    )
+
+
+@router.post("/sessions/{uuid:session_id}/interrupt", response={202: SessionOut})
+def interrupt(request: ActorRequest, session_id: uuid.UUID) -> tuple[int, AgentSession]:
+    """Ask the agent to end its turn."""
+    services.interrupt(session=_session(request, session_id), now=timezone.now())
+    return 202, read_session(request, session_id)
+
+
+@router.post("/sessions/{uuid:session_id}/cancel", response={202: SessionOut})
+def cancel(request: ActorRequest, session_id: uuid.UUID, body: CancelIn | None = None) -> tuple[int, AgentSession]:
+    """Cancel one job, or all that run and wait."""
+    job_id = body.job_id if body else None
+    services.cancel(session=_session(request, session_id), job_id=job_id, now=timezone.now())
+    return 202, read_session(request, session_id)
+
+
+@router.post("/sessions/{uuid:session_id}/stop", response={202: SessionOut})
+def stop_session(request: ActorRequest, session_id: uuid.UUID) -> tuple[int, AgentSession]:
+    """End the sandbox, keeping the work."""
+    services.stop_session(session=_session(request, session_id), now=timezone.now())
+    return 202, read_session(request, session_id)
+
+
+@router.get("/sessions/{uuid:session_id}/diff", response=DiffOut)
+def read_diff(request: ActorRequest, session_id: uuid.UUID) -> Diff:
+    """What the session has changed since its base commit."""
+    return queries.diff(fetch(queries.sessions(), request.actor, session_id))
+
+
+@router.get("/sessions/{uuid:session_id}/checkpoints", response=CheckpointsOut)
+def list_checkpoints(request: ActorRequest, session_id: uuid.UUID) -> dict[str, Any]:
+    """The working tree after each turn, oldest first."""
+    return {"items": list(queries.checkpoints(fetch(queries.sessions(), request.actor, session_id)))}
+
+
+def _project(actor: Actor, project_id: uuid.UUID, role: Role) -> Project:
+    return fetch(Project.objects.filter(deleted_at=None), actor, project_id, role)
+
+
+def _session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
+    return fetch(queries.sessions(), request.actor, session_id, Role.MEMBER)
+
+
+def _list(actor: Actor, rows: TenantQuerySet[AgentSession], page: PageIn) -> Slice[AgentSession]:
+    return paginate(queries.listed(rows.visible_to(actor)), page)
+
+
+def _seq(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_SEQ):
+        raise Invalid.field("after", "This is not a number of the log.")
+    return int(text)

@@ -1,0 +1,206 @@
+"""The session socket: hello, what was missed, what comes; and the client's frames, each checked anew."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
+
+import structlog
+from channels.db import database_sync_to_async as in_db
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import timezone
+
+from accounts.errors import DomainError, Invalid, RateLimited
+from accounts.tenancy import Actor, Role
+from sessions import actions, protocol, queries, schemas
+from sessions.credentials import RECHECK_S, Credentials
+from sessions.models import AgentSession
+from sessions.protocol import ClientFrame
+from sessions.storable import dump
+from sessions.stream import Follower, Frame
+
+logger = structlog.get_logger(__name__)
+
+SEND_TIMEOUT_S = 20.0  # a client that takes nothing for so long is closed
+FRAMES_PER_S, FRAME_BURST = 50.0, 200.0
+SOCKETS_PER_USER, SOCKETS_PER_ORGANIZATION = 50, 500
+
+_open: Counter[uuid.UUID] = Counter()  # sockets of this process, by user and by organisation
+
+
+class TooSlow(Exception):
+    """The client does not take what it is sent."""
+
+
+class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+    # No layer of the consumer's own: the follower listens, and Redis would get a second subscription a socket.
+    channel_layer_alias = "none"
+
+    handlers: ClassVar[dict[str, Callable[..., Any]]] = {
+        "message": actions.send,
+        "approve": actions.approve,
+        "deny": actions.deny,
+        "answer": actions.answer,
+        "interrupt": actions.interrupt,
+        "cancel": actions.cancel,
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.session_id = uuid.UUID(int=0)
+        self.credentials: Credentials | None = None
+        self.pump: asyncio.Task[None] | None = None
+        self.counted: tuple[uuid.UUID, ...] = ()
+        self.tokens, self.refilled_at = FRAME_BURST, time.monotonic()
+
+    # Opening and closing
+
+    async def connect(self) -> None:
+        """Everything is checked before the handshake is answered: a stranger gets no byte."""
+        actor = self.scope.get("actor")
+        if not isinstance(actor, Actor):
+            await self.close(4401)
+            return
+        self.session_id = self.scope["url_route"]["kwargs"]["session_id"]
+        self.credentials = Credentials(actor, getattr(self.scope.get("session"), "session_key", None))
+        try:
+            after = _after(self.scope.get("query_string", b""))
+            session = await in_db(self.credentials.session)(self.session_id, Role.VIEWER, timezone.now())
+            self._count(actor, session)
+        except DomainError as error:
+            await self.close(protocol.close_code(error))
+            return
+        await self.accept()
+        self.pump = asyncio.create_task(self._run(after))
+
+    async def disconnect(self, code: int) -> None:
+        for id in self.counted:
+            _open[id] -= 1
+            if not _open[id]:
+                del _open[id]
+        self.counted = ()
+        if self.pump is not None and self.pump is not asyncio.current_task():
+            self.pump.cancel()
+            await asyncio.gather(self.pump, return_exceptions=True)
+
+    def _count(self, actor: Actor, session: AgentSession) -> None:
+        user, organization = actor.user.pk, session.organization_id
+        if _open[user] >= SOCKETS_PER_USER or _open[organization] >= SOCKETS_PER_ORGANIZATION:
+            raise RateLimited("Too many open connections.", retry_after_s=10)
+        self.counted = (user, organization)
+        _open.update(self.counted)
+
+    # From the log to the client
+
+    async def _run(self, after: int) -> None:
+        try:
+            await self._follow(after)
+        except DomainError as error:
+            await self._end(protocol.close_code(error))
+        except TooSlow:
+            await self._end(protocol.TRY_AGAIN_LATER)
+        except Exception:
+            logger.exception("session_socket_failed", session_id=str(self.session_id))
+            await self._end(protocol.INTERNAL_ERROR)
+
+    async def _follow(self, after: int) -> None:
+        """Listening begins before the state is read, and the state names the number that the log had then."""
+        follower = Follower(self.session_id, after)
+        async with follower:
+            hello = await in_db(self._hello)()
+            follower.seq = min(after, hello["last_seq"])  # ahead of the log: the server was restored from a backup
+            await self._send(hello)
+            checked_at = time.monotonic()
+            while True:
+                for frame in await follower.frames():
+                    await self._send(frame)
+                if time.monotonic() - checked_at >= RECHECK_S:
+                    await in_db(self._session)(Role.VIEWER)
+                    checked_at = time.monotonic()
+
+    def _hello(self) -> Frame:
+        self._session(Role.VIEWER)
+        session = queries.detailed(queries.sessions()).get(pk=self.session_id)
+        return {
+            "type": "hello",
+            "session": schemas.session_json(session),
+            "last_seq": session.last_seq,
+            "live": session.live,
+        }
+
+    def _session(self, role: Role) -> AgentSession:
+        assert self.credentials is not None
+        return self.credentials.session(self.session_id, role, timezone.now())
+
+    async def _send(self, frame: Frame) -> None:
+        """`send` waits while the client's buffer is full; whoever waits too long is closed, and comes back with `after`."""
+        try:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self.send(text_data=dump(frame))
+        except TimeoutError as error:
+            raise TooSlow from error
+
+    async def _end(self, code: int) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self.close(code)
+
+    # From the client to the services
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if not self._is_within_rate():
+            await self._end(protocol.TRY_AGAIN_LATER)
+            return
+        reply_to = None
+        try:
+            if text_data is None:
+                raise protocol.BadFrame("This socket takes text frames.")
+            kind, frame = protocol.parse(text_data)
+            reply_to = frame.id
+            await self._handle(kind, frame)
+        except DomainError as error:
+            reply_to = error.reply_to if isinstance(error, protocol.BadFrame) else reply_to
+            await self._answer(protocol.error_frame(error, reply_to))
+        except Exception:
+            logger.exception("session_frame_failed", session_id=str(self.session_id))
+            await self._answer({"type": "error", "error": "system_error", "message": "Something went wrong."})
+
+    async def _handle(self, kind: str, frame: ClientFrame) -> None:
+        if kind == "ping":
+            await self._answer({"type": "pong"} if frame.id is None else {"type": "pong", "reply_to": frame.id})
+        else:
+            await in_db(self._act)(kind, frame)
+
+    def _act(self, kind: str, frame: ClientFrame) -> None:
+        """The role is asked for at every frame: it may have changed since the socket was opened."""
+        session = self._session(Role.MEMBER)
+        assert self.credentials is not None
+        self.handlers[kind](session, self.credentials.actor.user, frame, timezone.now())
+
+    async def _answer(self, frame: Frame) -> None:
+        try:
+            await self._send(frame)
+        except TooSlow:
+            await self._end(protocol.TRY_AGAIN_LATER)
+
+    def _is_within_rate(self) -> bool:
+        now = time.monotonic()
+        self.tokens = min(FRAME_BURST, self.tokens + (now - self.refilled_at) * FRAMES_PER_S)
+        self.refilled_at = now
+        self.tokens -= 1
+        return self.tokens >= 0
+
+
+def _after(query_string: bytes) -> int:
+    """The number that the client has already, from `?after=`. Raises: Invalid."""
+    values = parse_qs(query_string.decode("ascii", "replace")).get("after", ["0"])
+    text = values[-1]
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= schemas.MAX_SEQ):
+        raise Invalid.field("after", "This is not a number of the log.")
+    return int(text)

@@ -1,0 +1,221 @@
+"""What the sessions API takes and gives; docs/api.md describes the same for readers."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from ninja import Schema
+from pydantic import AliasChoices, Field, PlainSerializer
+
+from sessions import queries
+from sessions.models import AgentSession, Job
+
+Money = Annotated[Decimal, PlainSerializer(lambda value: f"{value:f}", return_type=str)]
+MAX_SEQ = 2**63 - 1
+
+
+class NewSessionsIn(Schema):
+    name: str
+    count: int = 1
+    prompt: str = ""
+    model: str = ""
+    permission_mode: str = "default"
+    environment_id: uuid.UUID | None = None
+    base_branch: str = ""
+    message_id: uuid.UUID | None = None
+
+
+class SessionPatch(Schema):
+    name: str | None = None
+    model: str | None = None
+    permission_mode: str | None = None
+
+
+class MessageIn(Schema):
+    id: uuid.UUID | None = None
+    text: str
+
+
+class AnswerIn(Schema):
+    permission_id: uuid.UUID
+    decision: Literal["allow", "deny"]
+    reason: str = ""
+    answers: dict[str, str] = {}
+    always: bool = False
+
+
+class CancelIn(Schema):
+    job_id: uuid.UUID | None = None
+
+
+class LogQuery(Schema):
+    after: int = Field(0, ge=0, le=MAX_SEQ)
+    limit: int = Field(200, ge=1, le=1000)
+
+
+class JobOut(Schema):
+    id: uuid.UUID
+    message_id: uuid.UUID
+    status: str
+    progress: int
+    progress_message: str
+    result: dict[str, Any] | None
+    error: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @staticmethod
+    def resolve_message_id(job: Job) -> uuid.UUID:
+        return job.message.pk
+
+
+class PermissionOut(Schema):
+    id: uuid.UUID
+    kind: str
+    tool: str
+    input: Any
+    description: str
+    suggestions: list[Any]
+    status: str
+    created_at: datetime
+
+
+class SessionListed(Schema):
+    id: uuid.UUID
+    organization_id: uuid.UUID
+    project_id: uuid.UUID
+    name: str
+    branch: str
+    base_branch: str
+    base_commit: str
+    head_commit: str
+    model: str
+    permission_mode: str
+    environment_id: uuid.UUID | None
+    status: str
+    status_reason: str
+    git_status: str
+    container_id: str | None
+    claude_session_id: uuid.UUID | None
+    is_practice: bool
+    is_waiting: bool
+    cost_usd: Money
+    last_seq: int
+    active_job: JobOut | None
+    created_at: datetime
+    updated_at: datetime
+
+    @staticmethod
+    def resolve_container_id(session: AgentSession) -> str | None:
+        return queries.container_id(session)
+
+    @staticmethod
+    def resolve_active_job(session: AgentSession) -> Job | None:
+        jobs: list[Job] = session.active_jobs  # type: ignore[attr-defined]
+        return jobs[0] if jobs else None
+
+
+class SessionOut(SessionListed):
+    pending_permissions: list[PermissionOut] = Field(validation_alias=AliasChoices("waiting", "pending_permissions"))
+
+
+class SessionsOut(Schema):
+    items: list[SessionOut]
+
+
+class AuthorOut(Schema):
+    id: uuid.UUID
+    name: str = Field(validation_alias=AliasChoices("display_name", "name"))
+
+
+class SubAgentOut(Schema):
+    call_id: str
+    parent: str | None
+    type: str
+    description: str
+    text: str
+    result: str | None
+    is_error: bool
+
+
+class MessageOut(Schema):
+    id: uuid.UUID
+    text: str
+    author: AuthorOut | None
+    job_id: uuid.UUID
+    created_at: datetime
+    sub_agents: list[SubAgentOut] = []
+
+
+class SentOut(Schema):
+    message: MessageOut
+    job: JobOut
+
+
+class EventOut(Schema):
+    seq: int
+    kind: str
+    payload: dict[str, Any]
+    job_id: uuid.UUID | None
+    created_at: datetime
+
+
+class LogOut(Schema):
+    items: list[EventOut]
+    last_seq: int
+    has_more: bool
+
+
+class LineOut(Schema):
+    kind: str
+    text: str
+    old: int | None
+    new: int | None
+
+
+class HunkOut(Schema):
+    header: str
+    old_start: int
+    new_start: int
+    lines: list[LineOut]
+
+
+class FileOut(Schema):
+    path: str
+    old_path: str | None
+    status: str
+    additions: int
+    deletions: int
+    is_binary: bool
+    hunks: list[HunkOut]
+
+
+class DiffOut(Schema):
+    base: str
+    head: str
+    files: list[FileOut]
+    additions: int
+    deletions: int
+    is_truncated: bool
+
+
+class CheckpointOut(Schema):
+    id: uuid.UUID
+    commit: str
+    git_status: str
+    files_changed: int
+    job_id: uuid.UUID | None
+    created_at: datetime
+
+
+class CheckpointsOut(Schema):
+    items: list[CheckpointOut]
+
+
+def session_json(session: AgentSession) -> dict[str, Any]:
+    """The session as the `hello` frame carries it; from `queries.detailed`."""
+    return SessionOut.from_orm(session).model_dump(mode="json")
