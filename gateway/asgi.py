@@ -1,0 +1,216 @@
+"""The model gateway, a bare ASGI application: a call in, the vendor's answer streamed out, a row in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+from asgiref.sync import ThreadSensitiveContext
+from channels.db import database_sync_to_async
+from django.utils import timezone
+
+from gateway import calls, ledger, refusals, upstream
+from gateway.calls import Call
+from gateway.catalog import Tokens
+from gateway.ledger import Caller
+from gateway.metering import Blind, Meter, meter_for
+from gateway.refusals import Refused
+from gateway.upstream import Answer
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+T = TypeVar("T")
+
+CALLS_MAX = 48  # of one session at once in this process; the CLI counts tokens in bursts of 25
+
+_PARSE_INLINE_BYTES = 256 * 2**10  # longer bodies are parsed off the event loop
+
+logger = structlog.get_logger(__name__)
+_under_way: Counter[uuid.UUID] = Counter()
+
+
+class ClientLeft(Exception):
+    """Whoever asked has hung up."""
+
+
+async def application(scope: Message, receive: Receive, send: Send) -> None:
+    """Serve one request, from a TCP or a unix socket: nothing of the connection is trusted."""
+    if scope["type"] != "http":
+        raise ValueError(f"the gateway does not speak {scope['type']}")
+    if calls.is_probe(scope["method"], scope["path"]):
+        await _send_whole(send, 200, [], b"")
+        return
+    try:
+        await _serve(scope, receive, send)
+    except Refused as refusal:
+        logger.info("model_call_refused", status=refusal.status, reason=refusal.message)
+        await _send_refusal(send, refusal)
+    except ClientLeft:
+        return
+
+
+async def _serve(scope: Message, receive: Receive, send: Send) -> None:
+    path = calls.path_of(scope["method"], scope["path"])
+    token = calls.token_of(scope["headers"])
+    caller = await _in_database(ledger.authenticate, token, now=timezone.now())
+    calls.check_headers(scope["headers"])
+    if _under_way[caller.subject_id] >= CALLS_MAX:
+        raise refusals.too_many_calls()
+    _under_way[caller.subject_id] += 1
+    try:
+        body = await _read_body(receive)
+        call = await _read_call(path, scope["query_string"], scope["headers"], body)
+        await (_run_free if call.is_free else _run_metered)(caller, call, receive, send)
+    finally:
+        _under_way[caller.subject_id] -= 1
+        if not _under_way[caller.subject_id]:
+            del _under_way[caller.subject_id]
+
+
+async def _run_free(caller: Caller, call: Call, receive: Receive, send: Send) -> None:
+    """Counting tokens costs nothing and leaves no row."""
+    key = await _in_database(ledger.key_for, caller)
+    await _unless_client_leaves(Exchange(call, key, send).run(), receive)
+
+
+async def _run_metered(caller: Caller, call: Call, receive: Receive, send: Send) -> None:
+    admission = await _in_database(ledger.admit, caller, model=call.model, estimate=call.estimate, now=timezone.now())
+    exchange = Exchange(call, admission.key, send)
+    try:
+        await _unless_client_leaves(exchange.run(), receive)
+    finally:
+        # Shielded: a server that stops must not lose the row.
+        await asyncio.shield(asyncio.ensure_future(_close_entry(admission.entry_id, caller, call, exchange)))
+
+
+async def _close_entry(entry_id: uuid.UUID, caller: Caller, call: Call, exchange: Exchange) -> None:
+    tokens = exchange.tokens
+    await _in_database(
+        ledger.close,
+        entry_id,
+        status=exchange.status,
+        request_id=exchange.request_id,
+        tokens=tokens,
+        is_complete=exchange.is_complete,
+        now=timezone.now(),
+    )
+    logger.info(
+        "model_call",
+        organization_id=str(caller.organization_id),
+        session_id=str(caller.subject_id),
+        model=call.model,
+        status=exchange.status,
+        input_tokens=tokens.prompt if tokens else None,
+        output_tokens=tokens.output if tokens else None,
+    )
+
+
+class Exchange:
+    """One question to the vendor and its answer on the way to the client, with what was seen of it."""
+
+    def __init__(self, call: Call, key: str, send: Send) -> None:
+        self.status = 0
+        self.request_id = ""
+        self._call = call
+        self._key = key
+        self._send = send
+        self._meter: Meter = Blind()
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """What is to be paid; None when an answer was begun, or asked for, and said nothing."""
+        return Tokens() if self.status >= 300 else self._meter.tokens
+
+    @property
+    def is_complete(self) -> bool:
+        return self.status >= 300 or self._meter.is_complete
+
+    async def run(self) -> None:
+        """Ask, and pass the answer on byte for byte.
+
+        Raises: Refused (nothing was sent yet); AnswerCut (the answer broke off).
+        """
+        try:
+            async with upstream.ask(self._call, key=self._key) as answer:
+                await self._pass_on(answer)
+        except Refused as refusal:
+            self.status = refusal.status
+            raise
+
+    async def _pass_on(self, answer: Answer) -> None:
+        self.status = answer.status
+        self.request_id = answer.header("request-id")
+        self._meter = meter_for(answer.header("content-type"), answer.header("content-encoding"))
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+        await self._send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        async for chunk in answer.body:
+            self._meter.feed(chunk)
+            await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        self._meter.close()
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _unless_client_leaves(work: Coroutine[Any, Any, None], receive: Receive) -> None:
+    """Do the work, and drop it at once when the client hangs up.
+
+    Raises: ClientLeft, and what the work raises.
+    """
+    task, left = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientLeft
+        task.result()
+    finally:
+        task.cancel()
+        left.cancel()
+        await asyncio.gather(task, left, return_exceptions=True)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > calls.BODY_MAX_BYTES:
+            raise refusals.too_large(calls.BODY_MAX_BYTES)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+async def _read_call(path: str, query: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> Call:
+    if len(body) < _PARSE_INLINE_BYTES:
+        return calls.read_call(path, query, headers, body)
+    return await asyncio.to_thread(calls.read_call, path, query, headers, body)
+
+
+async def _send_refusal(send: Send, refusal: Refused) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in refusal.headers]
+    await _send_whole(send, refusal.status, [(b"content-type", b"application/json"), *headers], refusal.body())
+
+
+async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _in_database(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run ORM code in a thread of its own for this moment: a stream holds neither thread nor connection."""
+    async with ThreadSensitiveContext():
+        result: T = await database_sync_to_async(work)(*args, **kwargs)
+        return result

@@ -1,0 +1,111 @@
+"""Who may call a model, and what each call cost: admission under the budget, and one closed row per call."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+
+from accounts.models import Organization
+from accounts.secrets import SecretUnreadable
+from gateway import catalog, refusals, services
+from gateway.catalog import Tokens
+from gateway.models import GatewayToken, UsageEntry
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The session that a token speaks for."""
+
+    organization_id: uuid.UUID
+    subject_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A call that may be made: its row in the ledger, and the key to make it with (empty: the practice model)."""
+
+    entry_id: uuid.UUID
+    key: str
+
+
+def authenticate(token: str, *, now: dt.datetime) -> Caller:
+    """The session behind a token.
+
+    Raises: Refused (401: unknown, expired, revoked, or its organisation is suspended).
+    """
+    row = GatewayToken.objects.live(now).filter(digest=services.digest_of(token)).first()
+    if row is None:
+        raise refusals.unknown_token()
+    return Caller(row.organization_id, row.subject_id)
+
+
+@transaction.atomic
+def admit(caller: Caller, *, model: str, estimate: Tokens, now: dt.datetime) -> Admission:
+    """Open the ledger's row for a call, with its estimated cost, if the organisation's budget allows one more.
+
+    The organisation's row is locked, so that parallel calls see one another: while what is spent and what is held by
+    running calls reach the limit, no further call begins. The limit is passed by the excess of one call at most.
+    Raises: Refused (400: spent; 429: held by running calls; 500: the key cannot be decrypted).
+    """
+    Organization.objects.select_for_update(no_key=True).get(pk=caller.organization_id)
+    key = key_for(caller)
+    if key:
+        _check_budget(caller, now)
+    entry = UsageEntry.objects.create(
+        organization_id=caller.organization_id,
+        subject_id=caller.subject_id,
+        model=model[:100],
+        is_practice=not key,
+        input_tokens=estimate.input,
+        output_tokens=estimate.output,
+        cost_usd=catalog.cost_usd(model, estimate) if key else Decimal(0),
+        created_at=now,
+    )
+    return Admission(entry.pk, key)
+
+
+def key_for(caller: Caller) -> str:
+    """The key to call with; empty means the practice model.
+
+    Raises: Refused (500: the stored key cannot be decrypted).
+    """
+    try:
+        return services.key_for(caller.organization_id)
+    except SecretUnreadable as error:
+        raise refusals.key_unreadable() from error
+
+
+def close(
+    entry_id: uuid.UUID, *, status: int, request_id: str, tokens: Tokens | None, is_complete: bool, now: dt.datetime
+) -> None:
+    """Close the row of a call once; without `tokens` the estimate stands as the cost."""
+    rows = UsageEntry.objects.filter(pk=entry_id, finished_at=None)
+    entry = rows.first()
+    if entry is None:
+        return
+    known = {} if tokens is None else _numbers(entry, tokens)
+    rows.update(status=status, request_id=request_id[:100], is_estimated=not is_complete, finished_at=now, **known)
+
+
+def _numbers(entry: UsageEntry, tokens: Tokens) -> dict[str, int | Decimal]:
+    return {
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_write_tokens": tokens.cache_write,
+        "cache_read_tokens": tokens.cache_read,
+        "cost_usd": Decimal(0) if entry.is_practice else catalog.cost_usd(entry.model, tokens),
+    }
+
+
+def _check_budget(caller: Caller, now: dt.datetime) -> None:
+    month = UsageEntry.objects.filter(organization_id=caller.organization_id).in_month_of(now)
+    limit = services.limit_usd(caller.organization_id)
+    spent = month.settled(now).sum_of_costs()
+    if spent >= limit:
+        raise refusals.budget_spent(f"{spent:.2f}", f"{limit:.2f}")
+    if spent + month.running(now).sum_of_costs() >= limit:
+        raise refusals.budget_in_use()

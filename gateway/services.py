@@ -1,0 +1,164 @@
+"""What the other apps ask of the gateway: tokens for sandboxes, provider keys, budgets, models, usage."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import secrets
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q, Sum
+from django.utils import timezone
+
+from accounts import secrets as sealing
+from accounts.errors import Invalid
+from gateway import catalog
+from gateway.catalog import ModelChoice
+from gateway.models import Budget, GatewayToken, Provider, ProviderKey, UsageEntry, UsageQuerySet
+
+TOKEN_PREFIX = "slpg_"
+TOKEN_TTL = dt.timedelta(hours=1)
+
+_KEY_CHARS = range(20, 513)
+_PURPOSE = "provider-key"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Sums over some calls."""
+
+    cost_usd: Decimal
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    calls: int
+
+
+def issue_token(*, organization_id: uuid.UUID, subject_id: uuid.UUID, now: dt.datetime) -> str:
+    """A new token for one session; the only time that it is seen in the clear."""
+    token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    GatewayToken.objects.create(
+        organization_id=organization_id, subject_id=subject_id, digest=digest_of(token), expires_at=now + TOKEN_TTL
+    )
+    return token
+
+
+def extend_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> None:
+    """Give the session's live tokens their full time again; expired and revoked ones stay dead."""
+    GatewayToken.objects.live(now).filter(subject_id=subject_id).update(expires_at=now + TOKEN_TTL)
+
+
+def revoke_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> None:
+    """End the session's tokens: the next call with one is refused."""
+    GatewayToken.objects.filter(subject_id=subject_id, revoked_at=None).update(revoked_at=now)
+
+
+def digest_of(token: str) -> str:
+    """What is stored of a token; it is random, so a plain hash is enough."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_practice(organization_id: uuid.UUID) -> bool:
+    """Whether the practice model answers: neither the organisation nor the deployment has a key."""
+    if settings.ANTHROPIC_API_KEY:
+        return False
+    return not ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).exists()
+
+
+def available_models() -> list[ModelChoice]:
+    """The models that sessions may use, the default first."""
+    return catalog.choices()
+
+
+def require_model(name: str) -> str:
+    """The name itself when sessions may use it.
+
+    Raises: Invalid (unknown here; the message lists what there is).
+    """
+    if not catalog.is_allowed(name):
+        raise Invalid.field("model", f"Not a model of this server. Choose one of: {', '.join(settings.MODELS)}.")
+    return name
+
+
+@transaction.atomic
+def set_provider_key(*, organization_id: uuid.UUID, key: str, now: dt.datetime) -> ProviderKey:
+    """Store the organisation's own key, in place of an earlier one.
+
+    Raises: Invalid (not a key: 20 to 512 printable ASCII characters without spaces).
+    """
+    key = key.strip()
+    if len(key) not in _KEY_CHARS or not all("!" <= character <= "~" for character in key):
+        raise Invalid.field("key", "A key is 20 to 512 letters, digits and signs, without spaces.")
+    sealed = sealing.seal(key.encode(), organization_id=organization_id, purpose=_PURPOSE)
+    row, _ = ProviderKey.objects.update_or_create(
+        organization_id=organization_id,
+        provider=Provider.ANTHROPIC,
+        defaults={"ciphertext": sealed, "last_four": key[-4:], "updated_at": now},
+    )
+    return row
+
+
+def delete_provider_key(*, organization_id: uuid.UUID) -> None:
+    """Forget the organisation's own key."""
+    ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).delete()
+
+
+def key_for(organization_id: uuid.UUID) -> str:
+    """The organisation's own key, else the deployment's, else the empty string (practice model).
+
+    Raises: SecretUnreadable (the stored key cannot be decrypted; the deployment's key is not used in its place).
+    """
+    row = ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).first()
+    if row is None:
+        return str(settings.ANTHROPIC_API_KEY)
+    return sealing.open_sealed(bytes(row.ciphertext), organization_id=organization_id, purpose=_PURPOSE).decode()
+
+
+def set_budget(*, organization_id: uuid.UUID, limit_usd: Decimal) -> Budget:
+    """Let the organisation spend this much in a calendar month.
+
+    Raises: Invalid (negative, or more than the column holds).
+    """
+    if not (limit_usd.is_finite() and 0 <= limit_usd < 10**10):
+        raise Invalid.field("limit_usd", "An amount of USD, zero or more.")
+    return Budget.objects.update_or_create(organization_id=organization_id, defaults={"limit_usd": limit_usd})[0]
+
+
+def limit_usd(organization_id: uuid.UUID) -> Decimal:
+    """What the organisation may spend in a calendar month."""
+    budget = Budget.objects.filter(organization_id=organization_id).first()
+    return budget.limit_usd if budget else Decimal(str(settings.SESSION_BUDGET_USD))
+
+
+def usage_of(subject_id: uuid.UUID) -> Usage:
+    """All that one session has used."""
+    return _summed(UsageEntry.objects.filter(subject_id=subject_id).settled(timezone.now()))
+
+
+def month_usage(organization_id: uuid.UUID, now: dt.datetime) -> Usage:
+    """What the organisation has used in the present calendar month (UTC)."""
+    return _summed(UsageEntry.objects.filter(organization_id=organization_id).in_month_of(now).settled(now))
+
+
+def _summed(entries: UsageQuerySet) -> Usage:
+    sums = entries.aggregate(
+        cost=Sum("cost_usd"),
+        input=Sum("input_tokens"),
+        output=Sum("output_tokens"),
+        cache_read=Sum("cache_read_tokens"),
+        cache_write=Sum("cache_write_tokens"),
+        calls=Count("pk", filter=~Q(status=0)),
+    )
+    return Usage(
+        cost_usd=sums["cost"] or Decimal(0),
+        input_tokens=sums["input"] or 0,
+        output_tokens=sums["output"] or 0,
+        cache_read_tokens=sums["cache_read"] or 0,
+        cache_write_tokens=sums["cache_write"] or 0,
+        calls=sums["calls"],
+    )
