@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
+import os
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django_application = get_asgi_application()  # before anything that touches models
+
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+
+from config.sockets import Receive, Scope, Send, sockets  # noqa: E402
+from gateway.asgi import application as gateway_application  # noqa: E402
+
+websocket_urlpatterns: list[Any] = []
+if find_spec("sessions.routing") is not None:
+    websocket_urlpatterns = import_module("sessions.routing").websocket_urlpatterns
+
+
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    """Model calls stream past Django: they know no session, no middleware and no thread."""
+    application: Any = gateway_application if scope["path"].startswith("/gateway/") else django_application
+    await application(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"http": http, "websocket": sockets(websocket_urlpatterns)})

@@ -16,6 +16,7 @@ from django.http.request import RawPostDataException
 from ninja.errors import HttpError, ValidationError
 
 from accounts import errors as domain
+from projects import errors as git
 from sandbox.errors import SandboxError
 
 MAX_DETAILS = 50
@@ -41,6 +42,11 @@ ANSWERS: dict[type[Exception], Answer] = {
     domain.NotFound: Answer(404, "not_found", 4404),
     domain.Conflict: Answer(409, "conflict"),
     domain.RateLimited: Answer(429, "rate_limited", 1013),
+    git.GitError: Answer(500, "system_error", 1011),
+    git.GitTimeout: Answer(408, "timeout"),
+    git.GitTooLarge: Answer(413, "validation_error"),
+    git.ImportStopped: Answer(409, "conflict"),
+    git.ImportHalted: Answer(503, "unavailable", 1013),
     SandboxError: Answer(502, "sandbox_error", 1011),
     NotReady: Answer(503, "unavailable", 1013),
     RequestDataTooBig: Answer(413, "validation_error"),
