@@ -14,7 +14,8 @@
     ├── Conflict
     │   ├── ProjectNotReady its vault is not filled
     │   └── ImportFinished  there is nothing left to cancel
-    └── ImportStopped       a running import must end: cancelled, or taken over by another worker
+    ├── ImportStopped       a running import must end: cancelled, or taken over by another worker
+    └── ImportHalted        the server stops; the import goes on when it is back
 """
 
 from __future__ import annotations
@@ -76,3 +77,7 @@ class ImportFinished(Conflict):
 
 class ImportStopped(DomainError):
     """The import was cancelled."""
+
+
+class ImportHalted(DomainError):
+    """The server stops; the import goes on when it is back."""

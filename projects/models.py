@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy import Actor, TenantModel, TenantQuerySet
 
 
 class ProjectStatus(models.TextChoices):
@@ -20,6 +22,16 @@ class ProjectSource(models.TextChoices):
     SAMPLE = "SAMPLE", "Sample"
 
 
+class ProjectQuerySet(TenantQuerySet["Project"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """Rows of the actor's organisations, without those that were deleted."""
+        return super().visible_to(actor).filter(deleted_at=None)
+
+    def with_import(self) -> Self:
+        """Each project's imports along with it, in two queries however many there are."""
+        return self.prefetch_related("imports")
+
+
 class Project(TenantModel):
     name = models.CharField(max_length=100)
     status = models.CharField(max_length=10, choices=ProjectStatus.choices, default=ProjectStatus.IMPORTING)
@@ -33,11 +45,22 @@ class Project(TenantModel):
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
+    objects = ProjectQuerySet.as_manager()
+
     class Meta:
         indexes = [models.Index(fields=["organization", "-created_at"])]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_ready(self) -> bool:
+        return self.status == ProjectStatus.READY
+
+    @property
+    def latest_import(self) -> ProjectImport | None:
+        """The newest attempt to fill the vault; no query after `with_import`."""
+        return max(self.imports.all(), key=lambda row: row.created_at, default=None)
 
 
 class ImportStatus(models.TextChoices):
@@ -49,7 +72,10 @@ class ImportStatus(models.TextChoices):
 
 
 class ProjectImport(TenantModel):
-    """One attempt to fill a project's vault, with its progress."""
+    """One attempt to fill a project's vault, with its progress.
+
+    `attempt` is the lease: a worker that takes the import raises it, and every write names the attempt it was made under.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="imports")
     status = models.CharField(max_length=10, choices=ImportStatus.choices, default=ImportStatus.PENDING)
@@ -58,8 +84,14 @@ class ProjectImport(TenantModel):
     log = models.TextField(blank=True)  # the tail, capped
     error = models.CharField(max_length=2000, blank=True)
     secret = models.BinaryField(null=True, blank=True)  # the encrypted clone token; removed when the import ends
+    attempt = models.PositiveIntegerField(default=0)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in (ImportStatus.PENDING, ImportStatus.RUNNING)
 
     def __str__(self) -> str:
         return f"import of {self.project}: {self.status}"

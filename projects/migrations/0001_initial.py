@@ -46,6 +46,8 @@ class Migration(migrations.Migration):
                 ('log', models.TextField(blank=True)),
                 ('error', models.CharField(blank=True, max_length=2000)),
                 ('secret', models.BinaryField(blank=True, null=True)),
+                ('attempt', models.PositiveIntegerField(default=0)),
+                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
                 ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),

@@ -1,0 +1,84 @@
+"""The projects API."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from ninja import File, Form, Query, Router, UploadedFile
+
+from accounts.auth import ActorRequest
+from accounts.errors import NotFound
+from accounts.pagination import Page, PageIn, Slice, paginate
+from accounts.tenancy import Role, fetch
+from projects import services, stream
+from projects.models import Project
+from projects.schemas import BranchesOut, ProjectIn, ProjectOut, ProjectPatch, UploadIn
+from projects.vault import Branch
+
+router = Router(tags=["projects"])
+
+
+@router.get("/projects", response=Page[ProjectOut], by_alias=True)
+def list_projects(
+    request: ActorRequest, page: Query[PageIn], organization_id: uuid.UUID | None = None
+) -> Slice[Project]:
+    rows = Project.objects.visible_to(request.actor).with_import()
+    if organization_id is not None:
+        request.actor.require(organization_id, Role.VIEWER)
+        rows = rows.filter(organization_id=organization_id)
+    return paginate(rows, page)
+
+
+@router.post("/projects", response={201: ProjectOut}, by_alias=True)
+def create_project(request: ActorRequest, payload: ProjectIn) -> tuple[int, Project]:
+    return 201, services.create_project(actor=request.actor, now=timezone.now(), **payload.dict())
+
+
+@router.post("/projects/upload", response={201: ProjectOut}, by_alias=True)
+def upload_project(request: ActorRequest, payload: Form[UploadIn], file: File[UploadedFile]) -> tuple[int, Project]:
+    return 201, services.create_from_upload(
+        actor=request.actor,
+        filename=file.name or "",
+        chunks=file.chunks(),
+        size_bytes=file.size or 0,
+        now=timezone.now(),
+        **payload.dict(),
+    )
+
+
+@router.get("/projects/{uuid:project_id}", response=ProjectOut, by_alias=True)
+def read_project(request: ActorRequest, project_id: uuid.UUID) -> Project:
+    return fetch(Project.objects.with_import(), request.actor, project_id)
+
+
+@router.patch("/projects/{uuid:project_id}", response=ProjectOut, by_alias=True)
+def update_project(request: ActorRequest, project_id: uuid.UUID, payload: ProjectPatch) -> Project:
+    given = payload.dict(exclude_unset=True)
+    return services.update_project(actor=request.actor, id=project_id, fields=given, **given)
+
+
+@router.delete("/projects/{uuid:project_id}", response={204: None})
+def delete_project(request: ActorRequest, project_id: uuid.UUID) -> tuple[int, None]:
+    services.delete_project(actor=request.actor, id=project_id, now=timezone.now())
+    return 204, None
+
+
+@router.get("/projects/{uuid:project_id}/branches", response=BranchesOut)
+def list_branches(request: ActorRequest, project_id: uuid.UUID) -> dict[str, list[Branch]]:
+    project = fetch(Project, request.actor, project_id)
+    return {"items": services.require_ready(project).branches()}
+
+
+@router.get("/projects/{uuid:project_id}/import/stream", response=None)
+def stream_import(request: ActorRequest, project_id: uuid.UUID) -> StreamingHttpResponse:
+    row = fetch(Project.objects.with_import(), request.actor, project_id).latest_import
+    if row is None:
+        raise NotFound
+    return stream.respond(request, request.actor, row)
+
+
+@router.post("/projects/{uuid:project_id}/import/cancel", response={202: ProjectOut}, by_alias=True)
+def cancel_import(request: ActorRequest, project_id: uuid.UUID) -> tuple[int, Project]:
+    return 202, services.cancel_import(actor=request.actor, id=project_id, now=timezone.now())

@@ -1,0 +1,221 @@
+"""Projects made, changed and deleted; each service does all of it or nothing."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from procrastinate.contrib.django import app
+from uuid_utils.compat import uuid7
+
+from accounts import secrets
+from accounts.errors import Invalid
+from accounts.tenancy import Actor, Role, fetch
+from environments.models import Environment
+from gateway import services as gateway_services
+from projects import contents, imports, refs, remotes
+from projects.errors import BadArchive, ImportFinished, NotARepository, ProjectNotReady
+from projects.models import ImportStatus, Project, ProjectImport, ProjectSource, ProjectStatus
+from projects.repository import Repository, quarantine, scratch_root
+from projects.signals import project_deleted
+from projects.vault import Vault
+
+MAX_NAME = 100  # characters
+# Marks that turn the reading direction round can make one name look like another.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def create_project(
+    *,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    name: str,
+    source: str,
+    url: str = "",
+    token: str = "",
+    now: datetime,
+) -> Project:
+    """Make a project that is empty, holds the sample, or will be filled from a git URL by a worker.
+
+    Raises: NotFound, Forbidden; Invalid (name, source, token); BadUrl; NotARepository.
+    """
+    actor.require(organization_id, Role.MEMBER)
+    name = clean_name(name)
+    if source == ProjectSource.URL:
+        return _create_from_url(actor, organization_id, name, url.strip(), token.strip(), now)
+    if url or token:
+        raise Invalid.field("url", "Only a project from a URL takes a URL and a token.")
+    if source not in (ProjectSource.EMPTY, ProjectSource.SAMPLE):
+        raise Invalid.field("source", "Choose one of: EMPTY, URL, SAMPLE.")
+    with quarantine() as scratch:
+        is_sample = source == ProjectSource.SAMPLE
+        branch = contents.fill_sample(scratch) if is_sample else contents.fill_empty(scratch, name=name)
+        return _publish(actor, organization_id, name, ProjectSource(source), scratch, branch, now)
+
+
+def create_from_upload(
+    *,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    name: str,
+    filename: str,
+    chunks: Iterable[bytes],
+    size_bytes: int,
+    now: datetime,
+) -> Project:
+    """Make a project from a zip, tar.gz, tar or git bundle.
+
+    Raises: NotFound, Forbidden; Invalid (name); BadArchive, RejectedObjects (nothing of it is kept).
+    """
+    actor.require(organization_id, Role.MEMBER)
+    name = clean_name(name or Path(filename).name.split(".")[0])
+    if size_bytes > settings.UPLOAD_MAX_BYTES:
+        raise BadArchive.field("file", f"The file is larger than {settings.UPLOAD_MAX_BYTES // 2**20} MiB.")
+    with tempfile.NamedTemporaryFile(dir=scratch_root(), suffix=".upload") as file, quarantine() as scratch:
+        for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        shown = _UNSAFE.sub("", Path(filename).name)[:100] or "an upload"
+        branch = contents.fill_upload(scratch, Path(file.name), filename=shown)
+        return _publish(actor, organization_id, name, ProjectSource.UPLOAD, scratch, branch, now)
+
+
+def update_project(
+    *,
+    actor: Actor,
+    id: uuid.UUID,
+    name: str | None = None,
+    default_branch: str | None = None,
+    default_model: str | None = None,
+    default_environment_id: uuid.UUID | None = None,
+    fields: Iterable[str] = (),
+) -> Project:
+    """Change what is given; `fields` names the ones that were, since an environment or a model may be set to none.
+
+    Raises: NotFound, Forbidden; Invalid; ProjectNotReady (a branch, before there is a vault).
+    """
+    project = fetch(Project.objects.with_import(), actor, id, Role.MEMBER)
+    given = set(fields)
+    if "name" in given:
+        project.name = clean_name(name or "")
+    if "default_branch" in given:
+        project.default_branch = refs.require_branch(default_branch or "", field="default_branch")
+        require_ready(project).resolve_branch(project.default_branch, field="default_branch")
+    if "default_model" in given:
+        project.default_model = gateway_services.require_model(default_model) if default_model else ""
+    if "default_environment_id" in given:
+        project.default_environment = _environment(actor, project, default_environment_id)
+    with transaction.atomic():
+        project.save(update_fields=sorted({field.removesuffix("_id") for field in given} | {"name"}))
+        if "default_branch" in given:
+            Vault(project.pk).repository.set_head(project.default_branch)
+    return project
+
+
+def delete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> None:
+    """Hide the project at once; its vault goes when a worker comes to it. Raises: NotFound, Forbidden."""
+    project = fetch(Project, actor, id, Role.MEMBER)
+    with transaction.atomic():
+        if not Project.objects.filter(pk=project.pk, deleted_at=None).update(deleted_at=now):
+            return
+        live = ProjectImport.objects.filter(project=project, status__in=imports.LIVE)
+        live.filter(status=ImportStatus.PENDING).update(status=ImportStatus.CANCELLED, secret=None, finished_at=now)
+        live.filter(status=ImportStatus.RUNNING).update(cancel_requested_at=now)
+        project_deleted.send(sender=Project, project=project, now=now)
+        app.configure_task("projects.remove_vault", queue="imports").defer(project_id=str(project.pk))
+
+
+def remove_vault(project_id: uuid.UUID) -> None:
+    """Take a deleted project's repository off the disk; nothing for one that lives or is unknown."""
+    with transaction.atomic():
+        # An import that is being published holds this lock.
+        project = Project.objects.select_for_update().filter(pk=project_id).exclude(deleted_at=None).first()
+        if project is not None:
+            Vault(project_id).remove()
+
+
+def cancel_import(*, actor: Actor, id: uuid.UUID, now: datetime) -> Project:
+    """Raises: NotFound, Forbidden; ImportFinished."""
+    project = fetch(Project.objects.with_import(), actor, id, Role.MEMBER)
+    row = project.latest_import
+    if row is None:
+        raise ImportFinished
+    imports.cancel(row=row, now=now)
+    return fetch(Project.objects.with_import(), actor, id)
+
+
+def require_ready(project: Project) -> Vault:
+    """The vault of a project that has one. Raises: ProjectNotReady."""
+    if not project.is_ready:
+        raise ProjectNotReady
+    return Vault(project.pk)
+
+
+def clean_name(name: str) -> str:
+    """A name to show: 1 to 100 characters, none of them invisible control. Raises: Invalid."""
+    stripped = name.strip()
+    if not 1 <= len(stripped) <= MAX_NAME or _UNSAFE.search(stripped):
+        raise Invalid.field("name", "A name has 1 to 100 characters and no control characters.")
+    return stripped
+
+
+def _create_from_url(
+    actor: Actor, organization_id: uuid.UUID, name: str, url: str, token: str, now: datetime
+) -> Project:
+    """Ask the server first: a wrong address is told at once, not by a failed import."""
+    remote = remotes.check_url(url)
+    advertised = remotes.probe(remote, token=remotes.check_token(token))
+    if not advertised.branches:
+        raise NotARepository.field("url", "The repository has no branches; make an empty project instead.")
+    sealed = secrets.seal(token.encode(), organization_id=organization_id, purpose=imports.PURPOSE) if token else None
+    with transaction.atomic():
+        project = Project.objects.create(
+            organization_id=organization_id,
+            name=name,
+            source=ProjectSource.URL,
+            source_url=url,
+            created_by=actor.user,
+            created_at=now,
+        )
+        row = ProjectImport.objects.create(organization_id=organization_id, project=project, secret=sealed)
+        task = app.configure_task("projects.import_url", queue="imports", lock=f"import:{row.pk}")
+        task.defer(import_id=str(row.pk))
+    return project
+
+
+def _publish(
+    actor: Actor,
+    organization_id: uuid.UUID,
+    name: str,
+    source: ProjectSource,
+    scratch: Repository,
+    branch: str,
+    now: datetime,
+) -> Project:
+    """Row and vault together: the rename comes last, and undoes the row when it fails."""
+    scratch.set_head(branch)
+    with transaction.atomic():
+        project = Project.objects.create(
+            id=uuid7(),
+            organization_id=organization_id,
+            name=name,
+            status=ProjectStatus.READY,
+            source=source,
+            default_branch=branch,
+            created_by=actor.user,
+            created_at=now,
+        )
+        scratch.move_to(Vault(project.pk).path)
+    return project
+
+
+def _environment(actor: Actor, project: Project, id: uuid.UUID | None) -> Environment | None:
+    if id is None:
+        return None
+    return fetch(Environment.objects.filter(organization_id=project.organization_id), actor, id)

@@ -1,0 +1,7 @@
+"""Signals of projects, sent inside the transaction of the change, so that a receiver's failure undoes it."""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+project_deleted = Signal()  # arguments: project, now
