@@ -1,7 +1,9 @@
 """The embedded PostgreSQL: a supervisor over the programs that a wheel brings, without daemon or open port.
 
-The first caller starts the postmaster as its own child and stops it on leaving; later callers attach. The server
-listens on a unix socket in a 0700 folder only. The application connects as the role `slipway`, which is no superuser.
+Any process that needs it starts it or finds it running, and the last one to leave stops it: each holds a shared lock
+for as long as it lives, which the kernel drops even on kill -9, so that nobody owns the server and nobody else's exit
+takes it away. It listens on a unix socket in a 0700 folder only. The application connects as the role `slipway`, which
+is no superuser.
 """
 
 from __future__ import annotations
@@ -15,19 +17,24 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 
 import psycopg
 
 ROLE = "slipway"
 DATABASE = "slipway"
+MAJOR = "18"
 START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
+MAX_CONNECTIONS = 200
+MAX_LOG_BYTES = 16 * 2**20
 MAX_SOCKET_PATH = 100  # bytes; sun_path holds 104 on macOS and 108 on Linux
 
 
@@ -51,7 +58,7 @@ class Place:
         if len(str(self.data / ".s.PGSQL.5432")) < MAX_SOCKET_PATH:
             return self.data
         digest = hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"pg-{os.getuid()}-{digest}"
+        return Path("/tmp") / f"pg-{os.getuid()}-{digest}"  # not TMPDIR, on which two processes may disagree
 
     def dsn(self, user: str = ROLE, database: str = DATABASE) -> str:
         return f"host={self.socket_dir} user={user} dbname={database}"
@@ -67,39 +74,93 @@ def place(data_dir: Path) -> Place:
     return Place(Path("/var/lib") / f"slipway-{digest}", _unprivileged_user())
 
 
+@dataclass
+class Lease:
+    """The right to find the server running, until it is released."""
+
+    place: Place
+    users: TextIOWrapper
+
+    def release(self) -> None:
+        """Leave; the last one stops the server. Running transactions are rolled back, data is checkpointed."""
+        if self.users.closed:
+            return
+        with _locked(self.place):
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(self.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _stop(self.place)
+            self.users.close()
+
+
 @contextlib.contextmanager
 def running(data_dir: Path) -> Iterator[Place]:
-    """Start the server of `data_dir`, or attach to the one that runs, and stop it on leaving if we started it."""
-    here = place(data_dir)
-    process = start(here)
+    """Hold the server of `data_dir` for the time of the block."""
+    lease = start(place(data_dir))
     try:
-        yield here
+        yield lease.place
     finally:
-        if process is not None:
-            stop(process)
+        lease.release()
 
 
-def start(here: Place) -> subprocess.Popen[bytes] | None:
-    """Make sure that the server runs and has our role and database; return the process when we started it."""
+def start(here: Place, *, is_throwaway: bool = False) -> Lease:
+    """Make sure that the server runs and has our role and database.
+
+    Args:
+        is_throwaway: for tests: dies with this process and does not wait for the disk.
+    Raises: PostgresUnavailable (it cannot run here; the message says why).
+    """
     here.root.mkdir(parents=True, exist_ok=True, mode=0o755)
+    with _locked(here):
+        users = (here.root / "users.lock").open("a")
+        try:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            _bring_up(here, is_throwaway)
+            _ensure_role_and_database(here)
+        except BaseException:
+            users.close()
+            raise
+    return Lease(here, users)
+
+
+def revive(here: Place) -> bool:
+    """Start the server again when it has died under us; whether that was needed."""
+    if _postmaster(here) is not None:
+        return False
+    with _locked(here):
+        return _bring_up(here, is_throwaway=False)
+
+
+def _bring_up(here: Place, is_throwaway: bool) -> bool:
+    programs = _programs(here)
+    _init_data(here, programs)
+    _make_socket_dir(here)
+    if _postmaster(here) is not None:
+        _wait_ready(here, None)
+        return False
+    _disown_pid_file(here)
+    _launch(here, programs, is_throwaway)
+    return True
+
+
+@contextlib.contextmanager
+def _locked(here: Place) -> Iterator[None]:
     with (here.root / "start.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        programs = _programs(here)
-        _init_data(here, programs)
-        _make_socket_dir(here)
-        if _adopt_or_clear_pid_file(here):
-            _wait_ready(here, None)
-            return None
-        process = _launch(here, programs)
-        _ensure_role_and_database(here)
-        return process
+        yield
 
 
-def stop(process: subprocess.Popen[bytes], timeout_s: float = 30.0) -> None:
-    """Fast shutdown: running transactions are rolled back, data is checkpointed."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout_s)
+def _stop(here: Place) -> None:
+    for number, patience_s in ((signal.SIGINT, STOP_TIMEOUT_S), (signal.SIGQUIT, 10.0)):
+        deadline = time.monotonic() + patience_s
+        pid = _postmaster(here)
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        while _postmaster(here) == pid and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)  # ours, when we launched it
 
 
 def _require_passwd_entry() -> None:
@@ -151,7 +212,13 @@ def _as_user(here: Place) -> dict[str, object]:
 
 
 def _init_data(here: Place, programs: Path) -> None:
-    if (here.data / "PG_VERSION").exists():
+    version = here.data / "PG_VERSION"
+    if version.exists():
+        if version.read_text().strip() != MAJOR:
+            raise PostgresUnavailable(
+                f"{here.data} was made by PostgreSQL {version.read_text().strip()}, this is {MAJOR}; "
+                "dump it with the old release and load it with this one"
+            )
         return
     shutil.rmtree(here.data, ignore_errors=True)  # a half-done initdb
     here.data.mkdir(mode=0o700)
@@ -169,41 +236,47 @@ def _make_socket_dir(here: Place) -> None:
     if here.socket_dir == here.data:
         return
     here.socket_dir.mkdir(mode=0o700, exist_ok=True)
-    owner = here.socket_dir.lstat().st_uid
+    status = here.socket_dir.lstat()
     allowed = {os.getuid()} | ({here.user.pw_uid} if here.user else set())
-    if here.socket_dir.is_symlink() or owner not in allowed:
-        raise PostgresUnavailable(f"{here.socket_dir} belongs to someone else; remove it or choose a shorter data folder")
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in allowed or status.st_mode & 0o077:
+        raise PostgresUnavailable(f"{here.socket_dir} is not ours alone; remove it or choose a shorter data folder")
     if here.user is not None:
         os.chown(here.socket_dir, here.user.pw_uid, here.user.pw_gid)
 
 
-def _adopt_or_clear_pid_file(here: Place) -> bool:
-    """Whether a live server of ours holds the data; a stale pid file is rewritten to name us.
-
-    PostgreSQL takes a pid file naming its own parent as stale, yet still checks the shared memory block, so that a live
-    orphan backend is never trampled; deleting the file would skip that check.
-    """
-    pid_file = here.data / "postmaster.pid"
-    if not pid_file.exists():
-        return False
-    lines = pid_file.read_text().splitlines() or ["0"]
-    if _is_postmaster(int(lines[0] or 0), here.data):
-        return True
-    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-    (here.socket_dir / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
-    return False
+def _postmaster(here: Place) -> int | None:
+    """The process id of the live server that holds the data, whoever started it."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pid = int((here.data / "postmaster.pid").read_text().splitlines()[0])
+        return pid if _is_postmaster(pid, here.data) else None
+    return None
 
 
 def _is_postmaster(pid: int, data: Path) -> bool:
     """Whether `pid` is a live (not zombie) postgres whose folder is `data`."""
     try:
         if sys.platform == "linux":
-            stat = Path(f"/proc/{pid}/stat").read_text()
-            return "(postgres)" in stat and ") Z" not in stat and os.readlink(f"/proc/{pid}/cwd") == str(data)
-        listing = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
+            line = Path(f"/proc/{pid}/stat").read_text()
+            return "(postgres)" in line and ") Z" not in line and os.readlink(f"/proc/{pid}/cwd") == str(data)
+        listing = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
         return "postgres" in listing.stdout and str(data) in listing.stdout
     except OSError:
         return False
+
+
+def _disown_pid_file(here: Place) -> None:
+    """Make a dead server's pid file name us, its next server's parent.
+
+    PostgreSQL takes such a file as stale, yet still checks the shared memory block, so that a live orphan backend is
+    never trampled; deleting the file would skip that check, and leaving it would fail when the number is in use again.
+    """
+    pid_file = here.data / "postmaster.pid"
+    if pid_file.exists():
+        lines = pid_file.read_text().splitlines()
+        with contextlib.suppress(ChildProcessError, ValueError, IndexError):
+            os.waitpid(int(lines[0]), os.WNOHANG)  # a child of ours that died
+        pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    (here.socket_dir / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
 
 def _die_with_parent() -> None:
@@ -211,9 +284,14 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG, Linux only
 
 
-def _launch(here: Place, programs: Path) -> subprocess.Popen[bytes]:
-    command = [programs / "postgres", "-D", here.data, "-k", here.socket_dir, "-c", "listen_addresses=", "-c", "max_connections=200"]
+def _launch(here: Place, programs: Path, is_throwaway: bool) -> None:
+    options = ["listen_addresses=", f"max_connections={MAX_CONNECTIONS}"]
+    if is_throwaway:
+        options += ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    command = [programs / "postgres", "-D", here.data, "-k", here.socket_dir]
+    command += [part for option in options for part in ("-c", option)]
     deadline = time.monotonic() + START_TIMEOUT_S
+    _rotate_log(here)
     with (here.root / "postgres.log").open("ab") as log:
         while True:
             process = subprocess.Popen(  # type: ignore[call-overload]
@@ -224,14 +302,21 @@ def _launch(here: Place, programs: Path) -> subprocess.Popen[bytes]:
                 cwd="/",
                 env=_clean_env(),
                 start_new_session=True,  # Ctrl-C in a terminal reaches us, and we stop it in order
-                preexec_fn=_die_with_parent if here.user is None else None,
+                preexec_fn=_die_with_parent if is_throwaway else None,
                 **_as_user(here),
             )
             if _wait_ready(here, process):
-                return process  # type: ignore[no-any-return]
+                process.returncode = 0  # nobody waits for it: whoever leaves last stops it
+                return
             if time.monotonic() > deadline:
                 raise PostgresUnavailable(f"PostgreSQL did not start; see {here.root / 'postgres.log'}")
             time.sleep(0.25)  # orphans of a killed postmaster are still leaving
+
+
+def _rotate_log(here: Place) -> None:
+    log = here.root / "postgres.log"
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
 
 
 def _wait_ready(here: Place, process: subprocess.Popen[bytes] | None) -> bool:

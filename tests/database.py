@@ -18,12 +18,11 @@ if "DATABASE_URL" not in os.environ and "SLIPWAY_DATA_DIR" not in os.environ:
     from config import postgres
 
     _place = postgres.place(_data)
-    _process = postgres.start(_place)
+    _lease = postgres.start(_place, is_throwaway=True)
 
     @atexit.register
     def _stop_database() -> None:
-        if _process is not None:
-            with contextlib.suppress(Exception):
-                postgres.stop(_process)
+        with contextlib.suppress(Exception):
+            _lease.release()
         shutil.rmtree(_place.root, ignore_errors=True)
         shutil.rmtree(_data, ignore_errors=True)
