@@ -48,9 +48,10 @@ def issue_token(*, organization_id: uuid.UUID, subject_id: uuid.UUID, now: dt.da
     return token
 
 
-def extend_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> None:
-    """Give the session's live tokens their full time again; expired and revoked ones stay dead."""
-    GatewayToken.objects.live(now).filter(subject_id=subject_id).update(expires_at=now + TOKEN_TTL)
+def extend_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> bool:
+    """Give the session's live tokens their full time again; False when none lives: expired and revoked ones stay dead."""
+    live = GatewayToken.objects.live(now).filter(subject_id=subject_id)
+    return bool(live.update(expires_at=now + TOKEN_TTL))
 
 
 def revoke_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> None:

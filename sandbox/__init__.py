@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.answers import Paths
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.registry import backend_of
@@ -15,6 +16,7 @@ __all__ = [
     "GuestClient",
     "LocalSpec",
     "Mount",
+    "Paths",
     "Phase",
     "Sandbox",
     "attach_sandbox",

@@ -16,10 +16,11 @@ def defer_turn(session_id: uuid.UUID, job_id: uuid.UUID) -> None:
 
 
 def defer_stop(session_id: uuid.UUID) -> None:
-    """Not behind the turns' lock: it ends the turn that runs."""
-    app.configure_task("sessions.stop_session", queue=QUEUE).defer(session_id=str(session_id))
+    """Behind the turns, which are cancelled by now and end within seconds: a sandbox is not pulled from under a snapshot."""
+    task = app.configure_task("sessions.stop_session", queue=QUEUE, lock=f"session:{session_id}")
+    task.defer(session_id=str(session_id))
 
 
 def defer_cleanup(session_id: uuid.UUID) -> None:
-    """Not behind the turns' lock, for the same reason."""
+    """Not behind the turns' lock, since a deleted session's lease is gone and nothing more of it is kept."""
     app.configure_task("sessions.cleanup_session", queue=QUEUE).defer(session_id=str(session_id))

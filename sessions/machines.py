@@ -30,7 +30,6 @@ from sessions.turns import Turn, use_machine
 
 logger = structlog.get_logger(__name__)
 
-CLI_TARGET = "/opt/claude"
 USER_NAME = "Slipway agent"
 USER_EMAIL = "agent@slipway.invalid"
 
@@ -46,11 +45,15 @@ class Place:
 
     def spec(self, machine: Machine) -> LocalSpec:
         vault = Vault(self.project_id)
-        program = cli.find_cli()
-        mounts = (Mount(vault.objects_dir, str(vault.objects_dir)), Mount(program.parent, CLI_TARGET))
+        mounts = (Mount(vault.objects_dir, str(vault.objects_dir)), Mount(Path(program_dir()), program_dir()))
         return specs.spec_for(
             self.environment, machine, session_id=self.session_id, mounts=mounts, gateway_dir=sockets.socket_dir()
         )
+
+
+def program_dir() -> str:
+    """The folder of the agent's program: shown inside at the path it has outside, so that both kinds of sandbox agree."""
+    return str(cli.find_cli().parent)
 
 
 def place_of(session_id: uuid.UUID) -> Place:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from weakref import WeakKeyDictionary
 
 import structlog
 from procrastinate.contrib.django import app
 
 from sessions import lifecycle, runner
 from sessions.errors import StaleEpoch
+from sessions.log import LogWriter
 
 logger = structlog.get_logger(__name__)
+
+_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, LogWriter] = WeakKeyDictionary()
 
 
 @app.task(name="sessions.run_turn", queue="agents")
 async def run_turn(*, session_id: str, job_id: str) -> None:
     """Run one turn. A worker that stops cancels this and hands the job back; the next one goes on where it was."""
     try:
-        await runner.run_turn(session_id=uuid.UUID(session_id), job_id=uuid.UUID(job_id))
+        await runner.run_turn(session_id=uuid.UUID(session_id), job_id=uuid.UUID(job_id), writer=_writer())
     except StaleEpoch:
         logger.info("another worker has taken over", session_id=session_id, job_id=job_id)
 
@@ -30,3 +35,8 @@ async def stop_session(*, session_id: str) -> None:
 @app.task(name="sessions.cleanup_session", queue="agents")
 async def cleanup_session(*, session_id: str) -> None:
     await lifecycle.cleanup_session(uuid.UUID(session_id))
+
+
+def _writer() -> LogWriter:
+    """One for all turns of a worker: its pool belongs to the event loop that it runs on."""
+    return _writers.setdefault(asyncio.get_running_loop(), LogWriter())

@@ -1,7 +1,7 @@
 """The database side of a turn: claiming it, and recording each step under the lease of its epoch.
 
-Every write here is conditional on the session's epoch, so that a worker that was taken for dead cannot change what a later
-one does.
+Every write here is conditional on the session's epoch, so that a worker that was taken for dead cannot change what a
+later one does.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -26,10 +25,12 @@ from sessions.models import (
     GitStatus,
     Job,
     JobStatus,
+    PermissionMode,
     PermissionRequest,
     PermissionStatus,
     SessionStatus,
 )
+from sessions.services import entries
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 
@@ -46,7 +47,8 @@ class Turn:
     epoch: int
     text: str
     is_delivered: bool
-    has_result: bool  # the log has the turn's end already: only the checkpoint is missing
+    result: dict[str, Any] | None  # the turn's end, when the log has it already: only the checkpoint is missing
+    is_practice: bool
     branch: str
     base_commit: str
     head_commit: str
@@ -93,16 +95,14 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | 
         is_new = job.status == JobStatus.PENDING
         job.status, job.epoch, job.started_at = JobStatus.PROCESSING, session.epoch, job.started_at or now
         job.save(update_fields=["status", "epoch", "started_at"])
-        entries = [_status_entry(session, SessionStatus.RUNNING, "")]
-        if is_new:
-            entries.insert(0, job_entry(job))
-        AgentSession.objects.filter(pk=session_id).update(status=SessionStatus.RUNNING, status_reason="")
-        log.append(session, entries, job_id=job.id, now=now)
+        _show(session, SessionStatus.RUNNING, "")
+        new = [entries.job_status(job)] if is_new else []
+        log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
         return _turn(session, job)
 
 
 def _turn(session: AgentSession, job: Job) -> Turn:
-    has_result = Event.objects.filter(session_id=session.id, job_id=job.id, kind="turn.completed").exists()
+    ended = Event.objects.filter(session_id=session.id, job_id=job.id, kind="turn.completed").last()
     return Turn(
         session_id=session.id,
         organization_id=session.organization_id,
@@ -112,7 +112,8 @@ def _turn(session: AgentSession, job: Job) -> Turn:
         epoch=session.epoch,
         text=job.message.text,
         is_delivered=job.message.delivered_at is not None,
-        has_result=has_result,
+        result=ended.payload if ended else None,
+        is_practice=session.is_practice,
         branch=session.branch,
         base_commit=session.base_commit,
         head_commit=session.head_commit,
@@ -125,24 +126,6 @@ def _turn(session: AgentSession, job: Job) -> Turn:
         agent_state=session.agent_state,
         agent_options=session.agent_options,
     )
-
-
-def job_entry(job: Job) -> Entry:
-    return Entry(
-        "job.status",
-        {
-            "job_id": str(job.id),
-            "message_id": str(job.message.id),
-            "status": job.status,
-            "progress": job.progress,
-            "progress_message": job.progress_message,
-            "error": job.error,
-        },
-    )
-
-
-def _status_entry(session: AgentSession, status: SessionStatus, reason: str) -> Entry:
-    return Entry("session.status", {"status": status, "reason": reason, "git_status": session.git_status})
 
 
 def locked_session(turn: Turn) -> AgentSession:
@@ -165,7 +148,7 @@ def note_progress(turn: Turn, percent: int, message: str, now: datetime) -> None
         return
     job.progress, job.progress_message = percent, message
     job.save(update_fields=["progress", "progress_message"])
-    log.append(session, [job_entry(job)], job_id=job.id, now=now)
+    log.append(session, [entries.job_status(job)], job_id=job.id, now=now)
 
 
 @transaction.atomic
@@ -174,8 +157,8 @@ def set_status(turn: Turn, status: SessionStatus, now: datetime, *, reason: str 
     session = locked_session(turn)
     if (session.status, session.status_reason) == (status, reason):
         return
-    AgentSession.objects.filter(pk=session.pk).update(status=status, status_reason=reason[:1000])
-    log.append(session, [_status_entry(session, status, reason)], job_id=turn.job_id, now=now)
+    _show(session, status, reason)
+    log.append(session, [entries.session_status(session)], job_id=turn.job_id, now=now)
 
 
 @transaction.atomic
@@ -247,20 +230,39 @@ def finish(
     """End the job, unless the user has ended it already, and show the session's state after it."""
     session = locked_session(turn)
     job = Job.objects.select_related("message").get(pk=turn.job_id)
-    entries = []
+    new = []
     if job.status == JobStatus.PROCESSING:
         job.status, job.error, job.result, job.finished_at = status, error[:2000], result, now
         job.progress = 100 if status == JobStatus.COMPLETED else job.progress
         job.progress_message = ""
         job.save(update_fields=["status", "error", "result", "finished_at", "progress", "progress_message"])
-        entries.append(job_entry(job))
-    usage = gateway.usage_of(session.id)
-    reason = error if session_status == SessionStatus.ERROR else ""
-    AgentSession.objects.filter(pk=session.pk).update(
-        status=session_status, status_reason=reason[:1000], cost_usd=Decimal(usage.cost_usd), live={}
-    )
-    entries.append(_status_entry(session, session_status, reason))
-    log.append(session, entries, job_id=job.id, now=now)
+        new.append(entries.job_status(job))
+    session.cost_usd, session.live = gateway.usage_of(session.id).cost_usd, {}
+    session.save(update_fields=["cost_usd", "live"])
+    _show(session, session_status, error if session_status == SessionStatus.ERROR else "")
+    log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
+
+
+def _show(session: AgentSession, status: SessionStatus, reason: str) -> None:
+    session.status, session.status_reason = status, reason[:1000]
+    session.save(update_fields=["status", "status_reason", "updated_at"])
+
+
+@transaction.atomic
+def note_mode(turn: Turn, mode: str) -> None:
+    """The agent changed its permission mode by itself, as after an approved plan."""
+    session = locked_session(turn)
+    if mode in PermissionMode.values:
+        options = {**session.agent_options, "permission_mode": mode}
+        AgentSession.objects.filter(pk=session.pk).update(permission_mode=mode, agent_options=options)
+
+
+@transaction.atomic
+def note_lost_snapshot(turn: Turn, error: str, now: datetime) -> None:
+    """Tell that the vault has not got the working tree; it is still in the sandbox."""
+    text = "The working tree could not be saved after this turn; it will be tried again after the next one."
+    payload = {"level": "error", "text": text, "detail": error[:2000]}
+    log.append(locked_session(turn), [Entry("agent.notice", payload)], job_id=turn.job_id, now=now)
 
 
 @transaction.atomic

@@ -1,0 +1,106 @@
+"""The agent process of a session, held by the guest: found alive, started, spoken to, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import signal
+import uuid
+from typing import Any
+
+from channels.db import database_sync_to_async as in_db
+from django.utils import timezone
+
+from gateway import services as gateway
+from sandbox import GuestClient, Paths
+from sandbox.answers import AgentStatus
+from sandbox.errors import AgentEnded
+from sessions import claude, turns
+from sessions.turns import Turn
+
+GRACE_S = 5.0  # between a polite request, SIGTERM and SIGKILL
+POLL_S = 0.05
+
+
+class AgentProcess:
+    """The process that the session's `agent_run` names; a new one has a new name and a spool of its own."""
+
+    def __init__(self, turn: Turn, guest: GuestClient, paths: Paths, program_dir: str) -> None:
+        self._turn, self._guest, self._paths = turn, guest, paths
+        self._program = posixpath.join(program_dir, "claude")
+        self.run = turn.agent_run
+
+    @property
+    def guest(self) -> GuestClient:
+        return self._guest
+
+    @property
+    def wanted_options(self) -> dict[str, Any]:
+        """What the session asks for now; a process that was started with something else is replaced between turns."""
+        return {"model": self._turn.model, "permission_mode": self._turn.permission_mode}
+
+    async def status(self) -> AgentStatus:
+        return await self._guest.agent_status(self.run)
+
+    async def is_fit(self) -> bool:
+        """Whether a process lives that can take the next message: with the options wanted, and a token that still holds."""
+        if not self.run or not (await self.status()).is_alive:
+            return False
+        return self._turn.agent_options == self.wanted_options and await self.extend_token()
+
+    async def extend_token(self) -> bool:
+        """Give the token in the sandbox its full time again; False when it has run out."""
+        return await in_db(gateway.extend_tokens)(subject_id=self._turn.session_id, now=timezone.now())
+
+    async def start(self) -> None:
+        """A new process, going on with the conversation if there is one."""
+        turn, paths = self._turn, self._paths
+        session_id = turn.claude_session_id or uuid.uuid4()
+        self.run = f"run-{uuid.uuid4().hex}"
+        await in_db(turns.begin_run)(turn, run=self.run, claude_session_id=session_id, options=self.wanted_options)
+        token = await in_db(gateway.issue_token)(
+            organization_id=turn.organization_id, subject_id=turn.session_id, now=timezone.now()
+        )
+        argv = claude.argv(
+            self._program,
+            claude_session_id=session_id,
+            resume=await self._has_transcript(session_id),
+            model=turn.model,
+            permission_mode=turn.permission_mode,
+        )
+        environment = claude.environment(home=paths.home, socket=paths.gateway_socket, token=token)
+        await self._guest.start_agent(self.run, argv, cwd=paths.work, env=environment)
+
+    async def _has_transcript(self, session_id: uuid.UUID) -> bool:
+        path = claude.transcript_path(self._paths.home, self._paths.work, session_id)
+        return (await self._guest.run(["test", "-s", path])).exit_code == 0
+
+    async def send(self, message_id: str, line: bytes) -> bool:
+        """Hand a line over, once per id; False when the process has ended and takes nothing any more."""
+        try:
+            await self._guest.send_agent(self.run, message_id, line)
+        except AgentEnded:
+            return False
+        return True
+
+    async def interrupt(self, name: str) -> None:
+        await self.send(name, claude.interrupt(name))
+
+    async def signal(self, number: signal.Signals) -> None:
+        await self._guest.signal_agent(self.run, number)
+
+    async def end(self) -> None:
+        """Ask it to leave, then TERM, then KILL; returns when it has gone."""
+        name = f"end-{self._turn.epoch}"
+        await self.send(name, claude.end_session(name))
+        for number in (signal.SIGTERM, signal.SIGKILL, None):
+            if await self._has_ended() or number is None:
+                return
+            await self.signal(number)
+
+    async def _has_ended(self) -> bool:
+        for _ in range(round(GRACE_S / POLL_S)):
+            if not (await self.status()).is_alive:
+                return True
+            await asyncio.sleep(POLL_S)
+        return False

@@ -1,0 +1,129 @@
+"""A real server for journeys: `manage.py serve` with its own data folder, database, worker and gateway."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_TIMEOUT_S = 60
+CANARY = "canary-server-environment-5f1c"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """One `serve` process; `restart` keeps the data."""
+
+    data_dir: Path
+    port: int
+    extra: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log_path(self) -> Path:
+        return self.data_dir / "serve.log"
+
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLIPWAY_", "DATABASE_", "DJANGO_"))}
+        ours = {
+            "SLIPWAY_DATA_DIR": str(self.data_dir),
+            "SLIPWAY_LISTEN": f"127.0.0.1:{self.port}",
+            "SLIPWAY_BASE_URL": self.url,
+            "SLIPWAY_DEBUG": "1",
+            "SECRET_CANARY": CANARY,
+        }
+        return {**kept, **ours, **self.extra}
+
+    def manage(self, *arguments: str) -> None:
+        subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment(), check=True, capture_output=True
+        )
+
+    def start(self) -> None:
+        """Start the server and wait until it is ready."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=ROOT,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._is_ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the server did not start:\n{self.log_path.read_text()[-4000:]}")
+            time.sleep(0.05)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/ready", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self, signal_number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+@contextlib.contextmanager
+def running(**extra: str) -> Iterator[Server]:
+    """A migrated, started server; everything it made is gone afterwards."""
+    data_dir = Path(tempfile.mkdtemp(prefix="slipway-journey-"))
+    server = Server(data_dir, free_port(), extra)
+    try:
+        server.manage("migrate", "--verbosity=0")
+        server.start()
+        yield server
+    finally:
+        if server.process is not None and server.process.poll() is None:
+            server.stop()
+        _end_sandboxes(data_dir)
+        _remove_database(data_dir)
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _end_sandboxes(data_dir: Path) -> None:
+    """Sandboxes outlive the server by design; a test ends those of its own data folder."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if str(data_dir) in (entry / "cmdline").read_bytes().decode(errors="replace"):
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _remove_database(data_dir: Path) -> None:
+    from config import postgres
+
+    shutil.rmtree(postgres.place(data_dir).root, ignore_errors=True)
