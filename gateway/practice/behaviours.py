@@ -1,7 +1,7 @@
 """What the practice model does with an ordinary prompt: a few honest routines, chosen by its words.
 
-A behaviour is a generator that yields steps and is sent what their tool calls led to. It is run from the start for each request,
-with the outcomes that stand in the conversation; so it needs no memory, and a restart changes nothing.
+A behaviour is a generator that yields steps and is sent what their tool calls led to. It is run from the start for each
+request, with the outcomes that stand in the conversation; so it needs no memory, and a restart changes nothing.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from gateway.practice.routines import Behaviour, greet, path, report_test, say, 
 _MAX_READ = 4
 
 # Wrong code that the practice model recognises, and what it should be: the bug of the bundled sample project.
-KNOWN_BUGS: tuple[tuple[str, str], ...] = ()
+KNOWN_BUGS = (("for word in text.split())", "for word in text.lower().split())"),)
 
 
 def repair(talk: Conversation) -> Behaviour:
@@ -59,13 +59,7 @@ def repair(talk: Conversation) -> Behaviour:
         after = _only((yield Step((say("The bug is mended; I would like to run the tests again."), run))))
         yield Step((say(report_test(after)),))
         return
-    yield Step(
-        (
-            say(
-                "The tests fail, and I do not know this bug. I am only the practice model; a real model could look further."
-            ),
-        )
-    )
+    yield Step((say("The tests fail, and I do not know this bug. I am only the practice model."),))
 
 
 def _command(tests: list[str]) -> str:

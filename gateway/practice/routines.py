@@ -13,10 +13,11 @@ from gateway.practice.programs import Program
 Behaviour = Generator[Step, list[Outcome], None]
 
 SUB_AGENT = "You are a sub-agent of the practice model."
-_KEY = "an administrator adds an Anthropic API key in the organisation's settings, or the operator sets SLIPWAY_ANTHROPIC_API_KEY."
 _FIRST = (
-    "I am Slipway's practice model, not a real one: no model key is configured here. I follow a fixed routine chosen by words of your "
-    "prompt, but the tools, the permissions and the files are real. To work with a real model, " + _KEY + "\n\n"
+    "I am Slipway's practice model, not a real one: no model key is configured here. I follow a fixed routine chosen "
+    "by words of your prompt, but the tools, the permissions and the files are real. To work with a real model, an "
+    "administrator adds an Anthropic API key in the organisation's settings, or the operator sets "
+    "SLIPWAY_ANTHROPIC_API_KEY.\n\n"
 )
 _AGAIN = "Still the practice model, not a real one (a model key changes that).\n\n"
 _QUESTION = "Which small program shall I write?"
@@ -78,11 +79,7 @@ def make_plan(talk: Conversation) -> Behaviour:
     if not decisions or decisions[0].is_error:
         reason = _reason(decisions[0]) if decisions else "no answer came"
         yield Step(
-            (
-                say(
-                    f"You did not approve the plan: {reason}\n\nI change nothing. Send another prompt and I will plan again."
-                ),
-            )
+            (say(f"You did not approve the plan: {reason}\n\nI change nothing; another prompt makes another plan."),)
         )
         return
     yield from write(talk, program, say("The plan is approved, so I carry it out."))
@@ -91,8 +88,7 @@ def make_plan(talk: Conversation) -> Behaviour:
 def ask_question(talk: Conversation) -> Behaviour:
     """Ask which program to write, and write that one."""
     options = [
-        {"label": program.label, "description": f"Write {program.file} and {program.test_file}."}
-        for program in programs.PROGRAMS
+        {"label": known.label, "description": f"{known.file} and {known.test_file}"} for known in programs.PROGRAMS
     ]
     question = {"question": _QUESTION, "header": "Program", "options": options, "multiSelect": False}
     call = ToolCall("AskUserQuestion", {"questions": [question]})

@@ -1,8 +1,8 @@
 """Scripts embedded in a prompt, by which tests and developers say exactly what the model shall answer.
 
-The newest user message that contains `<<<JSON>>>` (or `<<<b64:BASE64>>>`, for a script inside a script) is the script: a list of
-steps, one for each answer; the next step is the number of assistant messages after it. So it needs no memory, and works
-over resume, restart and in sub-agents. A step is an item or a list of items:
+The newest user message that contains `<<<JSON>>>` (or `<<<b64:BASE64>>>`, for a script inside a script) is the script:
+a list of steps, one for each answer; the next step is the number of assistant messages after it. So it needs no memory,
+and works over resume, restart and in sub-agents. A step is an item or a list of items:
 
     {"text": "...", "chunks": n, "delay": s, "stamp": true}   text in n deltas; a stamp is the time of sending instead
     {"thinking": "...", "signature": "..."}                   thinking

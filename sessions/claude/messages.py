@@ -56,13 +56,14 @@ def answer_allow(
 ) -> bytes:
     """Allow a request, with `answers` when it is a question.
 
-    Otherwise the CLI runs the input that it asked about: ours may have been cut and cleaned for storage, so it is not sent.
+    Otherwise the CLI runs the input that it asked about: ours may have been cut and cleaned, so it is not sent.
+    Permissions are changed for this process only: elsewhere they would be written into the working tree.
     """
     response: dict[str, Any] = {"behavior": "allow"}
     if answers is not None:
         response["updatedInput"] = {**input, "answers": dict(answers)}
     if updated_permissions:
-        response["updatedPermissions"] = [dict(update) for update in updated_permissions]
+        response["updatedPermissions"] = [{**update, "destination": "session"} for update in updated_permissions]
     return _answer(request_id, response)
 
 
@@ -73,9 +74,8 @@ def answer_deny(request_id: str, message: str, interrupt: bool = False) -> bytes
 
 def answer_error(request_id: str, message: str) -> bytes:
     """The answer to a request that we do not know."""
-    return _line(
-        {"type": "control_response", "response": {"subtype": "error", "request_id": request_id, "error": message}}
-    )
+    response = {"subtype": "error", "request_id": request_id, "error": message}
+    return _line({"type": "control_response", "response": response})
 
 
 def _answer(request_id: str, response: dict[str, Any]) -> bytes:

@@ -11,21 +11,21 @@ _ADVICE = {
     400: "The model refused the request; the detail says why. If it stays so, start a new session.",
     401: "The model's key was refused. An administrator should check the organisation's key.",
     402: "The organisation's limit is used up. An administrator can raise it.",
-    403: "The model's key has no right to do this. An administrator should check the organisation's key and its limits.",
+    403: "The model's key has no right to do this. An administrator should check the organisation's key.",
     404: "This model does not exist or the key has no access to it. Choose another model for the session.",
     413: "The conversation is too long for the model. Send /compact, or start a new session.",
     429: "Too many requests at the model's vendor. Wait a minute and send your message again.",
     529: "The model's vendor is overloaded. Wait a few minutes and send your message again.",
 }
-_UNREACHABLE = (
-    "The model could not be reached. Send your message again; if it stays so, ask the operator to look at the gateway."
-)
+_STATUS_OF = {"authentication_failed": 401, "rate_limit": 429, "model_not_found": 404, "invalid_request": 400}
+_UNREACHABLE = "The model could not be reached. Try again; if it stays so, tell the operator."
+_MAX = 20_000
 _FAILED = "The model's vendor had an error. Send your message again."
 
 
 def notice(level: str, said: str, detail: str = "") -> Entry:
     """An entry for people: what happened, and the technical detail."""
-    return Entry("agent.notice", {"level": level, "text": text(said, 20_000), "detail": text(detail, 20_000)})
+    return Entry("agent.notice", {"level": level, "text": text(said, _MAX), "detail": text(detail, _MAX)})
 
 
 def advice(status: int) -> str:
@@ -39,9 +39,7 @@ def api_error(line: dict[str, Any]) -> Entry:
     said = "\n".join(text(obj(block).get("text")) for block in content) if isinstance(content, list) else text(content)
     kind, status = ident(line.get("error")), number(line.get("api_error_status"))
     if not status:
-        status = {"authentication_failed": 401, "rate_limit": 429, "model_not_found": 404, "invalid_request": 400}.get(
-            kind, 0
-        )
+        status = _STATUS_OF.get(kind, 0)
     return notice("error", advice(status), said)
 
 
@@ -50,7 +48,8 @@ def api_retry(line: dict[str, Any]) -> Entry:
     status = number(line.get("error_status"))
     what = f"The model answered {status}" if status else "The model could not be reached"
     delay_s = number(line.get("retry_delay_ms")) / 1000
-    said = f"{what}; attempt {number(line.get('attempt'))} of {number(line.get('max_retries'))} follows in {delay_s:.1f} s."
+    attempt, most = number(line.get("attempt")), number(line.get("max_retries"))
+    said = f"{what}; attempt {attempt} of {most} follows in {delay_s:.1f} s."
     return notice("warning", said, text(line.get("error"), 2000))
 
 

@@ -31,8 +31,9 @@ def reduce(state: ReaderState, line: bytes) -> tuple[ReaderState, list[Output]]:
     """Read one line; total: whatever stands in it, an answer comes back and nothing is raised.
 
     Args:
-        line: without its end; up to `lines.MAX_LINE_BYTES`. A line that is not JSON, or of a type that we do not know, becomes
-            an `agent.raw` entry. Strings come out fit for PostgreSQL, payloads at most 256 KB with `is_truncated`.
+        line: without its end; up to `lines.MAX_LINE_BYTES`.
+    Returns: a line that is not JSON, or of a type that we do not know, is an `agent.raw` entry; strings are fit for
+        PostgreSQL, payloads at most 256 KB with `is_truncated`.
     Source: the stream-json output of Claude Code 2.1.329, recorded November 2026 (`tests/sessions/captures`).
     """
     if not line.strip():

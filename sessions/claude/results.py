@@ -15,7 +15,9 @@ from sessions.events import Entry
 
 _MAX_MESSAGES = 1000
 _MAX_COST = Decimal(10**6)
-_CENT_OF_A_MICRO = Decimal("0.00000001")
+_MODEL_USAGE = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+_USAGE = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+_SMALLEST = Decimal("0.00000001")
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,13 @@ def _bill(state: ReaderState, message: dict[str, Any]) -> _Bill:
     since = message.get("model_usage_since_last_result")
     if isinstance(since, dict):
         models = [obj(model) for model in since.values()]
-        return _Bill(
-            *(
-                sum(number(model.get(name)) for model in models)
-                for name in ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-            ),
-            cost_usd=min(_MAX_COST, sum((_money(model.get("costUSD")) for model in models), Decimal(0))),
-        )
-    usage = obj(message.get("usage"))
-    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    spent = _money(message.get("total_cost_usd")) - _money(state.total_cost_usd)
-    return _Bill(*(number(usage.get(name)) for name in names), cost_usd=max(Decimal(0), spent))
+        counts = [sum(number(model.get(name)) for model in models) for name in _MODEL_USAGE]
+        spent = sum((_money(model.get("costUSD")) for model in models), Decimal(0))
+    else:
+        usage = obj(message.get("usage"))
+        counts = [number(usage.get(name)) for name in _USAGE]
+        spent = _money(message.get("total_cost_usd")) - _money(state.total_cost_usd)
+    return _Bill(counts[0], counts[1], counts[2], counts[3], cost_usd=_within(spent))
 
 
 def _money(value: object) -> Decimal:
@@ -94,7 +92,11 @@ def _money(value: object) -> Decimal:
         return Decimal(0)
     if not amount.is_finite():
         return Decimal(0)
-    return min(_MAX_COST, max(Decimal(0), amount)).quantize(_CENT_OF_A_MICRO)
+    return _within(amount)
+
+
+def _within(amount: Decimal) -> Decimal:
+    return min(_MAX_COST, max(Decimal(0), amount)).quantize(_SMALLEST)
 
 
 def _error(message: dict[str, Any]) -> str:
@@ -108,4 +110,6 @@ def _error(message: dict[str, Any]) -> str:
         return "The agent has taken as many steps as one turn may have. Send a message to go on."
     if subtype == "error_max_budget_usd":
         return "The money for this turn is used up."
+    if reason == "api_error":
+        return notices.advice(number(message.get("api_error_status")))
     return text(message.get("result"), 2000) or "The agent ended the turn with an error."

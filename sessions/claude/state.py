@@ -32,8 +32,8 @@ class Stream:
 class ReaderState:
     """The state after a line.
 
-    `streams` is keyed by the tool call of the sub-agent, "" for the main thread. `counted` has for each message the index of its
-    next block, `agents` which tool call a sub-agent belongs to.
+    `streams` is keyed by the tool call of the sub-agent, "" for the main thread. `counted` has for each message the
+    index of its next block, `agents` which tool call a sub-agent belongs to.
     """
 
     cwd: str = ""
