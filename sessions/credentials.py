@@ -35,7 +35,7 @@ class Credentials:
         Raises: Unauthenticated (token revoked or expired, signed out, password changed, user locked).
         """
         if self.actor.token_id is not None:
-            return self._by_token(now)
+            return _actor_of_token(self.actor.token_id, now)
         if self.session_key is not None:
             return actor_for(_user_of(self.session_key))
         user = User.objects.filter(pk=self.actor.user.pk, is_active=True).first()
@@ -43,18 +43,19 @@ class Credentials:
             raise Unauthenticated
         return actor_for(user)
 
-    def _by_token(self, now: datetime) -> Actor:
-        token = ApiToken.objects.usable(now).select_related("user").filter(pk=self.actor.token_id).first()
-        if token is None or not token.user.is_active:
-            raise Unauthenticated
-        return actor_for(token.user).narrowed(token.organization_id, token.scopes, token_id=token.pk)
-
     def session(self, session_id: uuid.UUID, role: Role, now: datetime) -> AgentSession:
         """The session's row, if they may see it with this role at this moment.
 
         Raises: Unauthenticated, NotFound, Forbidden, OrganizationSuspended.
         """
         return fetch(queries.sessions(), self.actor_now(now), session_id, role)
+
+
+def _actor_of_token(id: uuid.UUID, now: datetime) -> Actor:
+    token = ApiToken.objects.usable(now).select_related("user").filter(pk=id).first()
+    if token is None or not token.user.is_active:
+        raise Unauthenticated
+    return actor_for(token.user).narrowed(token.organization_id, token.scopes, token_id=token.pk)
 
 
 def _user_of(session_key: str) -> User:

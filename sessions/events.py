@@ -98,7 +98,7 @@ async def aring(session_id: uuid.UUID, last_seq: int) -> None:
 async def aring_delta(
     session_id: uuid.UUID, *, block: str, parent: str | None, kind: str, offset: int, text: str
 ) -> None:
-    """Pass on text that streams; `offset` counts the characters of its block before it. The final text comes as an event."""
+    """Pass on text that streams; `offset` counts the characters of its block before it. Transient: an event follows."""
     delta = {"block": block, "parent": parent, "kind": kind, "offset": offset, "text": text}
     await _send(watchers_group(session_id), {"type": "session.delta", "delta": delta})
 

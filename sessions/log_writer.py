@@ -1,4 +1,4 @@
-"""The runner's way into the log: steps of a turn, each one transaction on a psycopg pool beside Django's connections."""
+"""The runner's way into the log: each step of a turn is one transaction, on a psycopg pool beside Django's connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Connection = AsyncConnection[TupleRow]
 
 @dataclass(frozen=True)
 class Ask:
-    """A permission request: a row and `permission.requested`, once per request id however often the agent repeats it."""
+    """A permission request: a row and `permission.requested`, once however often the agent repeats it."""
 
     request_id: str
     kind: str
@@ -63,8 +63,8 @@ class Batch:
 class LogWriter:
     """Commits batches under a lease, and rings after the commit; opens its pool when first used.
 
-    When the connection is lost during `commit`, whether it took effect is unknown: read the session's offset again and go on
-    from there, as after a crash.
+    When the connection is lost during `commit`, whether it took effect is unknown: read the session's offset again and go
+    on from there, as after a crash.
     """
 
     def __init__(self, conninfo: str | None = None, *, pool_size: int = POOL_SIZE) -> None:
@@ -138,7 +138,8 @@ WHERE id = %s AND epoch = %s AND deleted_at IS NULL FOR UPDATE
 
 _ASK = """
 INSERT INTO agent_sessions_permissionrequest
-    (id, organization_id, session_id, job_id, request_id, kind, tool, input, description, suggestions, status, created_at)
+    (id, organization_id, session_id, job_id, request_id, kind, tool, input, description, suggestions, status,
+    created_at)
 VALUES (%(id)s, %(organization)s, %(session)s, %(job)s, %(request)s, %(kind)s, %(tool)s, %(input)s::jsonb,
     %(description)s, %(suggestions)s::jsonb, %(status)s, now())
 ON CONFLICT (session_id, request_id) DO NOTHING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Case, Exists, OuterRef, Prefetch, Q, QuerySet, Value, When
 
@@ -36,17 +36,16 @@ def sessions() -> TenantQuerySet[AgentSession]:
 def listed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:
     """With what a list shows besides the row: the sandbox, the jobs that are not over, whether someone is waited for."""
     pending = PermissionRequest.objects.filter(session=OuterRef("pk"), status=PermissionStatus.PENDING)
-    return (
-        rows.select_related("machine")
-        .annotate(is_waiting=Exists(pending))
-        .prefetch_related(Prefetch("jobs", queryset=_active_jobs(), to_attr="active_jobs"))
-    )
+    active = Prefetch("jobs", queryset=_active_jobs(), to_attr="active_jobs")
+    shown = rows.select_related("machine").annotate(is_waiting=Exists(pending)).prefetch_related(active)
+    return cast("TenantQuerySet[AgentSession]", shown)
 
 
 def detailed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:
     """With the permission requests that wait, too."""
     pending = PermissionRequest.objects.filter(status=PermissionStatus.PENDING).order_by("created_at", "pk")
-    return listed(rows).prefetch_related(Prefetch("permission_requests", queryset=pending, to_attr="waiting"))
+    waiting = Prefetch("permission_requests", queryset=pending, to_attr="waiting")
+    return cast("TenantQuerySet[AgentSession]", listed(rows).prefetch_related(waiting))
 
 
 def _active_jobs() -> QuerySet[Job]:
@@ -117,10 +116,10 @@ def _note_sub_agent(
         }
         by_call[payload["call_id"]] = agent
         found[event.job_id].append(agent)
-    elif event.kind == "assistant.text" and (agent := by_call.get(payload["parent"])):
-        agent["text"] = f"{agent['text']}\n\n{payload['text']}".strip()[:MAX_SUB_AGENT_TEXT]
-    elif event.kind == "tool.result" and (agent := by_call.get(payload["call_id"])):
-        agent["result"], agent["is_error"] = payload["text"][:MAX_SUB_AGENT_TEXT], payload["is_error"]
+    elif event.kind == "assistant.text" and (caller := by_call.get(payload["parent"])):
+        caller["text"] = f"{caller['text']}\n\n{payload['text']}".strip()[:MAX_SUB_AGENT_TEXT]
+    elif event.kind == "tool.result" and (caller := by_call.get(payload["call_id"])):
+        caller["result"], caller["is_error"] = payload["text"][:MAX_SUB_AGENT_TEXT], payload["is_error"]
 
 
 def diff(session: AgentSession) -> Diff:

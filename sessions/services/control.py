@@ -53,7 +53,7 @@ def cancel(*, session: AgentSession, job_id: uuid.UUID | None = None, now: datet
 
 @transaction.atomic
 def stop_session(*, session: AgentSession, now: datetime) -> AgentSession:
-    """Cancel what runs and end the sandbox, keeping the work; the next message starts it again. Harmless when repeated."""
+    """Cancel what runs and end the sandbox, keeping the work; the next message starts it again."""
     session = _locked(session)
     new = [*_cancel_jobs(session, Q(), now), *_cancel_permissions(session, Q(), now)]
     _append(session, new, now)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from accounts.models import Organization
+from django.utils import timezone
+
+from accounts.auth import actor_for
+from accounts.models import Organization, User
+from projects import services as projects
 from projects.models import Project, ProjectSource, ProjectStatus
 from sessions.models import AgentSession, Job, Message, PermissionRequest
 
@@ -39,3 +43,10 @@ def make_job(session: AgentSession, text: str = "do it", **fields: Any) -> Job:
 def make_permission(session: AgentSession, **fields: Any) -> PermissionRequest:
     values = {"request_id": uuid.uuid4().hex, "kind": "TOOL", "tool": "Bash", "input": {"command": "ls"}}
     return PermissionRequest.objects.create(organization_id=session.organization_id, session=session, **values | fields)
+
+
+def make_vault_project(user: User, organization: Organization, name: str = "demo") -> Project:
+    """A project with a real repository, whose branch `main` has one commit."""
+    return projects.create_project(
+        actor=actor_for(user), organization_id=organization.pk, name=name, source="EMPTY", now=timezone.now()
+    )
