@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 import logging.config
+import logging.handlers
+import sys
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-SHARED = [
+SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.format_exc_info,
 ]
+CHATTY = ("daphne", "twisted", "procrastinate", "aiohttp.access", "asyncio")
 
 
-def settings(level: str) -> dict[str, Any]:
-    """The `LOGGING` dict: everything to stderr as JSON lines."""
-    formatter = {
-        "()": structlog.stdlib.ProcessorFormatter,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
-        "foreign_pre_chain": SHARED,
-    }
+def settings(level: str, folder: Path) -> dict[str, Any]:
+    """The `LOGGING` dict: everything to stderr, and errors also to `<folder>/errors.log`, which outlives the terminal."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {"django.server": {"propagate": True}, "daphne": {"level": "WARNING"}, "twisted": {"level": "WARNING"}},
+        "formatters": {"json": _formatter(as_json=True), "terminal": _formatter(as_json=False)},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "terminal" if sys.stderr.isatty() else "json"},
+            "errors": {
+                "class": "config.logs.ErrorFile",
+                "filename": str(folder / "errors.log"),
+                "formatter": "json",
+                "level": "ERROR",
+                "maxBytes": 10 * 2**20,
+                "backupCount": 5,
+                "delay": True,
+            },
+        },
+        "root": {"handlers": ["stderr", "errors"], "level": level},
+        # Django's defaults give it a handler of its own, which would print everything twice.
+        "loggers": {
+            "django": {"handlers": [], "propagate": True},
+            "django.server": {"handlers": [], "propagate": True},
+            **{name: {"level": "WARNING"} for name in CHATTY},
+        },
     }
+
+
+def _formatter(*, as_json: bool) -> dict[str, Any]:
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if as_json:
+        last = [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    else:
+        last = [strip, structlog.dev.ConsoleRenderer()]
+    return {"()": structlog.stdlib.ProcessorFormatter, "processors": last, "foreign_pre_chain": SHARED}
+
+
+class ErrorFile(logging.handlers.RotatingFileHandler):
+    """A rotating file whose folder is made when the first error comes."""
+
+    def _open(self) -> Any:
+        Path(self.baseFilename).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return super()._open()
 
 
 def configure(config: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ logger = structlog.get_logger(__name__)
 
 DRAIN_S = 3.0
 LOCK_RETRY_S = 1.0
+WATCH_EVERY_S = 1.0
 
 
 class CannotServe(RuntimeError):
@@ -39,6 +40,7 @@ class Plan:
     gateway_socket: Path
     has_worker: bool
     announce: Callable[[str], None]
+    revive_database: Callable[[], bool] | None = None  # for the embedded one
     servers: list[BackPressureServer] = field(default_factory=list)
 
 
@@ -70,9 +72,11 @@ async def _main(plan: Plan) -> int:
     stopping = asyncio.Event()
     signals = _watch_signals(stopping)
     where = _listen_web(plan)
-    tasks = []
+    tasks: list[asyncio.Task[None]] = []
     if plan.gateway is not None:
         tasks.append(asyncio.create_task(_serve_gateway_socket(plan), name="gateway socket"))
+    if plan.revive_database is not None:
+        tasks.append(asyncio.create_task(_watch_database(plan.revive_database), name="database watch"))
     work = asyncio.create_task(worker.run_forever(), name="worker") if plan.has_worker else None
     plan.announce(where)
 
@@ -126,6 +130,17 @@ async def _serve_gateway_socket(plan: Plan) -> None:
         plan.servers.append(server)
         server.listen(bind_unix(plan.gateway_socket))
         await asyncio.Event().wait()  # the lock is ours until we are cancelled
+
+
+async def _watch_database(revive: Callable[[], bool]) -> None:
+    """Bring the embedded database back when it has died."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY_S)
+        try:
+            if await asyncio.to_thread(revive):
+                logger.error("database_was_restarted")
+        except Exception as error:
+            logger.error("database_cannot_be_restarted", error=str(error))
 
 
 def _http_only(application: Any) -> Callable[..., Coroutine[Any, Any, None]]:

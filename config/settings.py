@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from psycopg.conninfo import conninfo_to_dict
+
 import django_stubs_ext
 
 from config import logs, postgres
@@ -84,18 +86,22 @@ TEMPLATES = [
 
 _pool = {"min_size": 1, "max_size": env.database_pool, "timeout": 30}
 if env.database_url:
-    _url = urlsplit(env.database_url)
-    _database = {
-        "NAME": _url.path.lstrip("/"),
-        "USER": _url.username or "",
-        "PASSWORD": _url.password or "",
-        "HOST": _url.hostname or "",
-        "PORT": str(_url.port or ""),
-    }
+    _dsn = conninfo_to_dict(env.database_url)
+    _database = {key.upper(): str(_dsn.pop(key, "") or "") for key in ("user", "password", "host", "port")}
+    _database["NAME"] = str(_dsn.pop("dbname", "") or "")
+    _options: dict[str, object] = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000, **_dsn}  # ms
 else:
     _place = postgres.place(env.data_dir)
     _database = {"NAME": postgres.DATABASE, "USER": postgres.ROLE, "HOST": str(_place.socket_dir)}
-DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "CONN_MAX_AGE": 0, "OPTIONS": {"pool": _pool}, **_database}}
+    _options = {"connect_timeout": 10}
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {**_options, "pool": _pool},
+        **_database,
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if env.redis_url:
@@ -157,6 +163,8 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+_static = "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": {"BACKEND": _static}}
 
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if env.email_host else "django.core.mail.backends.console.EmailBackend"
 EMAIL_HOST, EMAIL_PORT = env.email_host, env.email_port
@@ -169,7 +177,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20  # bytes of one JSON body; uploads are 
 FILE_UPLOAD_TEMP_DIR = None
 
 LOGGING_CONFIG = "config.logs.configure"
-LOGGING = logs.settings(env.log_level)
+LOGGING = logs.settings(env.log_level, env.data_dir / "logs")
 
 ANTHROPIC_API_KEY = env.anthropic_api_key
 ANTHROPIC_BASE_URL = env.anthropic_base_url.rstrip("/")

@@ -46,7 +46,9 @@ class Served:
     def websocket(self, path: str) -> socket.socket:
         connection = self.connect()
         request = f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        connection.sendall((request + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode())
+        connection.sendall(
+            (request + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode()
+        )
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += connection.recv(1)
@@ -57,7 +59,9 @@ class Served:
 def start(listen: str, gateway_socket: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "tests.settings"}
     command = [sys.executable, "-m", "tests.config.served_apps", listen, str(gateway_socket)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    )
 
 
 @pytest.fixture
@@ -74,7 +78,13 @@ def served(tmp_path: Path) -> Iterator[Served]:
 def frame(payload: bytes, opcode: int = 1) -> bytes:
     size = len(payload)
     head = bytes([0x80 | opcode])
-    head += bytes([0x80 | size]) if size < 126 else struct.pack("!BH", 0x80 | 126, size) if size < 65536 else struct.pack("!BQ", 0x80 | 127, size)
+    head += (
+        bytes([0x80 | size])
+        if size < 126
+        else struct.pack("!BH", 0x80 | 126, size)
+        if size < 65536
+        else struct.pack("!BQ", 0x80 | 127, size)
+    )
     return head + b"\0\0\0\0" + payload  # a mask of zeros leaves the payload as it is
 
 

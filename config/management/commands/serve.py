@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from config import serving  # isort: skip  # first: it installs the reactor that daphne needs
 
-import importlib
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from config import postgres
 from config.env import env
+from gateway import sockets
 
 
 class Command(BaseCommand):
@@ -38,18 +40,17 @@ class Command(BaseCommand):
             raise SystemExit(code)
 
     def _plan(self, *, has_web: bool, has_worker: bool) -> serving.Plan:
-        from importlib.util import find_spec
+        from config import asgi  # builds the application, for which the database must be migrated
+        from gateway import asgi as gateway_asgi
 
-        gateway_asgi = importlib.import_module("gateway.asgi") if find_spec("gateway.asgi") else None
-        sockets = importlib.import_module("gateway.sockets") if find_spec("gateway.sockets") else None
-        web = importlib.import_module("config.asgi").application if has_web else None
         return serving.Plan(
             listen=env.listen,
-            web=web,
-            gateway=gateway_asgi.application if gateway_asgi else None,
-            gateway_socket=sockets.socket_dir() / "api.sock" if sockets else env.data_dir / "run" / "gateway" / "api.sock",
+            web=asgi.application if has_web else None,
+            gateway=gateway_asgi.application,
+            gateway_socket=sockets.socket_path(),
             has_worker=has_worker,
             announce=self._announce,
+            revive_database=None if env.database_url else partial(postgres.revive, postgres.place(env.data_dir)),
         )
 
     def _announce(self, where: str) -> None:
