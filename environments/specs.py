@@ -22,9 +22,11 @@ def spec_for(
     """What to hand to `sandbox.open_sandbox` and `attach_sandbox` for this machine."""
     if environment.kind != EnvironmentKind.HOST:
         raise ValueError(f"no backend for {environment.kind}")
+    root = session_folder(session_id)
+    root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return LocalSpec(
         machine_id=str(machine.id),
-        root=session_folder(session_id),
+        root=root,
         mounts=mounts,
         gateway_dir=gateway_dir,
         lifetime_s=settings.SANDBOX_LIFETIME_S,

@@ -65,7 +65,7 @@ class Conversation:
     def _take(self, output: claude.Output, items: list[Item]) -> None:
         match output:
             case Entry():
-                items.append(output)
+                items.append(self._priced(output))
             case claude.Delta():
                 self._deltas.append(output)
             case claude.Initialized():
@@ -84,6 +84,12 @@ class Conversation:
                 self.unknown.append(output.request_id)
             case _:
                 pass
+
+    def _priced(self, entry: Entry) -> Entry:
+        """The agent reckons with list prices, whoever answers; the practice model costs nothing."""
+        if entry.kind != "turn.completed" or not self._turn.is_practice:
+            return entry
+        return Entry(entry.kind, {**entry.payload, "cost_usd": "0"})
 
     def _started(self, output: claude.Initialized) -> Entry:
         payload = {

@@ -249,5 +249,5 @@ def _answer_line(answer: turns.Answer) -> bytes:
         return claude.answer_deny(answer.request_id, given.get("reason") or "The user declined this.")
     always = answer.suggestions if given.get("always") else []
     return claude.answer_allow(
-        answer.request_id, answer.input, updated_permissions=always, answers=given.get("answers")
+        answer.request_id, answer.input, updated_permissions=always, answers=given.get("answers") or None
     )
