@@ -45,13 +45,25 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
     if calls.is_probe(scope["method"], scope["path"]):
         await _send_whole(send, 200, [], b"")
         return
+    has_begun = False
+
+    async def sending(message: Message) -> None:
+        nonlocal has_begun
+        has_begun = True
+        await send(message)
+
     try:
-        await _serve(scope, receive, send)
+        await _serve(scope, receive, sending)
     except Refused as refusal:
         logger.info("model_call_refused", status=refusal.status, reason=refusal.message)
         await _send_refusal(send, refusal)
     except ClientLeft:
         return
+    except Exception:
+        if has_begun:
+            raise  # the server cuts the connection
+        logger.exception("model_call_failed")
+        await _send_refusal(send, refusals.failed())
 
 
 async def _serve(scope: Message, receive: Receive, send: Send) -> None:

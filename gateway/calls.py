@@ -21,7 +21,7 @@ BODY_MAX_BYTES = 32 * 2**20  # the vendor's own limit
 _PREFIX = "/gateway/anthropic"
 _PATHS = {_PREFIX + MESSAGES: MESSAGES, _PREFIX + COUNT_TOKENS: COUNT_TOKENS}
 _PROBES = {"/", _PREFIX, f"{_PREFIX}/"}
-_HEADERS_UP = ("accept", "anthropic-beta", "anthropic-version", "content-type", "user-agent", "x-app")
+_HEADERS_UP = ("accept", "anthropic-beta", "anthropic-version", "user-agent", "x-app")
 # Fields by which the vendor itself would reach out to other hosts, or to things that other tenants made with our key.
 _FORBIDDEN_FIELDS = ("mcp_servers", "container")
 _BYTES_PER_TOKEN = 4

@@ -13,6 +13,7 @@ from gateway.catalog import Tokens
 _LINE_MAX_BYTES = 4 * 2**20  # a longer line is no usage report; it is skipped
 _ANSWER_MAX_BYTES = 32 * 2**20
 _CHARS_PER_TOKEN = 3  # on the high side, for what a cut stream did not say
+_SAID = ("text", "thinking", "partial_json")
 _INT_MAX = 2**53
 
 
@@ -78,7 +79,8 @@ class StreamMeter:
         elif kind == "content_block_delta":
             delta = event.get("delta")
             if isinstance(delta, dict):
-                self._seen_chars += sum(len(value) for value in delta.values() if isinstance(value, str))
+                said = (delta.get(name) for name in _SAID)
+                self._seen_chars += sum(len(value) for value in said if isinstance(value, str))
         elif kind == "message_stop":
             self.is_complete = self._usage is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import weakref
 from collections.abc import AsyncIterator
@@ -52,9 +53,9 @@ async def ask(call: Call, *, key: str) -> AsyncIterator[Answer]:
         yield await _practice(call)
         return
     url = settings.ANTHROPIC_BASE_URL + call.path + call.query
-    headers = call.headers | {"x-api-key": key, "accept-encoding": "identity"}
+    headers = call.headers | {"x-api-key": key, "accept-encoding": "identity", "content-type": "application/json"}
     try:
-        response = await _session().post(url, data=call.body, headers=headers, allow_redirects=False)
+        response = await _session().post(url, data=io.BytesIO(call.body), headers=headers, allow_redirects=False)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise refusals.unreachable() from error
     try:
