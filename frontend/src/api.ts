@@ -1,0 +1,74 @@
+// One way to call the API: session cookie, CSRF token, and errors in the one format.
+
+import { gettext } from "./i18n.ts";
+
+export interface FieldError { field: string; message: string }
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details: FieldError[] = [],
+    readonly requestId = "",
+  ) {
+    super(message);
+  }
+
+  /** Whether the server may or may not have done it: no answer came, or one from in between. */
+  get isIndeterminate(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+  }
+}
+
+function csrfToken(): string {
+  const cookie = document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/);
+  return cookie?.[1] ?? document.querySelector<HTMLMetaElement>("meta[name=csrf-token]")?.content ?? "";
+}
+
+async function errorOf(response: Response): Promise<ApiError> {
+  const requestId = response.headers.get("X-Request-ID") ?? "";
+  try {
+    const body = (await response.json()) as { error: string; message: string; details?: FieldError[]; request_id?: string };
+    return new ApiError(response.status, body.error, body.message, body.details ?? [], body.request_id ?? requestId);
+  } catch {
+    return new ApiError(response.status, "system_error", gettext("The server could not answer. Try again in a moment."), [], requestId);
+  }
+}
+
+export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  const init: RequestInit = { method, headers, credentials: "same-origin", signal: signal ?? null };
+  if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  if (body instanceof FormData) init.body = body;
+  else if (body !== undefined) {
+    headers["Content-Type"] = "application/json";
+    init.body = JSON.stringify(body);
+  }
+  let response: Response;
+  try {
+    response = await fetch(`/api${path}`, init);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, "unreachable", gettext("The server cannot be reached. Check your connection and try again."));
+  }
+  if (!response.ok) throw await errorOf(response);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+export const get = <T>(path: string, signal?: AbortSignal): Promise<T> => call<T>("GET", path, undefined, signal);
+export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("POST", path, body);
+
+const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** Posts something that names itself (a client-made id), again and again while no one can say whether it arrived. */
+export async function postSurely<T>(path: string, body: unknown, { tries = 5, firstPause = 500 } = {}): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await post<T>(path, body);
+    } catch (error) {
+      if (!(error instanceof ApiError) || !error.isIndeterminate || attempt === tries) throw error;
+      await pause(firstPause * 2 ** (attempt - 1));
+    }
+  }
+}

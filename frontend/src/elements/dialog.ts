@@ -1,0 +1,62 @@
+// A modal form: opens from `[data-open="…"]`, keeps what was typed, closes with Escape or its buttons.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { query, state } from "lit/decorators.js";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import { errorNote, fieldError, isOnlyAbout, PageElement } from "./base.ts";
+
+export abstract class FormDialog extends PageElement {
+  @query("dialog") protected dialog!: HTMLDialogElement;
+  @state() protected error: unknown = null;
+  @state() protected isBusy = false;
+
+  /** Names of the fields that show their own errors. */
+  protected abstract readonly fields: string[];
+
+  async open(): Promise<void> {
+    await this.updateComplete;
+    this.dialog.showModal();
+  }
+
+  close(): void {
+    this.dialog.close();
+  }
+
+  protected value(name: string): string {
+    const field = this.dialog.querySelector<HTMLInputElement>(`[name="${name}"]:is(:not([type=radio]), :checked)`);
+    return field?.value ?? "";
+  }
+
+  protected async submit(event: Event, work: () => Promise<void>): Promise<void> {
+    event.preventDefault();
+    if (this.isBusy) return;
+    this.isBusy = true;
+    this.error = null;
+    try {
+      await work();
+    } catch (error) {
+      this.error = error;
+      await this.updateComplete;
+      this.dialog.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+    } finally {
+      this.isBusy = false;
+    }
+  }
+
+  protected field(name: string, label: string, control: (attributes: { id: string; invalid: "true" | "false" }) => TemplateResult, hint = "", className = ""): TemplateResult {
+    const error = fieldError(this.error, name);
+    const id = `${this.tagName.toLowerCase()}-${name}`;
+    return html`<div class="field ${className}"><label for=${id}>${label}</label>
+      ${control({ id, invalid: error ? "true" : "false" })}
+      ${error ? html`<span class="error" role="alert">${error}</span>` : hint ? html`<span class="hint">${hint}</span>` : nothing}</div>`;
+  }
+
+  protected generalError(): unknown {
+    return this.error && !isOnlyAbout(this.error, this.fields) ? errorNote(this.error) : nothing;
+  }
+
+  protected head(title: string): TemplateResult {
+    return html`<header><h2 class="grow">${title}</h2><button class="button quiet square" type="button" aria-label=${gettext("Close")} @click=${() => this.close()}>${icon("cross")}</button></header>`;
+  }
+}

@@ -1,0 +1,90 @@
+// An import as it runs: step, progress, log and a way to cancel; a reload finds it again.
+
+import { html, nothing } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { get, post } from "../api.ts";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import type { Project, ProjectImport } from "../protocol.ts";
+import { errorNote, PageElement } from "./base.ts";
+
+const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
+const RETRY_MS = 3000;
+
+@customElement("slw-import")
+export class ImportProgress extends PageElement {
+  @property({ attribute: "project-id" }) projectId = "";
+  @state() private progress: ProjectImport | null = null;
+  @state() private error: unknown = null;
+  @state() private isCancelling = false;
+  private stream: EventSource | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.listen();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.stop();
+  }
+
+  private stop(): void {
+    clearTimeout(this.timer);
+    this.stream?.close();
+    this.stream = null;
+  }
+
+  private listen(): void {
+    this.stop();
+    const stream = (this.stream = new EventSource(`/api/projects/${this.projectId}/import/stream`));
+    stream.addEventListener("progress", (event: MessageEvent<string>) => this.take(JSON.parse(event.data) as ProjectImport));
+    stream.onerror = () => {
+      this.stop();
+      this.timer = setTimeout(() => void this.lookAgain(), RETRY_MS);
+    };
+  }
+
+  private async lookAgain(): Promise<void> {
+    try {
+      const { import: progress } = await get<Project>(`/projects/${this.projectId}`);
+      if (progress) this.take(progress);
+      if (!progress || !ENDED.includes(progress.status)) this.listen();
+    } catch {
+      this.timer = setTimeout(() => void this.lookAgain(), RETRY_MS);
+    }
+  }
+
+  private take(progress: ProjectImport): void {
+    const wasOver = this.progress !== null && ENDED.includes(this.progress.status);
+    this.progress = progress;
+    if (!ENDED.includes(progress.status) || wasOver) return;
+    this.stop();
+    this.dispatchEvent(new CustomEvent("slw-imported", { detail: progress.status, bubbles: true }));
+  }
+
+  private async cancel(): Promise<void> {
+    this.isCancelling = true;
+    try {
+      await post(`/projects/${this.projectId}/import/cancel`);
+    } catch (error) {
+      this.error = error;
+      this.isCancelling = false;
+    }
+  }
+
+  override render(): unknown {
+    const { status = "PENDING", step = "", percent = 0, log = "", error = "" } = this.progress ?? {};
+    const isOver = ENDED.includes(status);
+    const word = { COMPLETED: gettext("Imported"), FAILED: gettext("The import failed"), CANCELLED: gettext("The import was cancelled") }[status] ?? (step || gettext("Waiting to start"));
+    return html`<div class="stack tight" role="status">
+      <div class="row"><span class="grow strong">${word}</span>
+        ${isOver ? nothing : html`<span class="soft">${percent} %</span><button class="button quiet" type="button" ?disabled=${this.isCancelling} @click=${() => this.cancel()}>${this.isCancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`}</div>
+      ${isOver ? nothing : html`<progress class="progress" max="100" .value=${percent} aria-label=${gettext("Import progress")}></progress>`}
+      ${error ? html`<p class="note error">${icon("warning")}<span>${error}</span></p>` : nothing}
+      ${errorNote(this.error)}
+      ${log ? html`<details><summary class="link">${gettext("Show the log")}</summary><pre class="log" tabindex="0">${log}</pre></details>` : nothing}
+    </div>`;
+  }
+}

@@ -1,0 +1,132 @@
+// The dialog that makes a project: empty, from a git URL, from an upload, or the sample.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { call, post } from "../api.ts";
+import { gettext } from "../i18n.ts";
+import { icon, type IconName } from "../icons.ts";
+import type { Project } from "../protocol.ts";
+import { FormDialog } from "./dialog.ts";
+import "./import-progress.ts";
+
+type Source = "EMPTY" | "URL" | "UPLOAD" | "SAMPLE";
+
+const choices = (): [Source, IconName, string, string][] => [
+  ["URL", "globe", gettext("From a URL"), gettext("Clone a git repository")],
+  ["UPLOAD", "upload", gettext("Upload"), gettext("zip, tar.gz or git bundle")],
+  ["SAMPLE", "fileText", gettext("Sample"), gettext("A small program to try things on")],
+  ["EMPTY", "plus", gettext("Empty"), gettext("Start with one commit")],
+];
+
+/** What a repository or an archive would be called. */
+export const nameFrom = (address: string): string =>
+  (address.replace(/[?#].*$/, "").replace(/\/+$/, "").split(/[/\\:]/).pop() ?? "").replace(/\.(?:git|zip|tar\.gz|tgz|bundle)$/i, "").slice(0, 100);
+
+@customElement("slw-new-project")
+export class NewProject extends FormDialog {
+  @property({ attribute: "organization-id" }) organizationId = "";
+  @state() private source: Source = "URL";
+  @state() private file: File | null = null;
+  @state() private isOver = false;
+  @state() private importing: Project | null = null;
+  protected readonly fields = ["name", "url", "token", "file"];
+  private isNameTyped = false;
+
+  openWith(source: Source | undefined): void {
+    if (source) this.source = source;
+    void this.open();
+  }
+
+  private suggest(name: string): void {
+    const field = this.dialog.querySelector<HTMLInputElement>("[name=name]");
+    if (field && (!this.isNameTyped || !field.value)) field.value = name;
+  }
+
+  private choose(source: Source): void {
+    this.source = source;
+    if (source === "SAMPLE") this.suggest(gettext("sample"));
+  }
+
+  private async create(): Promise<void> {
+    const name = this.value("name");
+    const project = this.source === "UPLOAD" ? await this.upload(name) : await post<Project>("/projects", this.body(name));
+    if (project.status === "IMPORTING") this.importing = project;
+    else this.finish(project.id);
+  }
+
+  private body(name: string): object {
+    const base = { organization_id: this.organizationId, name, source: this.source };
+    if (this.source !== "URL") return base;
+    const token = this.value("token");
+    return { ...base, url: this.value("url").trim(), ...(token ? { token } : {}) };
+  }
+
+  private upload(name: string): Promise<Project> {
+    const form = new FormData();
+    form.set("organization_id", this.organizationId);
+    form.set("name", name);
+    if (this.file) form.set("file", this.file);
+    return call<Project>("POST", "/projects/upload", form);
+  }
+
+  private finish(projectId: string): void {
+    location.assign(`/?organization=${this.organizationId}#project-${projectId}`);
+    if (location.pathname === "/") location.reload();
+  }
+
+  private take(file: File | undefined): void {
+    if (!file) return;
+    this.file = file;
+    this.suggest(nameFrom(file.name));
+  }
+
+  override render(): unknown {
+    return html`<dialog class="dialog" aria-label=${gettext("New project")}>
+      ${this.importing ? this.progress(this.importing) : this.form()}
+    </dialog>`;
+  }
+
+  private progress(project: Project): TemplateResult {
+    return html`<div class="sheet">${this.head(gettext("Importing {name}", { name: project.name }))}
+      <div class="body"><slw-import project-id=${project.id} @slw-imported=${(event: CustomEvent<string>) => event.detail === "COMPLETED" && this.finish(project.id)}></slw-import>
+        <p class="soft">${gettext("You can close this: the import goes on, and the project shows how far it is.")}</p></div>
+      <footer><button class="button" type="button" @click=${() => this.finish(project.id)}>${gettext("Close")}</button></footer></div>`;
+  }
+
+  private form(): TemplateResult {
+    return html`<form @submit=${(event: Event) => this.submit(event, () => this.create())}>
+      ${this.head(gettext("New project"))}
+      <div class="body">
+        ${this.generalError()}
+        <fieldset><legend class="unseen">${gettext("Where the code comes from")}</legend><div class="choices">
+          ${choices().map(([source, name, title, text]) => html`<label class="choice"><input type="radio" name="source" value=${source} .checked=${this.source === source} @change=${() => this.choose(source)} />
+            ${icon(name)}<b>${title}</b><span class="soft">${text}</span></label>`)}
+        </div></fieldset>
+        ${this.source === "URL" ? this.urlFields() : this.source === "UPLOAD" ? this.dropField() : nothing}
+        ${this.field("name", gettext("Name"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" required maxlength="100" autocomplete="off" aria-invalid=${invalid} @input=${() => (this.isNameTyped = true)} />`)}
+      </div>
+      <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
+        <button class="button primary" ?disabled=${this.isBusy || (this.source === "UPLOAD" && !this.file)}>${this.isBusy ? gettext("Creating…") : gettext("Create project")}</button></footer>
+    </form>`;
+  }
+
+  private urlFields(): TemplateResult {
+    return html`${this.field("url", gettext("Repository URL"), ({ id, invalid }) => html`<input class="input" id=${id} name="url" type="url" required placeholder="https://github.com/owner/repository" autocomplete="off" aria-invalid=${invalid} @input=${(event: Event) => this.suggest(nameFrom((event.target as HTMLInputElement).value))} />`)}
+      ${this.field("token", gettext("Access token (only for private repositories)"), ({ id, invalid }) => html`<input class="input" id=${id} name="token" type="password" autocomplete="off" aria-invalid=${invalid} />`, gettext("Used for this import only, then forgotten."))}`;
+  }
+
+  private dropField(): TemplateResult {
+    const over = (isOver: boolean) => (event: DragEvent): void => {
+      event.preventDefault();
+      this.isOver = isOver;
+    };
+    return this.field("file", gettext("Archive"), ({ id, invalid }) => html`<div class="drop ${this.isOver ? "over" : ""}" @dragover=${over(true)} @dragleave=${over(false)}
+        @drop=${(event: DragEvent) => { over(false)(event); this.take(event.dataTransfer?.files[0]); }}>
+        <input id=${id} name="file" type="file" accept=".zip,.tar.gz,.tgz,.bundle" aria-invalid=${invalid} @change=${(event: Event) => this.take((event.target as HTMLInputElement).files?.[0])} />
+        ${icon("upload")}<span class="strong">${this.file ? this.file.name : gettext("Drop a file here, or choose one")}</span>
+        <span class="soft">${this.file ? size(this.file.size) : gettext("zip, tar.gz or git bundle")}</span></div>`);
+  }
+}
+
+const size = (bytes: number): string =>
+  bytes < 1024 * 1024 ? gettext("{n} kB", { n: Math.max(1, Math.round(bytes / 1024)) }) : gettext("{n} MB", { n: (bytes / 1024 / 1024).toFixed(1) });

@@ -1,0 +1,121 @@
+// What an organisation used this month, and its provider key.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { ApiError, call, get } from "../api.ts";
+import { ago, count, exactTime, money } from "../format.ts";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import { errorNote, PageElement, toast } from "./base.ts";
+
+interface Usage { month: string; cost_usd: string; limit_usd: string | null; input_tokens: number; output_tokens: number; cache_read_tokens: number; cache_write_tokens: number; calls: number }
+interface Key { provider: string; last_four: string; updated_at: string }
+
+@customElement("slw-usage")
+export class UsageView extends PageElement {
+  @property({ attribute: "organization-id" }) organizationId = "";
+  @state() private usage: Usage | null = null;
+  @state() private error: unknown = null;
+
+  override async connectedCallback(): Promise<void> {
+    super.connectedCallback();
+    try {
+      this.usage = await get<Usage>(`/orgs/${this.organizationId}/usage`);
+    } catch (error) {
+      this.error = error;
+    }
+  }
+
+  override render(): unknown {
+    if (this.error) return errorNote(this.error);
+    if (!this.usage) return html`<p class="soft" role="status">${gettext("Loading…")}</p>`;
+    const { usage } = this;
+    const limit = Number(usage.limit_usd);
+    const figure = (name: string, value: string): TemplateResult => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
+    return html`<section class="card"><div class="body stack"><h2>${gettext("This month")} <span class="soft">${usage.month}</span></h2>
+      ${limit > 0 ? html`<div class="stack tight"><div class="row"><span class="grow"><strong>${money(usage.cost_usd)}</strong> ${gettext("of {limit}", { limit: money(limit) })}</span></div>
+        <progress class="progress" max=${limit} .value=${Math.min(limit, Number(usage.cost_usd))} aria-label=${gettext("Budget used")}></progress></div>` : nothing}
+      <dl class="figures">
+        ${figure(gettext("Cost"), money(usage.cost_usd))}${figure(gettext("Model calls"), count(usage.calls))}
+        ${figure(gettext("Tokens in"), count(usage.input_tokens))}${figure(gettext("Tokens out"), count(usage.output_tokens))}
+        ${figure(gettext("Cache read"), count(usage.cache_read_tokens))}${figure(gettext("Cache written"), count(usage.cache_write_tokens))}
+      </dl></div></section>`;
+  }
+}
+
+@customElement("slw-provider-key")
+export class ProviderKey extends PageElement {
+  @property({ attribute: "organization-id" }) organizationId = "";
+  @property({ type: Boolean, attribute: "can-change" }) canChange = false;
+  @state() private key: Key | null = null;
+  @state() private isLoaded = false;
+  @state() private isBusy = false;
+  @state() private isRemoving = false;
+  @state() private error: unknown = null;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.attempt(async () => {
+      try {
+        this.key = await get<Key | null>(this.path);
+      } catch (error) {
+        if (!(error instanceof ApiError && error.status === 404)) throw error;
+      }
+      this.isLoaded = true;
+    });
+  }
+
+  private get path(): string {
+    return `/orgs/${this.organizationId}/provider-key`;
+  }
+
+  private async attempt(work: () => Promise<void>): Promise<void> {
+    this.isBusy = true;
+    try {
+      await work();
+      this.error = null;
+    } catch (error) {
+      this.error = error;
+    }
+    this.isBusy = false;
+  }
+
+  private readonly save = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    await this.attempt(async () => {
+      this.key = await call<Key>("PUT", this.path, { key: new FormData(form).get("key") });
+      form.reset();
+      toast(gettext("The key was saved. New turns use it."));
+    });
+  };
+
+  private async forget(): Promise<void> {
+    await this.attempt(async () => {
+      await call("DELETE", this.path);
+      this.key = null;
+    });
+    this.isRemoving = false;
+  }
+
+  override render(): unknown {
+    return html`<section class="card"><div class="body stack"><h2>${gettext("Anthropic key")}</h2>
+      ${errorNote(this.error)}
+      ${!this.isLoaded ? nothing : this.key?.last_four ? this.present(this.key) : html`<p class="note">${icon("info")}<span>${gettext("This organisation has no key of its own. Sessions use the deployment's key, or the practice model when there is none.")}</span></p>`}
+      ${this.canChange ? this.form() : html`<p class="soft">${gettext("Only admins can change the key.")}</p>`}
+    </div></section>`;
+  }
+
+  private present(key: Key): TemplateResult {
+    return html`<div class="row wrap"><span class="grow">${gettext("In use:")} <span class="mono">…${key.last_four}</span> <span class="soft" title=${exactTime(key.updated_at)}>${gettext("set {when}", { when: ago(key.updated_at) })}</span></span>
+      ${!this.canChange ? nothing : this.isRemoving
+        ? html`<button class="button danger" type="button" ?disabled=${this.isBusy} @click=${() => this.forget()}>${gettext("Remove the key ending in {four}", { four: key.last_four })}</button><button class="button quiet" type="button" @click=${() => (this.isRemoving = false)}>${gettext("Keep")}</button>`
+        : html`<button class="button" type="button" @click=${() => (this.isRemoving = true)}>${gettext("Remove…")}</button>`}</div>`;
+  }
+
+  private form(): TemplateResult {
+    return html`<form class="stack tight" @submit=${this.save}><div class="field"><label for="provider-key">${this.key ? gettext("Replace it by") : gettext("Key")}</label>
+      <div class="row"><input class="input mono" id="provider-key" name="key" type="password" required autocomplete="off" spellcheck="false" placeholder="sk-ant-…" /><button class="button primary" ?disabled=${this.isBusy}>${gettext("Save")}</button></div>
+      <span class="hint">${gettext("Stored encrypted, never shown again, and never inside a sandbox.")}</span></div></form>`;
+  }
+}

@@ -1,0 +1,44 @@
+// The icons in use, taken from the lucide set when the bundle is built.
+
+import { html, type TemplateResult } from "lit";
+import { unsafeSVG } from "lit/directives/unsafe-svg.js";
+import arrowDown from "lucide-static/icons/arrow-down.svg";
+import bot from "lucide-static/icons/bot.svg";
+import brain from "lucide-static/icons/brain.svg";
+import check from "lucide-static/icons/check.svg";
+import chevron from "lucide-static/icons/chevron-right.svg";
+import copy from "lucide-static/icons/copy.svg";
+import filePen from "lucide-static/icons/file-pen-line.svg";
+import fileText from "lucide-static/icons/file-text.svg";
+import gitBranch from "lucide-static/icons/git-branch.svg";
+import globe from "lucide-static/icons/globe.svg";
+import info from "lucide-static/icons/info.svg";
+import list from "lucide-static/icons/list-checks.svg";
+import menu from "lucide-static/icons/menu.svg";
+import question from "lucide-static/icons/message-circle-question-mark.svg";
+import chat from "lucide-static/icons/message-square.svg";
+import panel from "lucide-static/icons/panel-right.svg";
+import plus from "lucide-static/icons/plus.svg";
+import search from "lucide-static/icons/search.svg";
+import send from "lucide-static/icons/arrow-up.svg";
+import shield from "lucide-static/icons/shield-question-mark.svg";
+import stop from "lucide-static/icons/square.svg";
+import terminal from "lucide-static/icons/terminal.svg";
+import trash from "lucide-static/icons/trash-2.svg";
+import upload from "lucide-static/icons/upload.svg";
+import warning from "lucide-static/icons/triangle-alert.svg";
+import wrench from "lucide-static/icons/wrench.svg";
+import cross from "lucide-static/icons/x.svg";
+
+const SHAPES = {
+  arrowDown, bot, brain, chat, check, chevron, copy, cross, filePen, fileText, gitBranch, globe, info, list, menu, panel,
+  plus, question, search, send, shield, stop, terminal, trash, upload, warning, wrench,
+};
+
+export type IconName = keyof typeof SHAPES;
+
+/** The drawing without lucide's licence comment and class. */
+const drawing = (name: IconName): string => SHAPES[name].replace(/<!--.*?-->/s, "").replace(/class="[^"]*"/, "").trim();
+
+export const icon = (name: IconName): TemplateResult =>
+  html`<span class="icon" aria-hidden="true">${unsafeSVG(drawing(name))}</span>`;

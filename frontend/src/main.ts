@@ -1,0 +1,50 @@
+// The one bundle: defines the elements and wires what the server-rendered pages ask for by data attributes.
+
+import "./elements/import-progress.ts";
+import { NewProject } from "./elements/new-project.ts";
+import { NewSession } from "./elements/new-session.ts";
+import "./elements/sidebar.ts";
+import "./elements/tokens.ts";
+import "./elements/usage.ts";
+import { ago, exactTime } from "./format.ts";
+import { loadTranslations } from "./i18n.ts";
+import "./session/session-view.ts";
+import { setTheme } from "./theme.ts";
+
+loadTranslations(document.getElementById("translations")?.textContent);
+
+function find<T extends Element>(event: Event, selector: string): T | null {
+  return event.target instanceof Element ? event.target.closest<T>(selector) : null;
+}
+
+const drawer = (isOpen: boolean): void => void document.body.classList.toggle("drawer-is-open", isOpen);
+
+document.addEventListener("click", (event) => {
+  const opener = find<HTMLElement>(event, "[data-open]");
+  if (opener?.dataset.open === "new-project") document.querySelector<NewProject>("slw-new-project")?.openWith(opener.dataset.source as never);
+  if (opener?.dataset.open === "new-session") document.querySelector<NewSession>("slw-new-session")?.openFor(opener.dataset.project);
+  if (find(event, "[data-drawer]")) drawer(true);
+  else if (find(event, ".drawer-shade") || opener) drawer(false);
+  const theme = find<HTMLElement>(event, "[data-theme-choice]");
+  if (theme) setTheme(theme.dataset.themeChoice ?? "system");
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) if (!menu.contains(event.target as Node)) menu.open = false;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  drawer(false);
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) menu.open = false;
+});
+
+document.addEventListener("slw-imported", () => {
+  if (!document.querySelector("slw-new-project dialog[open]")) location.reload();
+});
+
+function tellTimes(): void {
+  for (const time of document.querySelectorAll<HTMLTimeElement>("time[data-ago]")) {
+    time.textContent = ago(time.dateTime);
+    time.title = exactTime(time.dateTime);
+  }
+}
+tellTimes();
+setInterval(tellTimes, 30_000);

@@ -1,0 +1,130 @@
+// The conversation: messages, turns, tool lines and what streams just now.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
+import { PageElement, plain } from "../elements/base.ts";
+import { count, duration, exactTime, money } from "../format.ts";
+import { gettext, ngettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import "../markdown.ts";
+import { type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type TextItem, type UserItem } from "./conversation.ts";
+import { decisionView } from "./decision-view.ts";
+import "./tool-view.ts";
+
+export interface Unsent { id: string; text: string; error: string }
+
+@customElement("slw-conversation")
+export class ConversationView extends PageElement {
+  @property({ attribute: false }) conversation: Conversation = EMPTY;
+  @property({ attribute: false }) unsent: readonly Unsent[] = [];
+  @property({ type: Boolean }) isWorking = false;
+  @state() private isFollowing = true;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.addEventListener("scroll", this.onScroll, { passive: true });
+    new ResizeObserver(() => this.follow()).observe(this);
+  }
+
+  private readonly onScroll = (): void => {
+    const isAtBottom = this.scrollHeight - this.scrollTop - this.clientHeight < 48;
+    if (isAtBottom !== this.isFollowing) this.isFollowing = isAtBottom;
+  };
+
+  override updated(): void {
+    this.follow();
+  }
+
+  private follow(): void {
+    if (this.isFollowing) this.scrollTop = this.scrollHeight;
+  }
+
+  toBottom(): void {
+    this.isFollowing = true;
+    this.follow();
+  }
+
+  override render(): unknown {
+    const { items, live } = this.conversation;
+    return html`<div class="turns">
+        ${repeat(items, (item) => item.key, (item) => this.item(item))}
+        ${repeat(live.filter((block) => !block.parent), (block) => block.block, (block) => this.live(block))}
+        ${this.unsent.map((message) => this.unsentView(message))}
+        ${this.isWorking ? this.working() : nothing}
+      </div>
+      ${this.isFollowing ? nothing : html`<button class="button new-output" type="button" @click=${() => this.toBottom()}>${icon("arrowDown")} ${gettext("New output")}</button>`}`;
+  }
+
+  private working(): TemplateResult {
+    const job = [...this.conversation.jobs.values()].findLast((one) => one.status === "PROCESSING" || one.status === "PENDING");
+    const word = this.conversation.pending.length ? gettext("Waits for your answer") : job?.message || gettext("Working");
+    return html`<p class="working soft" role="status"><span class="pulse" aria-hidden="true"></span>${word}…</p>`;
+  }
+
+  item(item: Item): unknown {
+    switch (item.type) {
+      case "user": return this.user(item);
+      case "text": return html`<slw-markdown class="prose" .text=${item.text}></slw-markdown>`;
+      case "thinking": return thinking(item);
+      case "tool": return html`<slw-tool .item=${item} .result=${this.conversation.results.get(item.callId) ?? null}
+        .inner=${this.conversation.children.get(item.callId) ?? null} .conversation=${this.conversation.children.has(item.callId) ? this.conversation : null}></slw-tool>`;
+      case "decision": return decisionView(item.permission, this.conversation.resolutions.get(item.permission.id));
+      case "notice": return notice(item);
+      case "footer": return this.footer(item);
+    }
+  }
+
+  private user(item: UserItem): TemplateResult {
+    const job = item.jobId ? this.conversation.jobs.get(item.jobId) : undefined;
+    const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[job?.status ?? ""];
+    return html`<article class="user-message" aria-label=${gettext("Message from {name}", { name: item.author || gettext("someone") })}>
+      <header><b>${item.author || gettext("Someone")}</b><time class="soft" datetime=${item.at} title=${exactTime(item.at)}>${timeOf(item.at)}</time>${word ? html`<span class="badge">${word}</span>` : nothing}</header>
+      <div class="said">${item.text}</div>
+      ${job?.status === "FAILED" && job.error ? html`<p class="note error">${icon("warning")}<span>${job.error}</span></p>` : nothing}
+    </article>`;
+  }
+
+  private unsentView(message: Unsent): TemplateResult {
+    return html`<article class="user-message unsent">
+      <header><b>${gettext("You")}</b><span class="badge">${message.error ? gettext("Not sent") : gettext("Sending…")}</span></header>
+      <div class="said">${message.text}</div>
+      ${message.error ? html`<div class="note error">${icon("warning")}<span class="grow">${message.error}</span>
+        <button class="link" type="button" @click=${() => this.emit("slw-retry", message.id)}>${gettext("Try again")}</button>
+        <button class="link" type="button" @click=${() => this.emit("slw-discard", message.id)}>${gettext("Back to the draft")}</button></div>` : nothing}
+    </article>`;
+  }
+
+  private emit(name: string, detail: string): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+  }
+
+  private live(block: LiveBlock): TemplateResult {
+    if (block.kind === "thinking") return html`<details class="thinking" open><summary>${icon("brain")} ${gettext("Thinking…")}</summary><div class="thought">${block.text}</div></details>`;
+    return html`<slw-markdown class="prose is-live" .text=${block.text}></slw-markdown>`;
+  }
+
+  private footer({ turn, jobId, at }: FooterItem): TemplateResult {
+    const files = jobId ? this.conversation.filesChanged.get(jobId) : undefined;
+    return html`${turn.isError ? html`<p class="note error">${icon("warning")}<span>${turn.error || gettext("The turn ended with an error.")}</span></p>` : nothing}
+    <footer class="turn-footer soft" title=${exactTime(at)}>
+      <span>${duration(turn.durationMs)}</span>
+      <span title=${gettext("{in} tokens in, {out} tokens out", { in: turn.inputTokens, out: turn.outputTokens })}>${gettext("{n} tokens", { n: count(turn.inputTokens + turn.outputTokens) })}</span>
+      ${turn.costUsd ? html`<span>${money(turn.costUsd)}</span>` : nothing}
+      ${files === undefined ? nothing : html`<span>${ngettext("{count} file changed", "{count} files changed", files)}</span>`}
+    </footer>`;
+  }
+}
+
+const timeOf = (iso: string): string => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+
+const thinking = (item: TextItem): TemplateResult =>
+  html`<details class="thinking"><summary>${icon("brain")} ${gettext("Thought")}<span class="icon-turn">${icon("chevron")}</span></summary><div class="thought">${item.text}</div></details>`;
+
+function notice(item: NoticeItem): TemplateResult {
+  const level = item.level === "error" || item.level === "exited" ? "error" : item.level === "warning" ? "warning" : "";
+  const text = item.level === "exited" ? gettext("The agent stopped unexpectedly ({how}). Send a message to go on.", { how: item.text }) : item.level === "raw" ? gettext("Output that is not understood") : item.text;
+  const head = html`${icon(level ? "warning" : "info")}<span class="grow">${plain(text)}</span>`;
+  if (!item.detail) return html`<p class="note ${level}">${head}</p>`;
+  return html`<details class="notice"><summary class="note ${level}">${head}<span class="icon-turn">${icon("chevron")}</span></summary><slw-folded-text .text=${item.detail}></slw-folded-text></details>`;
+}

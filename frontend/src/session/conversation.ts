@@ -1,0 +1,212 @@
+// The conversation as data: a pure reduction of the event log, and of the deltas that run ahead of it.
+
+import type { Delta, Json, Live, LogEvent, Permission } from "../protocol.ts";
+
+export interface UserItem { type: "user"; key: string; at: string; messageId: string; jobId: string | null; text: string; author: string }
+export interface TextItem { type: "text" | "thinking"; key: string; at: string; text: string }
+export interface ToolItem { type: "tool"; key: string; at: string; callId: string; name: string; input: Json }
+export interface DecisionItem { type: "decision"; key: string; at: string; permission: Permission }
+export interface NoticeItem { type: "notice"; key: string; at: string; level: string; text: string; detail: string }
+export interface FooterItem { type: "footer"; key: string; at: string; jobId: string | null; turn: Turn }
+export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem;
+
+export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string }
+export interface ToolResult { at: string; isError: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
+export interface JobState { status: string; progress: number; message: string; error: string; messageId: string }
+export interface Resolution { status: string; reason: string; by: string }
+export interface LiveBlock extends Live { length: number }
+
+export interface Conversation {
+  readonly lastSeq: number;
+  readonly items: readonly Item[];
+  readonly children: ReadonlyMap<string, readonly Item[]>;
+  readonly results: ReadonlyMap<string, ToolResult>;
+  readonly jobs: ReadonlyMap<string, JobState>;
+  readonly pending: readonly Permission[];
+  readonly resolutions: ReadonlyMap<string, Resolution>;
+  readonly filesChanged: ReadonlyMap<string, number>;
+  readonly live: readonly LiveBlock[];
+  readonly finished: ReadonlySet<string>;
+  readonly checkpoints: number;
+  readonly status: { status: string; reason: string; gitStatus: string } | null;
+}
+
+export const EMPTY: Conversation = {
+  lastSeq: 0, items: [], children: new Map(), results: new Map(), jobs: new Map(), pending: [], resolutions: new Map(),
+  filesChanged: new Map(), live: [], finished: new Set(), checkpoints: 0, status: null,
+};
+
+/** A copy that one batch of events may write to; what was handed out before stays as it was. */
+interface Draft {
+  lastSeq: number;
+  items: Item[];
+  children: Map<string, readonly Item[]>;
+  results: Map<string, ToolResult>;
+  jobs: Map<string, JobState>;
+  pending: Permission[];
+  resolutions: Map<string, Resolution>;
+  filesChanged: Map<string, number>;
+  live: LiveBlock[];
+  finished: Set<string>;
+  checkpoints: number;
+  status: Conversation["status"];
+}
+
+const draftOf = (state: Conversation): Draft => ({
+  ...state,
+  items: [...state.items],
+  children: new Map(state.children),
+  results: new Map(state.results),
+  jobs: new Map(state.jobs),
+  pending: [...state.pending],
+  resolutions: new Map(state.resolutions),
+  filesChanged: new Map(state.filesChanged),
+  live: [...state.live],
+  finished: new Set(state.finished),
+});
+
+const str = (value: unknown): string => (typeof value === "string" ? value : value == null ? "" : String(value));
+const num = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : Number(value) || 0);
+const obj = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
+const arr = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+
+function add(draft: Draft, parent: unknown, item: Item): void {
+  if (typeof parent === "string" && parent) draft.children.set(parent, [...(draft.children.get(parent) ?? []), item]);
+  else draft.items.push(item);
+}
+
+function addBlock(draft: Draft, type: "text" | "thinking", event: LogEvent): void {
+  const { block, parent, text } = event.payload;
+  draft.live = draft.live.filter((live) => live.block !== block);
+  draft.finished.add(str(block));
+  if (str(text).trim()) add(draft, parent, { type, key: `e${event.seq}`, at: event.created_at, text: str(text) });
+}
+
+function permissionOf(payload: Json): Permission {
+  const kind = payload.kind === "PLAN" || payload.kind === "QUESTION" ? payload.kind : "TOOL";
+  return {
+    id: str(payload.id), kind, tool: str(payload.tool), input: obj(payload.input), description: str(payload.description),
+    suggestions: arr(payload.suggestions), cwd: str(payload.cwd),
+  };
+}
+
+function resolve(draft: Draft, event: LogEvent): void {
+  const { id, status, reason, by } = event.payload;
+  const permission = draft.pending.find((one) => one.id === id);
+  draft.pending = draft.pending.filter((one) => one.id !== id);
+  draft.resolutions.set(str(id), { status: str(status), reason: str(reason), by: str(obj(by).name ?? by) });
+  if (permission) add(draft, null, { type: "decision", key: `e${event.seq}`, at: event.created_at, permission });
+}
+
+function exitNotice(event: LogEvent): NoticeItem | null {
+  const { exit_code: exitCode, signal, stderr } = event.payload;
+  if (exitCode === 0) return null;
+  const text = signal ? `signal ${str(signal)}` : `exit code ${str(exitCode)}`;
+  return { type: "notice", key: `e${event.seq}`, at: event.created_at, level: "exited", text, detail: str(stderr) };
+}
+
+type Handler = (draft: Draft, event: LogEvent) => void;
+
+const HANDLERS: Record<string, Handler> = {
+  "session.status": (draft, { payload }) => {
+    draft.status = { status: str(payload.status), reason: str(payload.reason), gitStatus: str(payload.git_status) };
+  },
+  "job.status": (draft, { payload }) => {
+    const { job_id: id, message_id: messageId, status, progress, progress_message: message, error } = payload;
+    draft.jobs.set(str(id), { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId) });
+    if (["COMPLETED", "FAILED", "CANCELLED"].includes(str(status))) draft.live = [];
+  },
+  "message.user": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
+    const author = str(obj(payload.author).name);
+    const item: UserItem = { type: "user", key: `e${seq}`, at, messageId: str(payload.message_id), jobId: str(payload.job_id) || jobId, text: str(payload.text), author };
+    add(draft, null, item);
+  },
+  "assistant.text": (draft, event) => addBlock(draft, "text", event),
+  "assistant.thinking": (draft, event) => addBlock(draft, "thinking", event),
+  "tool.call": (draft, { seq, payload, created_at: at }) => {
+    add(draft, payload.parent, { type: "tool", key: `e${seq}`, at, callId: str(payload.call_id), name: str(payload.name), input: obj(payload.input) });
+  },
+  "tool.result": (draft, { payload, created_at: at }) => {
+    draft.results.set(str(payload.call_id), {
+      at, isError: payload.is_error === true, text: str(payload.text), isTruncated: payload.is_truncated === true,
+      images: arr(payload.images), patch: payload.patch ?? null,
+    });
+  },
+  "permission.requested": (draft, { payload }) => {
+    const permission = permissionOf(payload);
+    draft.pending = [...draft.pending.filter((one) => one.id !== permission.id), permission];
+  },
+  "permission.resolved": resolve,
+  "agent.notice": (draft, { seq, payload, created_at: at }) => {
+    const detail = typeof payload.detail === "string" ? payload.detail : payload.detail ? JSON.stringify(payload.detail) : "";
+    add(draft, null, { type: "notice", key: `e${seq}`, at, level: str(payload.level), text: str(payload.text), detail });
+  },
+  "agent.raw": (draft, { seq, payload, created_at: at }) => {
+    add(draft, null, { type: "notice", key: `e${seq}`, at, level: "raw", text: "", detail: str(payload.text) });
+  },
+  "agent.exited": (draft, event) => {
+    const notice = exitNotice(event);
+    if (notice) add(draft, null, notice);
+  },
+  "turn.completed": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
+    draft.live = [];
+    const turn: Turn = {
+      isError: payload.is_error === true, error: str(payload.error), durationMs: num(payload.duration_ms),
+      inputTokens: num(payload.input_tokens) + num(payload.cache_read_tokens) + num(payload.cache_write_tokens),
+      outputTokens: num(payload.output_tokens), costUsd: str(payload.cost_usd),
+    };
+    add(draft, null, { type: "footer", key: `e${seq}`, at, jobId, turn });
+  },
+  "checkpoint.created": (draft, { payload, job_id: jobId }) => {
+    draft.checkpoints += 1;
+    if (jobId) draft.filesChanged.set(jobId, num(payload.files_changed));
+    if (draft.status) draft.status = { ...draft.status, gitStatus: str(payload.git_status) || draft.status.gitStatus };
+  },
+};
+
+/** The conversation after these events. Ones that it knows already are left out; a kind it does not know only counts. */
+export function applyEvents(state: Conversation, events: readonly LogEvent[]): Conversation {
+  const fresh = events.filter((event) => event.seq > state.lastSeq);
+  if (!fresh.length) return state;
+  const draft = draftOf(state);
+  for (const event of fresh) {
+    if (event.seq <= draft.lastSeq) continue;
+    if (Object.hasOwn(HANDLERS, event.kind)) HANDLERS[event.kind]?.(draft, event);
+    draft.lastSeq = event.seq;
+  }
+  return draft;
+}
+
+/** Offsets count characters as Python does: code points, not UTF-16 units. */
+const lengthOf = (text: string): number => {
+  let length = 0;
+  for (const _ of text) length += 1;
+  return length;
+};
+
+/** The conversation with one more piece of streaming text; a piece that does not fit on is left to the final event. */
+export function applyDelta(state: Conversation, delta: Delta): Conversation {
+  if (state.finished.has(delta.block)) return state;
+  const known = state.live.find((live) => live.block === delta.block);
+  const at = known?.length ?? 0;
+  if (delta.offset > at) return state;
+  const fresh = at === delta.offset ? delta.text : [...delta.text].slice(at - delta.offset).join("");
+  if (known && !fresh) return state;
+  const next: LiveBlock = {
+    block: delta.block, parent: delta.parent, kind: delta.kind, text: (known?.text ?? "") + fresh, length: at + lengthOf(fresh),
+  };
+  return { ...state, live: known ? state.live.map((live) => (live === known ? next : live)) : [...state.live, next] };
+}
+
+/** Takes over the text that was streaming when this browser connected. */
+export function applyHello(state: Conversation, live: unknown): Conversation {
+  const blocks = Array.isArray(live) ? live : "block" in obj(live) ? [live] : Object.values(obj(live));
+  const found = blocks.map(obj).filter((one) => typeof one.block === "string" && !state.finished.has(one.block));
+  return {
+    ...state,
+    live: found.map((one) => {
+      const text = str(one.text);
+      return { block: str(one.block), parent: one.parent ? str(one.parent) : null, kind: one.kind === "thinking" ? "thinking" : "text", text, length: lengthOf(text) };
+    }),
+  };
+}

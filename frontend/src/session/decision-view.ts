@@ -1,0 +1,28 @@
+// What was decided about a permission, as it stays in the conversation.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { plain } from "../elements/base.ts";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import type { Permission } from "../protocol.ts";
+import type { Resolution } from "./conversation.ts";
+import { toolLine } from "./tools.ts";
+
+function words(permission: Permission, status: string): string {
+  const isAllowed = status === "ALLOWED";
+  if (status === "CANCELLED") return gettext("No longer needed");
+  if (permission.kind === "PLAN") return isAllowed ? gettext("Plan approved") : gettext("Asked to keep planning");
+  if (permission.kind === "QUESTION") return isAllowed ? gettext("Answered") : gettext("Question dismissed");
+  return isAllowed ? gettext("Allowed") : gettext("Denied");
+}
+
+export function decisionView(permission: Permission, resolution: Resolution | undefined): TemplateResult {
+  const status = resolution?.status ?? "";
+  const line = toolLine(permission.tool, permission.input);
+  const target = permission.kind === "TOOL" ? [line.verb, line.target.split("\n", 1)[0]].filter(Boolean).join(" ") : "";
+  return html`<div class="decision soft">${icon(status === "ALLOWED" ? "check" : "cross")}
+    <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}
+    ${target ? html`: <span class="mono">${plain(target)}</span>` : nothing}
+    ${resolution?.reason ? html`<span class="reason">“${resolution.reason}”</span>` : nothing}</span></div>
+    ${permission.kind === "PLAN" ? html`<details class="plan-kept"><summary class="link">${gettext("Show the plan")}</summary><slw-markdown class="prose" .text=${String(permission.input.plan ?? "")}></slw-markdown></details>` : nothing}`;
+}

@@ -1,0 +1,83 @@
+"""What the templates of all pages need: the frame's parts, icons, states in words, form fields."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from django import template
+from django.forms import BoundField, CheckboxInput
+from django.template.context import RequestContext
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from projects.models import Project, ProjectStatus
+from sessions.models import AgentSession, SessionStatus
+
+register = template.Library()
+
+
+class Status(NamedTuple):
+    word: Any
+    meaning: str
+
+
+STATUSES = {
+    SessionStatus.INITIALIZING: Status(_("New"), "stopped"),
+    SessionStatus.RUNNING: Status(_("Running"), "running"),
+    SessionStatus.WAITING_INPUT: Status(_("Waits for you"), "waiting"),
+    SessionStatus.COMPLETED: Status(_("Done"), "done"),
+    SessionStatus.ERROR: Status(_("Failed"), "failed"),
+    SessionStatus.STOPPED: Status(_("Stopped"), "stopped"),
+}
+
+
+@cache
+def _drawing(name: str) -> str:
+    return render_to_string(f"icons/{name}.svg")
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """One of the drawings in `templates/icons`, hidden from screen readers."""
+    # The files are ours, never a user's.
+    return format_html('<span class="icon" aria-hidden="true">{}</span>', mark_safe(_drawing(name)))
+
+
+@register.simple_tag
+def status_of(session: AgentSession) -> Status:
+    """A session's state in a word, and which of the four meanings it has."""
+    if getattr(session, "is_waiting", False):
+        return STATUSES[SessionStatus.WAITING_INPUT]
+    return STATUSES[SessionStatus(session.status)]
+
+
+@register.simple_tag
+def project_choices(projects: list[Project]) -> list[dict[str, str]]:
+    """The projects that a session can be started in, for the dialog."""
+    ready = [project for project in projects if project.status == ProjectStatus.READY]
+    return [{"id": str(one.pk), "name": one.name, "organization_id": str(one.organization_id)} for one in ready]
+
+
+@register.simple_tag(takes_context=True)
+def theme_choices(context: RequestContext) -> list[tuple[str, Any, bool]]:
+    chosen = context["request"].COOKIES.get("theme", "")
+    return [
+        ("system", _("Theme of the system"), chosen not in ("light", "dark")),
+        ("light", _("Light theme"), chosen == "light"),
+        ("dark", _("Dark theme"), chosen == "dark"),
+    ]
+
+
+@register.inclusion_tag("partials/form_field.html")
+def form_field(field: BoundField) -> dict[str, Any]:
+    """A labelled control with its errors and its help."""
+    widget = field.field.widget
+    attributes: dict[str, str | bool] = {} if isinstance(widget, CheckboxInput) else {"class": "input"}
+    if field.errors:
+        attributes["aria-invalid"] = "true"
+    # allauth repeats the label as placeholder, which says nothing and looks filled in.
+    widget.attrs.pop("placeholder", None)
+    return {"field": field, "control": field.as_widget(attrs=attributes), "help_text": field.help_text}

@@ -1,0 +1,107 @@
+"""The pages: dashboard, session, settings, and the sidebar's tree as a fragment."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Prefetch
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from accounts.auth import ActorRequest
+from accounts.models import Organization
+from accounts.pages import chosen_organization, keep_organization, organizations_of
+from accounts.tenancy import Actor, Role, fetch
+from gateway import services as gateway
+from projects.models import Project
+from sessions import queries
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is around every page: the organisations and the tree of the chosen one."""
+
+    actor: Actor
+    organization: Organization
+    organizations: list[Organization]
+    projects: list[Project]
+    session_id: uuid.UUID | None = None
+
+    def context(self, **more: Any) -> dict[str, Any]:
+        """For a template that extends `app.html`."""
+        role = self.actor.role_in(self.organization.pk) or Role.VIEWER
+        return {
+            "organization": self.organization,
+            "organizations": self.organizations,
+            "projects": self.projects,
+            "session_id": self.session_id,
+            "can_write": role.covers(Role.MEMBER),
+            "is_admin": role.covers(Role.ADMIN),
+            **more,
+        }
+
+
+def frame(actor: Actor, organization: Organization, session_id: uuid.UUID | None = None) -> Frame:
+    """The same few queries however many projects and sessions there are."""
+    sessions = queries.listed(queries.sessions()).order_by("-created_at", "pk")
+    projects = Project.objects.visible_to(actor).filter(organization=organization).order_by("-created_at", "pk")
+    tree = projects.prefetch_related(Prefetch("sessions", queryset=sessions, to_attr="shown_sessions"))
+    return Frame(actor, organization, organizations_of(actor), list(tree), session_id)
+
+
+def _frame(request: ActorRequest) -> Frame:
+    return frame(request.actor, chosen_organization(request, organizations_of(request.actor)))
+
+
+@require_safe
+@login_required
+def dashboard(request: ActorRequest) -> HttpResponse:
+    around = _frame(request)
+    keep_organization(request, around.organization)
+    is_practice = gateway.is_practice(around.organization.pk)
+    return render(request, "pages/dashboard.html", around.context(is_practice=is_practice))
+
+
+@require_safe
+@login_required
+def session(request: ActorRequest, session_id: uuid.UUID) -> HttpResponse:
+    rows = queries.sessions().select_related("project", "environment", "organization")
+    row = fetch(rows, request.actor, session_id)
+    around = frame(request.actor, row.organization, row.pk).context(session=row)
+    around["page"] = {
+        "id": str(row.pk),
+        "organization_id": str(row.organization_id),
+        "name": row.name,
+        "branch": row.branch,
+        "environment": row.environment.name if row.environment else "",
+        "can_write": around["can_write"],
+    }
+    return render(request, "pages/session.html", around)
+
+
+@require_safe
+@login_required
+def sidebar(request: ActorRequest) -> HttpResponse:
+    """The tree alone; the page asks for it again and again."""
+    around = _frame(request).context()
+    try:
+        around["session_id"] = uuid.UUID(request.GET.get("session", ""))
+    except ValueError:
+        around["session_id"] = None
+    return render(request, "partials/tree.html", around)
+
+
+@require_safe
+@login_required
+def tokens(request: ActorRequest) -> HttpResponse:
+    return render(request, "settings/tokens.html", _frame(request).context())
+
+
+@require_safe
+@login_required
+def usage(request: ActorRequest) -> HttpResponse:
+    return render(request, "settings/usage.html", _frame(request).context())

@@ -1,0 +1,139 @@
+"""The pages answer members, hide from strangers, and show what is there."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Organization, User
+from projects.models import Project, ProjectSource, ProjectStatus
+from sessions.models import AgentSession
+from tests.pages.conftest import browser
+
+PAGES = ["/", "/settings/tokens/", "/settings/usage/", "/sidebar/"]
+BEFORE_SIGN_IN = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize("path", PAGES)
+    def test_answers_members(self, path: str, bob: User) -> None:
+        assert browser(bob).get(path).status_code == 200
+
+    @pytest.mark.parametrize("path", [*PAGES, f"/sessions/{uuid.uuid4()}/"])
+    def test_sends_others_to_sign_in_and_back(self, path: str, db: None) -> None:
+        answer = browser().get(path)
+
+        assert answer.status_code == 302
+        assert answer["Location"] == f"/accounts/login/?next={path}"
+
+    @pytest.mark.parametrize("path", PAGES)
+    def test_hides_an_organisation_from_strangers_as_if_it_were_not_there(
+        self, path: str, organization: Organization, charlie: User
+    ) -> None:
+        theirs = browser(charlie).get(path, {"organization": str(organization.pk)})
+        nobodys = browser(charlie).get(path, {"organization": str(uuid.uuid4())})
+
+        assert theirs.status_code == nobodys.status_code == 404
+        assert organization.name not in theirs.content.decode()
+
+    @pytest.mark.parametrize("organization_id", ["x", "\x00", "' OR 1=1", "9" * 5000])
+    def test_takes_a_broken_organisation_id_for_one_that_is_not_there(self, organization_id: str, alice: User) -> None:
+        assert browser(alice).get("/", {"organization": organization_id}).status_code == 404
+
+    @pytest.mark.parametrize("path", BEFORE_SIGN_IN)
+    def test_can_be_read_before_signing_in(self, path: str, db: None) -> None:
+        assert browser().get(path).status_code == 200
+
+
+class TestDashboard:
+    def test_leads_by_the_hand_when_there_is_nothing(self, alice: User) -> None:
+        page = browser(alice).get("/").content.decode()
+
+        assert 'data-open="new-project"' in page
+        assert "Try the sample project" in page
+
+    def test_shows_projects_and_their_sessions(self, alice: User, session: AgentSession) -> None:
+        page = browser(alice).get("/").content.decode()
+
+        assert "shop" in page
+        assert f'href="/sessions/{session.pk}/"' in page
+        assert "Try the sample project" not in page
+
+    def test_follows_a_running_import(self, alice: User, project: Project) -> None:
+        Project.objects.filter(pk=project.pk).update(status=ProjectStatus.IMPORTING)
+
+        assert f'<slw-import project-id="{project.pk}">' in browser(alice).get("/").content.decode()
+
+    def test_offers_viewers_nothing_that_they_may_not_do(self, vera: User, session: AgentSession) -> None:
+        page = browser(vera).get("/").content.decode()
+
+        assert "fix-login" in page
+        assert "data-open=" not in page
+        assert "slw-new-session" not in page
+
+    def test_says_that_the_practice_model_answers(self, alice: User) -> None:
+        assert "practice model" in browser(alice).get("/").content.decode()
+
+    def test_keeps_the_chosen_organisation(self, alice: User, charlie: User, organization: Organization) -> None:
+        other = charlie.organizations.get()
+        other.members.add(alice, through_defaults={"organization": other})
+        client = browser(alice)
+
+        client.get("/", {"organization": str(other.pk)})
+
+        assert client.get("/").context["organization"] == other
+
+    def test_shows_hostile_names_as_text(self, alice: User, session: AgentSession) -> None:
+        AgentSession.objects.update(name="</script><img src=x onerror=alert(1)>")
+
+        for path in ("/", f"/sessions/{session.pk}/"):
+            page = browser(alice).get(path).content.decode()
+            assert "<img src=x" not in page
+            assert page.count("</script>") == page.count("<script")
+
+    def test_asks_the_database_as_often_for_many_rows_as_for_few(self, alice: User, session: AgentSession) -> None:
+        client = browser(alice)
+        client.get("/")
+        with CaptureQueriesContext(connection) as few:
+            client.get("/")
+        for number in range(5):
+            project = Project.objects.create(
+                organization=session.organization, name=f"p{number}", source=ProjectSource.EMPTY, status="READY"
+            )
+            AgentSession.objects.create(
+                organization=session.organization, project=project, name="s", model="m", base_branch="main", branch="b"
+            )
+
+        with CaptureQueriesContext(connection) as many:
+            client.get("/")
+
+        assert len(many) == len(few)
+
+
+class TestSession:
+    def test_answers_members_with_what_the_page_needs(self, bob: User, session: AgentSession) -> None:
+        answer = browser(bob).get(f"/sessions/{session.pk}/")
+
+        assert answer.status_code == 200
+        assert answer.context["page"]["can_write"] is True
+        assert f'<slw-session session-id="{session.pk}">' in answer.content.decode()
+
+    def test_lets_viewers_watch_only(self, vera: User, session: AgentSession) -> None:
+        assert browser(vera).get(f"/sessions/{session.pk}/").context["page"]["can_write"] is False
+
+    def test_is_not_there_for_strangers(self, charlie: User, session: AgentSession) -> None:
+        assert browser(charlie).get(f"/sessions/{session.pk}/").status_code == 404
+
+    def test_is_not_there_once_deleted(self, alice: User, session: AgentSession) -> None:
+        AgentSession.objects.update(deleted_at=session.created_at)
+
+        assert browser(alice).get(f"/sessions/{session.pk}/").status_code == 404
+
+    def test_is_marked_in_the_tree(self, alice: User, session: AgentSession) -> None:
+        tree = browser(alice).get("/sidebar/", {"session": str(session.pk)}).content.decode()
+
+        assert 'aria-current="page"' in tree
+        assert "<html" not in tree
