@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from accounts.auth import ActorRequest
 from accounts.errors import Invalid
@@ -62,13 +62,13 @@ def list_sessions(
 
 
 @router.post("/projects/{uuid:project_id}/sessions", response={201: SessionsOut})
-def create_sessions(request: ActorRequest, project_id: uuid.UUID, body: NewSessionsIn) -> tuple[int, dict[str, Any]]:
+def create_sessions(request: ActorRequest, project_id: uuid.UUID, body: NewSessionsIn) -> dict[str, Any]:
     """Start one to ten sessions, each with its own branch, working tree and agent."""
     project = _project(request.actor, project_id, Role.MEMBER)
     new = services.NewSessions(**body.dict())
     created = services.create_sessions(actor=request.actor, project=project, new=new, now=timezone.now())
     rows = queries.detailed(queries.sessions()).in_bulk([session.pk for session in created])
-    return 201, {"items": [rows[session.pk] for session in created]}
+    return {"items": [rows[session.pk] for session in created]}
 
 
 @router.get("/sessions/{uuid:session_id}", response=SessionOut)
@@ -84,10 +84,9 @@ def update_session(request: ActorRequest, session_id: uuid.UUID, body: SessionPa
 
 
 @router.delete("/sessions/{uuid:session_id}", response={204: None})
-def delete_session(request: ActorRequest, session_id: uuid.UUID) -> tuple[int, None]:
+def delete_session(request: ActorRequest, session_id: uuid.UUID) -> None:
     """Stop the agent and remove its working tree."""
     services.delete_session(session=_session(request, session_id), now=timezone.now())
-    return 204, None
 
 
 @router.get("/sessions/{uuid:session_id}/messages", response=Page[MessageOut])
@@ -100,7 +99,7 @@ def list_messages(request: ActorRequest, session_id: uuid.UUID, page: Query[Page
 
 
 @router.post("/sessions/{uuid:session_id}/messages", response={200: SentOut, 201: SentOut})
-def send_message(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> tuple[int, dict[str, Any]]:
+def send_message(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> Status[dict[str, Any]]:
     """Send the agent a message, also while it works. The same id again gives the stored answer, with 200."""
     sent = services.send_message(
         session=_session(request, session_id),
@@ -109,11 +108,11 @@ def send_message(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) 
         message_id=body.id,
         now=timezone.now(),
     )
-    return 201 if sent.is_new else 200, {"message": sent.message, "job": sent.job}
+    return Status(201 if sent.is_new else 200, {"message": sent.message, "job": sent.job})
 
 
 @router.post("/sessions/{uuid:session_id}/input", response={200: SentOut, 201: SentOut})
-def send_input(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> tuple[int, dict[str, Any]]:
+def send_input(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> Status[dict[str, Any]]:
     """The same as `messages`."""
     return send_message(request, session_id, body)
 
@@ -160,25 +159,25 @@ def answer_permission(request: ActorRequest, session_id: uuid.UUID, body: Answer
 
 
 @router.post("/sessions/{uuid:session_id}/interrupt", response={202: SessionOut})
-def interrupt(request: ActorRequest, session_id: uuid.UUID) -> tuple[int, AgentSession]:
+def interrupt(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     """Ask the agent to end its turn."""
     services.interrupt(session=_session(request, session_id), now=timezone.now())
-    return 202, read_session(request, session_id)
+    return read_session(request, session_id)
 
 
 @router.post("/sessions/{uuid:session_id}/cancel", response={202: SessionOut})
-def cancel(request: ActorRequest, session_id: uuid.UUID, body: CancelIn | None = None) -> tuple[int, AgentSession]:
+def cancel(request: ActorRequest, session_id: uuid.UUID, body: CancelIn | None = None) -> AgentSession:
     """Cancel one job, or all that run and wait."""
     job_id = body.job_id if body else None
     services.cancel(session=_session(request, session_id), job_id=job_id, now=timezone.now())
-    return 202, read_session(request, session_id)
+    return read_session(request, session_id)
 
 
 @router.post("/sessions/{uuid:session_id}/stop", response={202: SessionOut})
-def stop_session(request: ActorRequest, session_id: uuid.UUID) -> tuple[int, AgentSession]:
+def stop_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     """End the sandbox, keeping the work."""
     services.stop_session(session=_session(request, session_id), now=timezone.now())
-    return 202, read_session(request, session_id)
+    return read_session(request, session_id)
 
 
 @router.get("/sessions/{uuid:session_id}/diff", response=DiffOut)
