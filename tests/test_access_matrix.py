@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from asgiref.sync import async_to_sync
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.db import connection, transaction
@@ -219,12 +220,12 @@ class TestWrites:
 
 @each_socket
 class TestSockets:
-    async def test_open_to_the_role_and_to_nobody_else(self, socket: Socket, cast: Cast) -> None:
+    def test_open_to_the_role_and_to_nobody_else(self, socket: Socket, cast: Cast) -> None:
         wrong = []
         for caller in cast.callers:
             case = socket.make(Tenant(cast.acme, cast.owner.user))
             path = socket.path.format(**case.params)
-            seen = await opened(path, caller.socket_headers)
+            seen = opened(path, caller.socket_headers)
             if caller.is_refused:
                 wanted = 4401
             elif caller.role is None:
@@ -236,21 +237,21 @@ class TestSockets:
 
         assert wrong == []
 
-    async def test_hide_foreign_rows(self, socket: Socket, cast: Cast) -> None:
+    def test_hide_foreign_rows(self, socket: Socket, cast: Cast) -> None:
         foreign = socket.make(Tenant(cast.foreign, cast.charlie))
         nobodys = foreign.swapped({slot: uuid7() for slot in foreign.slots()})
 
         for case in (foreign, nobodys):
             path = socket.path.format(**case.params)
-            assert await opened(path, cast.owner.socket_headers) == 4404
+            assert opened(path, cast.owner.socket_headers) == 4404
 
-    async def test_refuse_other_origins(self, socket: Socket, cast: Cast) -> None:
+    def test_refuse_other_origins(self, socket: Socket, cast: Cast) -> None:
         path = socket.path.format(**socket.make(Tenant(cast.acme, cast.owner.user)).params)
         cookie = cast.owner.socket_headers[1]
 
         for origin in (b"https://evil.example", b"null", settings.BASE_URL.encode() + b".evil.example", None):
             headers = [cookie] if origin is None else [(b"origin", origin), cookie]
-            assert await opened(path, headers) is None
+            assert opened(path, headers) is None
 
 
 def expected(route: Route, case: Case, caller: Caller) -> Callable[[int], bool]:
@@ -355,6 +356,7 @@ def api_patterns() -> Iterator[URLPattern]:
                 yield pattern
 
 
+@async_to_sync
 async def opened(path: str, headers: list[tuple[bytes, bytes]]) -> int | None:
     """0 when the socket opens and speaks, the close code when it is closed, None when the handshake is refused."""
     communicator = WebsocketCommunicator(application, path, headers)
