@@ -62,7 +62,7 @@ async def _run_once() -> None:
 
 async def _keep(app: App, connector: PsycopgConnector) -> None:
     """Rescue and prune as time goes by; a failure here never ends the worker."""
-    pruned = 0.0
+    pruned = -PRUNE_EVERY_S
     while True:
         try:
             await rescue_stalled(app, connector)
