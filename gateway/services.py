@@ -49,7 +49,7 @@ def issue_token(*, organization_id: uuid.UUID, subject_id: uuid.UUID, now: dt.da
 
 
 def extend_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> bool:
-    """Give the session's live tokens their full time again; False when none lives: expired and revoked ones stay dead."""
+    """Give the session's live tokens their full time again; False when none lives, since dead ones stay dead."""
     live = GatewayToken.objects.live(now).filter(subject_id=subject_id)
     return bool(live.update(expires_at=now + TOKEN_TTL))
 
@@ -64,11 +64,11 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def is_practice(organization_id: uuid.UUID) -> bool:
-    """Whether the practice model answers: neither the organisation nor the deployment has a key."""
+def is_practice(organization_id: uuid.UUID | None) -> bool:
+    """Whether the practice model answers: neither the organisation, if one is named, nor the deployment has a key."""
     if settings.ANTHROPIC_API_KEY:
         return False
-    return not ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).exists()
+    return organization_id is None or provider_key(organization_id) is None
 
 
 def available_models() -> list[ModelChoice]:
@@ -104,6 +104,11 @@ def set_provider_key(*, organization_id: uuid.UUID, key: str, now: dt.datetime) 
     return row
 
 
+def provider_key(organization_id: uuid.UUID) -> ProviderKey | None:
+    """The organisation's own key, sealed."""
+    return ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).first()
+
+
 def delete_provider_key(*, organization_id: uuid.UUID) -> None:
     """Forget the organisation's own key."""
     ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).delete()
@@ -114,7 +119,7 @@ def key_for(organization_id: uuid.UUID) -> str:
 
     Raises: SecretUnreadable (the stored key cannot be decrypted; the deployment's key is not used in its place).
     """
-    row = ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).first()
+    row = provider_key(organization_id)
     if row is None:
         return str(settings.ANTHROPIC_API_KEY)
     return sealing.open_sealed(bytes(row.ciphertext), organization_id=organization_id, purpose=_PURPOSE).decode()
