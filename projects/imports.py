@@ -117,8 +117,6 @@ def _clone(row: ProjectImport, is_halted: Callable[[], bool]) -> None:
     with quarantine(name=f"{row.pk}-{row.attempt}") as scratch:
         reporter = _Reporter(row, scratch.path, is_halted)
         advertised = remotes.probe(remote, token=token, timeout_s=remotes.PROBE_TIMEOUT_S, watch=reporter.watch)
-        if not advertised.branches:
-            raise BadUrl.field("url", "The repository has no branches; make an empty project instead.")
         remotes.fetch(
             scratch,
             remote,
@@ -127,6 +125,7 @@ def _clone(row: ProjectImport, is_halted: Callable[[], bool]) -> None:
             watch=reporter.watch,
             on_progress=reporter.line,
         )
+        reporter.check_size()
         branch = _tidy(scratch, advertised.default_branch)
         _publish(row, scratch, branch)
 
@@ -143,7 +142,7 @@ def _tidy(scratch: Repository, advertised: str | None) -> str:
     taken = [name for name in names if contents.is_usable(name)]
     scratch.update_refs({f"refs/heads/{name}": None for name in set(names) - set(taken)})
     if not taken:
-        raise BadUrl.field("url", "The repository has no branches; make an empty project instead.")
+        raise BadUrl.field("url", "The repository has no branches.")
     branch = advertised if advertised in taken else contents.choose_default(taken)
     scratch.set_head(branch)
     return branch
@@ -190,13 +189,17 @@ class _Reporter:
         waited = time.monotonic() - self._written_at
         if waited < (REPORT_EVERY_S if self._is_changed else HEARTBEAT_EVERY_S):
             return
-        if _size(self.folder) > settings.CLONE_MAX_BYTES:
-            raise GitTooLarge
+        self.check_size()
         try:
             self._write()
         except (OperationalError, InterfaceError):
             connection.close()  # an outage of the database is no reason to give up a long transfer
         self._written_at, self._is_changed = time.monotonic(), False
+
+    def check_size(self) -> None:
+        """Raises: GitTooLarge."""
+        if _size(self.folder) > settings.CLONE_MAX_BYTES:
+            raise GitTooLarge
 
     def _write(self) -> None:
         values = {"step": self.step, "percent": self.percent, "log": self.log, "heartbeat_at": timezone.now()}

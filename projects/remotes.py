@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from projects import git, refs
-from projects.errors import BadUrl, GitError, GitFailed, GitTimeout, NotARepository
+from projects.errors import BadUrl, GitFailed, GitTimeout, NotARepository
 from projects.repository import Repository, Watch, fsck_config
 
 MAX_URL = 2000  # characters
@@ -68,16 +68,19 @@ def check_token(token: str) -> str:
 
 
 def probe(remote: Remote, *, token: str, timeout_s: float = PROBE_TIMEOUT_S, watch: Watch = None) -> Advertisement:
-    """Ask what is there. Raises: NotARepository (nothing is, or not for us); BadUrl (unreachable)."""
+    """Ask what is there: at least one branch. Raises: NotARepository; BadUrl (unreachable, or not for us)."""
     arguments = ("ls-remote", "--symref", remote.url, "HEAD", "refs/heads/*")
-    with_net = _net(remote, token)
+    limits = git.Limits(timeout_s=timeout_s)
     try:
-        result = git.run(*arguments, net=with_net, limits=git.Limits(timeout_s=timeout_s), watch=watch)
-    except GitError as error:
+        result = git.run(*arguments, net=_net(remote, token), limits=limits, watch=watch)
+    except (GitFailed, GitTimeout) as error:
         raise explain(error) from error
     head = _HEAD.search(result.stdout)
     names = [name.decode(errors="replace").removeprefix("refs/heads/") for _, name in _HEADS.findall(result.stdout)]
     branches = [name for name in names if refs.is_branch(name)]
+    if not branches:
+        # A web page of one line passes for an empty repository, so the two cannot be told apart.
+        raise NotARepository.field("url", "Not a Git repository, or one without any commit")
     default = head[1].decode(errors="replace") if head else None
     return Advertisement(default if default in branches else None, branches)
 
@@ -123,13 +126,11 @@ def _net(remote: Remote, token: str, config: dict[str, str] | None = None) -> gi
     return git.Net(protocols=urlsplit(remote.url).scheme, config=values)
 
 
-def explain(error: GitError) -> GitError | BadUrl | NotARepository:
+def explain(error: GitFailed | GitTimeout) -> BadUrl | NotARepository:
     """The one sentence that helps; git's own words may quote a hostile server and stay in the log."""
     said = error.stderr
     if isinstance(error, GitTimeout):
         return _bad("The server did not answer in time.")
-    if not isinstance(error, GitFailed):
-        return error
     if re.search(r"error: 30[1-8]|redirect", said):
         return _bad("The server redirects to another address; enter the final one (often it ends in .git).")
     if re.search(r"could not read (Username|Password)|Authentication failed|error: 40[13]", said):

@@ -20,7 +20,7 @@ from accounts.tenancy import Actor, Role, fetch
 from environments.models import Environment
 from gateway import services as gateway_services
 from projects import contents, imports, refs, remotes
-from projects.errors import BadArchive, ImportFinished, NotARepository, ProjectNotReady
+from projects.errors import BadArchive, ImportFinished, ProjectNotReady
 from projects.models import ImportStatus, Project, ProjectImport, ProjectSource, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
 from projects.signals import project_deleted
@@ -170,9 +170,7 @@ def _create_from_url(
 ) -> Project:
     """Ask the server first: a wrong address is told at once, not by a failed import."""
     remote = remotes.check_url(url)
-    advertised = remotes.probe(remote, token=remotes.check_token(token))
-    if not advertised.branches:
-        raise NotARepository.field("url", "The repository has no branches; make an empty project instead.")
+    remotes.probe(remote, token=remotes.check_token(token))
     sealed = secrets.seal(token.encode(), organization_id=organization_id, purpose=imports.PURPOSE) if token else None
     with transaction.atomic():
         project = Project.objects.create(
