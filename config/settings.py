@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from csp.constants import NONCE
-
-from psycopg.conninfo import conninfo_to_dict
-
 import django_stubs_ext
+from csp.constants import NONCE
+from psycopg.conninfo import conninfo_to_dict
 
 from config import logs, postgres
 from config.env import BASE_DIR, env
