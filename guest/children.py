@@ -144,11 +144,7 @@ def _descends(pid: int, ancestor: int, parents: Dict[int, int]) -> bool:
 
 def send_all(number: int) -> None:
     """Signal everything that came from this guest."""
-    if os.getpid() == 1:
-        targets = [-1]
-    else:
-        targets = living()
-    for pid in targets:
+    for pid in [-1] if os.getpid() == 1 else living():
         try:
             os.kill(pid, number)
         except (ProcessLookupError, PermissionError):

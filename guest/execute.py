@@ -90,7 +90,7 @@ class _Pump:
         if self._outgoing:
             interest[self._wire.fileno()] |= select.POLLOUT
         if len(self._outgoing) < BUFFER_LIMIT:
-            interest.update({fd: select.POLLIN for fd in self._sources})
+            interest.update(dict.fromkeys(self._sources, select.POLLIN))
         if self._stdin and self._child.process.stdin is not None:
             interest[self._child.process.stdin.fileno()] = select.POLLOUT
         if ended_at is None:

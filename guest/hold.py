@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -190,10 +191,8 @@ class StderrLog:
 
 def _open_bell(folder: str) -> int:
     path = os.path.join(folder, "bell")
-    try:
+    with contextlib.suppress(FileExistsError):
         os.mkfifo(path, 0o600)
-    except FileExistsError:
-        pass
     # Read and write: opening never blocks, and there is never an end of file when a ringer leaves.
     return os.open(path, os.O_RDWR | os.O_NONBLOCK)
 

@@ -1,13 +1,13 @@
 """The folder of one agent run, as the guest and the holder both see it.
 
-    lock        held (flock) by the holder as long as it lives
-    pid         {"pid", "start"} of the agent; there from its start on
-    exit        {"exit_code", "signal", "at"}; there when it has ended
-    out.jsonl   the spool: the agent's stdout, appended by the agent itself
-    err.log, err.prev   its stderr, the newest 64 to 128 KiB
-    bell        FIFO: one byte wakes the holder
-    inbox/      lines to deliver: <number>-<id>, whole or not there at all
-    done/       ids of delivered lines
+lock        held (flock) by the holder as long as it lives
+pid         {"pid", "start"} of the agent; there from its start on
+exit        {"exit_code", "signal", "at"}; there when it has ended
+out.jsonl   the spool: the agent's stdout, appended by the agent itself
+err.log, err.prev   its stderr, the newest 64 to 128 KiB
+bell        FIFO: one byte wakes the holder
+inbox/      lines to deliver: <number>-<id>, whole or not there at all
+done/       ids of delivered lines
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import resource
@@ -207,10 +208,8 @@ def _bind(path: str) -> socket.socket:
     folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=folder_fd)
-        except FileNotFoundError:
-            pass
         previous = os.umask(0o077)
         listener.bind("/proc/self/fd/%d/%s" % (folder_fd, name))
         os.umask(previous)

@@ -172,7 +172,9 @@ def hello(value: object) -> Hello:
 def paths(value: object) -> Paths:
     answer = Answer(value)
     return Paths(
-        home=answer.text("home", 4096), work=answer.text("work", 4096), gateway_socket=answer.text("gateway_socket", 4096)
+        home=answer.text("home", 4096),
+        work=answer.text("work", 4096),
+        gateway_socket=answer.text("gateway_socket", 4096),
     )
 
 

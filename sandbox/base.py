@@ -51,7 +51,7 @@ class Sandbox(ABC):
     @property
     @abstractmethod
     def handle(self) -> dict[str, Any]:
-        """What to keep (plain JSON, no secret) so that `attach_sandbox` finds this sandbox after a restart of the server."""
+        """What to keep (plain JSON, no secret), so that `attach_sandbox` finds this sandbox after a restart."""
 
     @property
     @abstractmethod
@@ -67,18 +67,20 @@ class Sandbox(ABC):
 
         Returns:
             RUNNING: the guest answered just now.
-            UNREACHABLE: its first process lives, the guest did not answer: overloaded or frozen. Ask again; `stop` still works.
+            UNREACHABLE: its first process lives, the guest did not answer: overloaded or frozen. Ask again; `stop`
+                still works.
             STOPPED: nothing of it runs any more (stopped, crashed, lifetime over, machine rebooted, handle of another
                 boot), its files are still there. `destroy` it, or open the same spec again to go on with the files.
             GONE: neither processes nor files. Also for a sandbox that was never there.
 
-        While `open_sandbox` is still running there is no object to ask; an attached one may answer UNREACHABLE or STOPPED then.
+        While `open_sandbox` is still running there is no object to ask; an attached one may answer UNREACHABLE or
+        STOPPED then.
         During `stop` the answer is RUNNING or UNREACHABLE until the last process has ended. Never raises SandboxError.
         """
 
     @abstractmethod
     async def stop(self, grace_s: float = 5.0) -> None:
-        """End every process of the sandbox: TERM, after `grace_s` KILL. Files stay. In STOPPED and GONE it does nothing.
+        """End every process of the sandbox: TERM, after `grace_s` KILL. Files stay. Does nothing in STOPPED and GONE.
 
         When it returns, nothing of the sandbox runs. Raises: SandboxError if a process cannot be ended (never seen; the
         caller keeps the handle and tries again).
@@ -86,4 +88,4 @@ class Sandbox(ABC):
 
     @abstractmethod
     async def destroy(self) -> None:
-        """`stop` without a long grace, and remove every trace: the answer of `poll` is GONE from then on. Repeatable."""
+        """`stop` without a long grace, and remove every trace: `poll` answers GONE from then on. Repeatable."""

@@ -24,10 +24,11 @@ ARCHIVE = "/run/slipway/guest.pyz"
 OLDEST = (0, 8, 0)
 HINT = "Install bubblewrap 0.8 or later (`apt install bubblewrap`) and allow unprivileged user namespaces."
 
-NAMESPACES = (
-    "--unshare-user --disable-userns --unshare-pid --unshare-ipc --unshare-net --unshare-uts --unshare-cgroup-try"
-    " --new-session --as-pid-1 --cap-drop ALL --uid 1000 --gid 1000 --hostname sandbox"
-).split()
+NAMESPACES = [
+    *("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"),
+    *("--unshare-cgroup-try", "--new-session", "--as-pid-1", "--cap-drop", "ALL"),
+    *("--uid", "1000", "--gid", "1000", "--hostname", "sandbox"),
+]
 
 SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
@@ -53,17 +54,26 @@ OWN_ETC = {
 SHM_BYTES = 256 * 2**20
 
 
-@cache
 def find() -> str:
-    """The program. Raises: BackendUnavailable when it is missing or too old."""
-    program = shutil.which("bwrap", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/local/bin")
+    """The program on the server's PATH. Raises: BackendUnavailable when it is missing or too old."""
+    program = shutil.which("bwrap")
     if program is None:
         raise BackendUnavailable("bubblewrap is not installed.", hint=HINT)
-    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, env={}).stdout
+    answer = _version(program)
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", answer)
     if found is None or tuple(int(part) for part in found.groups()) < OLDEST:
-        raise BackendUnavailable(f"This bubblewrap is too old: {answer.strip() or 'unknown version'}.", hint=HINT)
+        raise BackendUnavailable(f"This bubblewrap is too old: {answer or 'unknown version'}.", hint=HINT)
     return program
+
+
+@cache
+def _version(program: str) -> str:
+    try:
+        return subprocess.run(
+            [program, "--version"], capture_output=True, text=True, check=False, env={}
+        ).stdout.strip()
+    except OSError:
+        return ""
 
 
 @cache
@@ -111,7 +121,8 @@ def _system() -> list[str]:
             binds += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             binds += ["--ro-bind", str(path), str(path)]
-    return [*binds, "--proc", "/proc", "--dev", "/dev", "--size", str(SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]
+    shared_memory = ["--size", str(SHM_BYTES), "--perms", "1777", "--tmpfs", "/dev/shm"]
+    return [*binds, "--proc", "/proc", "--dev", "/dev", *shared_memory]
 
 
 def _etc(own: Path) -> list[str]:

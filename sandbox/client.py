@@ -261,7 +261,12 @@ class GuestClient:
         return await open_connection(self._connect, request)
 
     async def _ask(
-        self, verb: str, fields: dict[str, Any] | None = None, *, data: bytes | None = None, timeout_s: float = ANSWER_TIMEOUT_S
+        self,
+        verb: str,
+        fields: dict[str, Any] | None = None,
+        *,
+        data: bytes | None = None,
+        timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> dict[str, Any]:
         async with _deadline(timeout_s), await self._open(verb, fields or {}) as connection:
             if data is not None:

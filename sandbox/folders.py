@@ -13,7 +13,7 @@ from sandbox.errors import SandboxRefused
 def check_owned(path: Path) -> None:
     """Refuse a folder that anyone but the server or root could have put there, or could swap for another.
 
-    Raises: SandboxRefused when a component is a link, is missing, belongs to someone else, or may be replaced by others.
+    Raises: SandboxRefused when a component is a link, is missing, or could be replaced by others.
     """
     if not path.is_absolute() or ".." in path.parts:
         raise SandboxRefused(f"{path} is not an absolute path.")

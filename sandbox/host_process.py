@@ -1,4 +1,4 @@
-"""A process of this machine that is named for good: number, start time and boot, so that a reused number is not believed."""
+"""A process of this machine, named for good by number, start time and boot: a reused number is not believed."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Process:
 
 
 class Terminal:
-    """One client of a terminal. Iterate it for what the terminal shows, beginning with a replay; leaving only detaches."""
+    """One client of a terminal. Iterate it for what is shown, beginning with a replay; leaving only detaches."""
 
     def __init__(self, connection: Connection) -> None:
         self.exit: Exit | None = None

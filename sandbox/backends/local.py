@@ -108,7 +108,8 @@ class LocalBackend:
                 await sandbox.guest.hello(timeout_s=START_TIMEOUT_S)
             except SandboxError as error:
                 await sandbox.stop(grace_s=0)
-                raise BackendUnavailable(f"The sandbox did not start: {_log_tail(spec)}", hint=bubblewrap.HINT) from error
+                message = f"The sandbox did not start: {_log_tail(spec)}"
+                raise BackendUnavailable(message, hint=bubblewrap.HINT) from error
             except BaseException:
                 await process.kill()
                 raise
@@ -215,18 +216,14 @@ def _launch_plain(spec: LocalSpec, archive: Path, listener: socket.socket) -> Ho
     places = ["--home", str(root / "home"), "--work", str(root / "work"), "--state", str(root / "state"), "--subreaper"]
     if spec.gateway_dir is not None:
         places += ["--gateway", str(spec.gateway_dir)]
-    pid = _detach(
-        spec, _guest_command(spec, sys.executable, str(archive), listener, places), (listener.fileno(),)
-    )
+    pid = _detach(spec, _guest_command(spec, sys.executable, str(archive), listener, places), (listener.fileno(),))
     process = HostProcess.of(pid)
     if process is None:
         raise BackendUnavailable(f"The guest did not start: {_log_tail(spec)}", hint="See the log of the sandbox.")
     return process
 
 
-def _guest_command(
-    spec: LocalSpec, python: str, archive: str, listener: socket.socket, places: list[str]
-) -> list[str]:
+def _guest_command(spec: LocalSpec, python: str, archive: str, listener: socket.socket, places: list[str]) -> list[str]:
     role = ["serve", "--fd", str(listener.fileno()), "--label", spec.machine_id, "--lifetime", str(spec.lifetime_s)]
     return [python, "-I", "-S", "-X", "utf8", archive, *role, *places]
 

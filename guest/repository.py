@@ -1,0 +1,90 @@
+"""Git verbs on the work tree's repository: clone into an empty work tree, status."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import Any, Dict
+
+from guest.conversation import Call
+from guest.errors import Fail
+from guest.git import Git
+
+OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+BUNDLE_LIMIT = 16 * 2**30
+
+
+def clone(call: Call) -> Dict[str, Any]:
+    """Make the work tree a repository with `branch` at `commit`; on failure it is empty again."""
+    work = call.daemon.places.work
+    if os.listdir(work):
+        raise Fail("not_empty", "The work tree is not empty.")
+    try:
+        _clone(call, Git(call), os.path.join(work, ".git"))
+    except BaseException:
+        _empty(work)
+        raise
+    return {}
+
+
+def status(call: Call) -> Dict[str, Any]:
+    """HEAD, and whether the index or the work tree, untracked files included, differ from it."""
+    git = Git(call)
+    git.require_repository()
+    changes = git.run("status", "--porcelain", "-z", "--untracked-files=normal")
+    return {"head": git.commit("HEAD"), "is_dirty": bool(changes)}
+
+
+def checked_commit(value: str) -> str:
+    """A full object id, so that nothing is taken for an option or a name."""
+    if not OBJECT_ID.fullmatch(value):
+        raise Fail("bad_request", "A commit is named by its full id.")
+    return value
+
+
+def _clone(call: Call, git: Git, git_folder: str) -> None:
+    commit = checked_commit(call.text("commit"))
+    branch = call.text("branch")
+    name, email = call.text("user_name"), call.text("user_email")
+    if branch.startswith("-") or git.try_run("check-ref-format", "refs/heads/" + branch)[0] != 0:
+        raise Fail("bad_request", "This is no name for a branch.")
+    git.run("init", "--quiet", "--template=")
+    alternates = call.optional("alternates")
+    if alternates is not None:
+        _borrow(git_folder, alternates)
+    if call.flag("has_bundle"):
+        _unbundle(call, git, os.path.join(git_folder, "slipway.bundle"))
+    if git.commit(commit) is None:
+        raise Fail("git_failed", "The commit %s is not in what was given." % commit)
+    for key, value in (("user.name", name), ("user.email", email)):
+        git.run("config", "--local", "--", key, value)
+    git.run("update-ref", "refs/heads/" + branch, commit)
+    git.run("symbolic-ref", "HEAD", "refs/heads/" + branch)
+    git.run("reset", "--quiet", "--hard")
+
+
+def _borrow(git_folder: str, objects: str) -> None:
+    if not objects.startswith("/") or "\n" in objects or not os.path.isdir(objects):
+        raise Fail("bad_request", "The folder of borrowed objects is not there.")
+    info = os.path.join(git_folder, "objects", "info")
+    os.makedirs(info, exist_ok=True)
+    with open(os.path.join(info, "alternates"), "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(objects + "\n")
+
+
+def _unbundle(call: Call, git: Git, path: str) -> None:
+    with open(path, "wb") as file:
+        for data in call.data(BUNDLE_LIMIT):
+            file.write(data)
+    git.run("bundle", "unbundle", path)
+    os.unlink(path)
+
+
+def _empty(folder: str) -> None:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
