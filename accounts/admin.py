@@ -32,7 +32,7 @@ class NewUserForm(AdminUserCreationForm[User]):
     class Meta:
         model = User
         fields = ("email",)
-        field_classes = {}
+        field_classes: dict[str, type] = {}
 
 
 @admin.register(User)

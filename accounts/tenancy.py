@@ -111,7 +111,7 @@ def fetch(rows: type[Row] | TenantQuerySet[Row], actor: Actor, id: uuid.UUID, ro
     Raises: NotFound (no such row, or of an organisation the actor is not in); Forbidden (role too low);
         OrganizationSuspended.
     """
-    queryset: TenantQuerySet[Row] = rows if isinstance(rows, TenantQuerySet) else rows.objects.all()
+    queryset: TenantQuerySet[Row] = TenantQuerySet(rows) if isinstance(rows, type) else rows
     row = queryset.filter(pk=id, organization_id__in=[*actor.roles, *actor.suspended]).first()
     if row is None:
         raise NotFound

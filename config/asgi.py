@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -16,10 +14,7 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from config.sockets import Receive, Scope, Send, sockets  # noqa: E402
 from gateway.asgi import application as gateway_application  # noqa: E402
-
-websocket_urlpatterns: list[Any] = []
-if find_spec("sessions.routing") is not None:
-    websocket_urlpatterns = import_module("sessions.routing").websocket_urlpatterns
+from sessions.routing import websocket_urlpatterns  # noqa: E402
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:

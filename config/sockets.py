@@ -27,7 +27,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def sockets(patterns: list[Any]) -> Application:
     """The consumers of `patterns` behind origin and credentials; each finds `scope["actor"]`, an Actor or None."""
-    router = URLRouter([*patterns, re_path("", unknown_path)])
+    fallback: Any = unknown_path
+    router = URLRouter([*patterns, re_path("", fallback)])
     return OriginGate(AuthMiddlewareStack(ActorScope(router)))
 
 
