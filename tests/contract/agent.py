@@ -77,7 +77,7 @@ class Agent:
 
 @contextlib.asynccontextmanager
 async def running(
-    *, url: str, socket: Path | None = None, mode: str = "default", model: str = "opus", max_retries: int = 1
+    *, url: str, socket: Path | None = None, mode: str = "default", model: str = "opus", rules: tuple[str, ...] = ()
 ) -> AsyncIterator[Agent]:
     """Start the CLI in an empty folder with an empty home; it is ended and both are removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="cli-") as folder:
@@ -87,11 +87,16 @@ async def running(
             token="slpg_practice",
             socket=str(socket) if socket else None,
             base_url=url,
-            max_retries=max_retries,
+            max_retries=1,
         )
         process = await asyncio.create_subprocess_exec(
             *claude.argv(
-                str(cli.find_cli()), claude_session_id=uuid.uuid4(), resume=False, model=model, permission_mode=mode
+                str(cli.find_cli()),
+                claude_session_id=uuid.uuid4(),
+                resume=False,
+                model=model,
+                permission_mode=mode,
+                allowed_rules=rules,
             ),
             cwd=work,
             env={**environment, "PATH": os.environ["PATH"]},

@@ -26,7 +26,7 @@ async def record(name: str) -> None:
     scenario = scenarios.SCENARIOS[name]
     async with server.serving() as api, agent.running(url=api.url, mode=scenario.mode, model=scenario.model) as cli:
         await scenario.play(cli)
-        paths = {str(cli.work): "/workspace", str(cli.home): "/home/agent"}
+        paths = {str(cli.work): "/workspace", str(cli.home): "/home/agent", str(cli.work.parent): "/tmp"}
         slugs = {path.replace("/", "-"): place.replace("/", "-") for path, place in paths.items()}
         lines = [_neutral(json.loads(line), {**paths, **slugs}) for line in cli.lines]
     (CAPTURES / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines))
