@@ -14,11 +14,14 @@ def main() -> None:
     from config import postgres
     from config.env import env
 
-    if env.database_url:
+    if env.database_url or sys.argv[1:2] == ["doctor"]:  # which must be able to say what ails the database
         execute_from_command_line(sys.argv)
         return
-    with postgres.running(env.data_dir):
-        execute_from_command_line(sys.argv)
+    try:
+        with postgres.running(env.data_dir):
+            execute_from_command_line(sys.argv)
+    except postgres.PostgresUnavailable as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -64,13 +67,27 @@ class Env(BaseSettings):
         """A secret that is made on first use and kept in `<data_dir>/keys/<name>` (0600)."""
         path = self.data_dir / "keys" / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with path.open("x") as file:
-                path.chmod(0o600)
+        if not path.exists():
+            fresh = path.with_name(f"{name}.{os.getpid()}")
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(48))
-        except FileExistsError:
-            pass
+            with contextlib.suppress(FileExistsError):  # another process was first, and its secret is whole
+                os.link(fresh, path)
+            fresh.unlink()
         return path.read_text()
 
 
-env = Env()
+def read() -> Env:
+    """The environment's settings; a wrong value ends the program with one line for each."""
+    try:
+        return Env()
+    except ValidationError as error:
+        lines = [f"  {_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors()]
+        sys.exit("These environment variables have no valid value (see docs/settings.md):\n" + "\n".join(lines))
+
+
+def _variable(name: str) -> str:
+    return name.upper() if name.upper() in ("DATABASE_URL", "REDIS_URL") else f"SLIPWAY_{name.upper()}"
+
+
+env = read()
