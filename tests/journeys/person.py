@@ -1,0 +1,67 @@
+"""A person without a browser: signs up over HTTP with the code from the mail, and makes an API token."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import json
+import re
+import time
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from tests.journeys.server import Server
+
+PASSWORD = "correct-horse-battery"
+TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class Person:
+    """One cookie jar at one server."""
+
+    def __init__(self, server: Server, email: str) -> None:
+        self.server, self.email = server, email
+        self.jar = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
+
+    def sign_up(self) -> None:
+        """Sign up and verify the address; ends signed in."""
+        seen = len(self.server.log_path.read_text())
+        self._submit("/accounts/signup/", {"email": self.email, "password1": PASSWORD})
+        self._submit("/accounts/confirm-email/", {"code": self._code(seen)})
+
+    def make_token(self, *scopes: str) -> str:
+        """The text of a new API token for the person's own organisation."""
+        organization = self.call("GET", "/api/me")["organizations"][0]["id"]
+        body = {"organization_id": organization, "name": "journey", "scopes": scopes or ("READ", "WRITE")}
+        return str(self.call("POST", "/api/tokens", body)["token"])
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        csrf = next((cookie.value for cookie in self.jar if cookie.name.endswith("csrftoken")), "") or ""
+        headers = {"Content-Type": "application/json", "X-CSRFToken": csrf, "Origin": self.server.url}
+        request = urllib.request.Request(self.server.url + path, data, headers, method=method)
+        with self.opener.open(request, timeout=20) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def _submit(self, path: str, fields: dict[str, str]) -> str:
+        page = self._read(path)
+        found = TOKEN_FIELD.search(page)
+        assert found, page
+        form = {**fields, "csrfmiddlewaretoken": found.group(1)}
+        return self._read(path, urllib.parse.urlencode(form).encode())
+
+    def _read(self, path: str, data: bytes | None = None) -> str:
+        request = urllib.request.Request(self.server.url + path, data, {"Origin": self.server.url})
+        with self.opener.open(request, timeout=20) as answer:
+            return str(answer.read().decode())
+
+    def _code(self, seen: int) -> str:
+        """The code in the mail, which the embedded deployment prints to its console."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            found = re.search(r"^([A-Z0-9]{3,}(?:-[A-Z0-9]{3,})?)\s*$", self.server.log_path.read_text()[seen:], re.M)
+            if found:
+                return found.group(1)
+            time.sleep(0.1)
+        raise AssertionError("no code was mailed:\n" + self.server.log_path.read_text()[seen:])
