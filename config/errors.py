@@ -18,6 +18,7 @@ from ninja.errors import HttpError, ValidationError
 from accounts import errors as domain
 from projects import errors as git
 from sandbox.errors import SandboxError
+from sessions.cli import CliMissing
 
 MAX_DETAILS = 50
 
@@ -47,6 +48,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     git.GitTooLarge: Answer(413, "validation_error"),
     git.ImportStopped: Answer(409, "conflict"),
     git.ImportHalted: Answer(503, "unavailable", 1013),
+    CliMissing: Answer(503, "unavailable", 1011),
     SandboxError: Answer(502, "sandbox_error", 1011),
     NotReady: Answer(503, "unavailable", 1013),
     RequestDataTooBig: Answer(413, "validation_error"),

@@ -11,7 +11,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,6 +42,23 @@ TABLES = [
 ROUTES: list[Route] = [route for table in TABLES for route in getattr(table, "ROUTES", [])]
 SOCKETS: list[Socket] = [socket for table in TABLES for socket in getattr(table, "SOCKETS", [])]
 PUBLIC_DOCUMENTS = {"openapi.json", ""}  # what ninja adds by itself
+# What clients get wrong, or send to see what happens.
+BAD: list[Any] = [
+    None,
+    True,
+    -1,
+    2**70,
+    1.5,
+    "",
+    " ",
+    "x" * 10_000,
+    "\u202e-rf",
+    "../../x",
+    "--upload-pack=x",
+    [],
+    {},
+    [[]],
+]
 
 each_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 each_socket = pytest.mark.parametrize("socket", SOCKETS, ids=lambda socket: socket.path)
@@ -218,6 +235,31 @@ class TestWrites:
         assert not [one for one in queries if re.match(r"\s*(INSERT|UPDATE|DELETE)", one["sql"], re.IGNORECASE)]
 
 
+@each_route
+class TestHostileValues:
+    def test_never_crash_a_route(self, route: Route, cast: Cast) -> None:
+        case = route.make(Tenant(cast.acme, cast.owner.user))
+        client, crashed = cast.owner.client, []
+        attempts = [replace(case, body={**(case.body or {}), name: value}) for name in fields(route) for value in BAD]
+        attempts += [replace(case, query={**case.query, name: value}) for name in queries_of(route) for value in BAD]
+
+        for attempt in attempts:
+            with undone():
+                response = call(client, route, attempt)
+            if response.status_code >= 500 or len(response.content if not response.streaming else b"") > 100_000:
+                crashed.append((response.status_code, str(attempt)[:300]))
+
+        assert crashed == []
+
+    def test_with_nul_or_lone_surrogates_are_a_400(self, route: Route, cast: Cast) -> None:
+        case = route.make(Tenant(cast.acme, cast.owner.user))
+
+        for name in fields(route):
+            for value in ("a\x00b", "\ud800"):
+                response = call(cast.owner.client, route, replace(case, body={**(case.body or {}), name: value}))
+                assert response.status_code == 400, (name, value)
+
+
 @each_socket
 class TestSockets:
     def test_open_to_the_role_and_to_nobody_else(self, socket: Socket, cast: Cast) -> None:
@@ -285,9 +327,27 @@ def swaps(case: Case) -> list[list[Slot]]:
     return [slots, *([slot] for slot in slots if len(slots) > 1)] if slots else []
 
 
+def described(route: Route) -> dict[str, Any]:
+    """The route in the OpenAPI document."""
+    paths: dict[str, Any] = api.get_openapi_schema()["paths"]
+    operation: dict[str, Any] = paths.get(f"/api{route.path}", {}).get(route.method.lower(), {})
+    return operation
+
+
+def fields(route: Route) -> list[str]:
+    """The fields of the route's JSON body."""
+    content = described(route).get("requestBody", {}).get("content", {}).get("application/json", {})
+    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+    return list(api.get_openapi_schema()["components"]["schemas"].get(name, {}).get("properties", {}))
+
+
+def queries_of(route: Route) -> list[str]:
+    return [one["name"] for one in described(route).get("parameters", []) if one["in"] == "query"]
+
+
 def call(client: ApiClient, route: Route, case: Case) -> Any:
     path = address(route.path, case)
-    if case.form is not None:
+    if case.form is not None and case.body is None:
         response = client.http.post(path, case.form, headers=client.headers)
     else:
         response = client.http.generic(
