@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sessions.claude import notices
@@ -58,8 +58,7 @@ def result(state: ReaderState, message: dict[str, Any]) -> Reduced:
         cost_usd=bill.cost_usd,
         entry=entry,
     )
-    total = f"{_money(message.get('total_cost_usd')):f}"
-    return replace(state, total_cost_usd=total, streams={}), [entry, ended]
+    return replace(state, total_cost_usd=_money(message.get("total_cost_usd")), streams={}), [entry, ended]
 
 
 def _message_ids(message: dict[str, Any]) -> tuple[str, ...]:
@@ -79,20 +78,16 @@ def _bill(state: ReaderState, message: dict[str, Any]) -> _Bill:
     else:
         usage = obj(message.get("usage"))
         counts = [number(usage.get(name)) for name in _USAGE]
-        spent = _money(message.get("total_cost_usd")) - _money(state.total_cost_usd)
+        spent = _money(message.get("total_cost_usd")) - state.total_cost_usd
     return _Bill(counts[0], counts[1], counts[2], counts[3], cost_usd=_within(spent))
 
 
 def _money(value: object) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    """An amount in USD; what cannot be one is nothing."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return Decimal(0)
-    try:
-        amount = Decimal(str(value)[:40])
-    except InvalidOperation:
-        return Decimal(0)
-    if not amount.is_finite():
-        return Decimal(0)
-    return _within(amount)
+    amount = Decimal(str(value))
+    return _within(amount) if amount.is_finite() and amount <= _MAX_COST else Decimal(0)
 
 
 def _within(amount: Decimal) -> Decimal:

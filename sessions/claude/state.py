@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any, Self, TypeVar
 
 from sessions.claude.fields import ident, number, obj, text
@@ -38,7 +39,7 @@ class ReaderState:
 
     cwd: str = ""
     permission_mode: str = ""
-    total_cost_usd: str = "0"
+    total_cost_usd: Decimal = Decimal(0)
     streams: dict[str, Stream] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class ReaderState:
         return {
             "cwd": self.cwd,
             "permission_mode": self.permission_mode,
-            "total_cost_usd": self.total_cost_usd,
+            "total_cost_usd": f"{self.total_cost_usd:f}",
             "streams": [
                 [key, {"message": stream.message, "blocks": [[b.index, b.kind, b.length] for b in stream.blocks]}]
                 for key, stream in self.streams.items()
@@ -64,7 +65,7 @@ class ReaderState:
         return cls(
             cwd=text(stored.get("cwd")),
             permission_mode=ident(stored.get("permission_mode")),
-            total_cost_usd=ident(stored.get("total_cost_usd")) or "0",
+            total_cost_usd=_amount(stored.get("total_cost_usd")),
             streams={key: _stream(stream) for key, stream in _pairs(stored.get("streams"))},
             counted={key: number(count) for key, count in _pairs(stored.get("counted"))},
             agents={key: ident(parent) for key, parent in _pairs(stored.get("agents"))},
@@ -84,6 +85,14 @@ class ReaderState:
     def with_count(self, message_id: str, count: int) -> Self:
         """Remember the index of a message's next block."""
         return replace(self, counted=_newest(self.counted, message_id, count))
+
+
+def _amount(value: object) -> Decimal:
+    try:
+        amount = Decimal(ident(value))
+    except InvalidOperation:
+        return Decimal(0)
+    return amount if amount.is_finite() else Decimal(0)
 
 
 def _pairs(value: object) -> list[tuple[str, Any]]:

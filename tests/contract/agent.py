@@ -77,11 +77,18 @@ class Agent:
 
 @contextlib.asynccontextmanager
 async def running(
-    *, url: str, socket: Path | None = None, mode: str = "default", model: str = "opus", rules: tuple[str, ...] = ()
+    *,
+    url: str,
+    socket: Path | None = None,
+    mode: str = "default",
+    model: str = "opus",
+    rules: tuple[str, ...] = (),
+    folder: Path | None = None,
+    resumed: uuid.UUID | None = None,
 ) -> AsyncIterator[Agent]:
-    """Start the CLI in an empty folder with an empty home; it is ended and both are removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="cli-") as folder:
-        home, work = _folders(Path(folder))
+    """Start the CLI in `folder`, else in an empty one that is removed afterwards; it is killed at the end."""
+    with tempfile.TemporaryDirectory(prefix="cli-") as temporary:
+        home, work = _folders(folder or Path(temporary))
         environment = claude.environment(
             home=str(home),
             token="slpg_practice",
@@ -92,8 +99,8 @@ async def running(
         process = await asyncio.create_subprocess_exec(
             *claude.argv(
                 str(cli.find_cli()),
-                claude_session_id=uuid.uuid4(),
-                resume=False,
+                claude_session_id=resumed or uuid.uuid4(),
+                resume=resumed is not None,
                 model=model,
                 permission_mode=mode,
                 allowed_rules=rules,
@@ -118,8 +125,8 @@ async def running(
 
 def _folders(folder: Path) -> tuple[Path, Path]:
     home, work = folder / "home", folder / "work"
-    home.mkdir()
-    work.mkdir()
+    home.mkdir(exist_ok=True)
+    work.mkdir(exist_ok=True)
     return home, work
 
 

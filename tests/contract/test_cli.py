@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -67,6 +69,27 @@ class TestConversation:
             await cli.wait(claude.TurnEnded, nth=2)
 
         assert [payload["text"] for payload in cli.entries("assistant.text")] == ["Once.", "Next."]
+
+    async def test_goes_on_in_a_new_process_where_the_transcript_is(self, tmp_path: Path) -> None:
+        async with server.serving() as api:
+            async with agent.running(url=api.url, folder=tmp_path) as cli:
+                await cli.prompt("Remember the word heron")
+                asked = await cli.wait(claude.PermissionAsked)
+                session_id = uuid.UUID((await cli.wait(claude.Initialized)).claude_session_id)
+                await cli.send(claude.answer_deny(asked.request_id, "Stop.", interrupt=True))
+                await cli.wait(claude.TurnEnded)
+                await cli.send(claude.end_session("end-1"))
+                await cli.process.wait()
+            transcript = Path(claude.transcript_path(str(cli.home), str(cli.work), session_id))
+            has_transcript = transcript.is_file()  # noqa: ASYNC240
+            async with agent.running(url=api.url, folder=tmp_path, resumed=session_id) as cli:
+                await cli.prompt(script([{"text": "I remember."}]))
+                initialized = await cli.wait(claude.Initialized)
+                await cli.wait(claude.TurnEnded)
+
+        assert has_transcript
+        assert initialized.claude_session_id == str(session_id)
+        assert "heron" in json.dumps(api.bodies[-1]["messages"])
 
     async def test_ends_cleanly_when_asked(self) -> None:
         async with server.serving() as api, agent.running(url=api.url) as cli:

@@ -58,7 +58,7 @@ class TestLines:
         assert json.loads(claude.answer_deny("r1", "No.", interrupt=True))["response"]["response"]["interrupt"] is True
 
     @pytest.mark.parametrize(
-        ("line", "request"),
+        ("line", "asked"),
         [
             (claude.interrupt("r"), {"subtype": "interrupt"}),
             (claude.end_session("r"), {"subtype": "end_session"}),
@@ -67,8 +67,8 @@ class TestLines:
             (claude.initialize("r"), {"subtype": "initialize", "hooks": None, "forwardSubagentText": True}),
         ],
     )
-    def test_control_requests_carry_their_fields(self, line: bytes, request: dict[str, object]) -> None:
-        assert json.loads(line) == {"type": "control_request", "request_id": "r", "request": request}
+    def test_control_requests_carry_their_fields(self, line: bytes, asked: dict[str, object]) -> None:
+        assert json.loads(line) == {"type": "control_request", "request_id": "r", "request": asked}
 
 
 class TestArgv:
