@@ -1,0 +1,72 @@
+"""The documents and the code name the same things."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from config.env import Env
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def variable(name: str) -> str:
+    return Env.model_fields[name].alias or f"SLIPWAY_{name.upper()}"
+
+
+def documented() -> dict[str, str]:
+    rows = re.findall(r"^\| `([A-Z_]+)` \| .*? \| (.*) \|$", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
+    return dict(rows)
+
+
+class TestSettings:
+    def test_lists_every_variable_and_no_other(self) -> None:
+        assert set(documented()) == {variable(name) for name in Env.model_fields}
+
+    @pytest.mark.parametrize("name", sorted(Env.model_fields))
+    def test_says_what_the_code_says(self, name: str) -> None:
+        assert documented()[variable(name)] == Env.model_fields[name].description
+
+
+class TestDocuments:
+    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+    def test_names_only_variables_that_exist(self, document: Path) -> None:
+        named = set(re.findall(r"\bSLIPWAY_[A-Z_]+\b", document.read_text()))
+        assert named <= {variable(name) for name in Env.model_fields}
+
+    @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+    def test_links_to_files_that_exist(self, document: Path) -> None:
+        links = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+        assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+class TestDecisions:
+    @pytest.mark.parametrize("record", sorted((ROOT / "docs/decisions").glob("*.md")), ids=lambda path: path.stem)
+    def test_has_the_four_parts_in_order(self, record: Path) -> None:
+        assert re.findall(r"^## (.*)$", record.read_text(), re.MULTILINE) == ["Context", "Decision", "Status", "Consequences"]
+
+
+class TestLockFiles:
+    @pytest.mark.parametrize("name", ["base.txt", "dev.txt", "uv.txt", "node.txt"])
+    def test_python_packages_have_hashes_and_no_addresses(self, name: str) -> None:
+        text = (ROOT / "requirements" / name).read_text()
+        requirements = re.findall(r"^[a-z0-9].*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
+        assert requirements
+        assert all("--hash=sha256:" in requirement for requirement in requirements)
+        assert "://" not in text
+
+    @pytest.mark.parametrize("folder", ["frontend", "agents/claude"])
+    def test_npm_packages_have_hashes_and_no_addresses(self, folder: str) -> None:
+        text = (ROOT / folder / "package-lock.json").read_text()
+        assert '"integrity"' in text
+        assert '"resolved"' not in text
+
+    @pytest.mark.parametrize("folder", ["frontend", "agents/claude"])
+    def test_npm_packages_are_pinned_exactly(self, folder: str) -> None:
+        manifest = json.loads((ROOT / folder / "package.json").read_text())
+        pins = {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
+        assert [name for name, version in pins.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
