@@ -6,7 +6,7 @@ import uuid
 
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from ninja import File, Form, Query, Router, UploadedFile
+from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from accounts.auth import ActorRequest
 from accounts.errors import NotFound
@@ -32,13 +32,13 @@ def list_projects(
 
 
 @router.post("/projects", response={201: ProjectOut}, by_alias=True)
-def create_project(request: ActorRequest, payload: ProjectIn) -> tuple[int, Project]:
-    return 201, services.create_project(actor=request.actor, now=timezone.now(), **payload.dict())
+def create_project(request: ActorRequest, payload: ProjectIn) -> Status[Project]:
+    return Status(201, services.create_project(actor=request.actor, now=timezone.now(), **payload.dict()))
 
 
 @router.post("/projects/upload", response={201: ProjectOut}, by_alias=True)
-def upload_project(request: ActorRequest, payload: Form[UploadIn], file: File[UploadedFile]) -> tuple[int, Project]:
-    return 201, services.create_from_upload(
+def upload_project(request: ActorRequest, payload: Form[UploadIn], file: File[UploadedFile]) -> Status[Project]:
+    project = services.create_from_upload(
         actor=request.actor,
         filename=file.name or "",
         chunks=file.chunks(),
@@ -46,11 +46,12 @@ def upload_project(request: ActorRequest, payload: Form[UploadIn], file: File[Up
         now=timezone.now(),
         **payload.dict(),
     )
+    return Status(201, project)
 
 
 @router.get("/projects/{uuid:project_id}", response=ProjectOut, by_alias=True)
 def read_project(request: ActorRequest, project_id: uuid.UUID) -> Project:
-    return fetch(Project.objects.with_import(), request.actor, project_id)
+    return fetch(Project.objects.alive().with_import(), request.actor, project_id)
 
 
 @router.patch("/projects/{uuid:project_id}", response=ProjectOut, by_alias=True)
@@ -60,25 +61,25 @@ def update_project(request: ActorRequest, project_id: uuid.UUID, payload: Projec
 
 
 @router.delete("/projects/{uuid:project_id}", response={204: None})
-def delete_project(request: ActorRequest, project_id: uuid.UUID) -> tuple[int, None]:
+def delete_project(request: ActorRequest, project_id: uuid.UUID) -> Status[None]:
     services.delete_project(actor=request.actor, id=project_id, now=timezone.now())
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/projects/{uuid:project_id}/branches", response=BranchesOut)
 def list_branches(request: ActorRequest, project_id: uuid.UUID) -> dict[str, list[Branch]]:
-    project = fetch(Project, request.actor, project_id)
+    project = fetch(Project.objects.alive(), request.actor, project_id)
     return {"items": services.require_ready(project).branches()}
 
 
 @router.get("/projects/{uuid:project_id}/import/stream", response=None)
 def stream_import(request: ActorRequest, project_id: uuid.UUID) -> StreamingHttpResponse:
-    row = fetch(Project.objects.with_import(), request.actor, project_id).latest_import
+    row = fetch(Project.objects.alive().with_import(), request.actor, project_id).latest_import
     if row is None:
         raise NotFound
     return stream.respond(request, request.actor, row)
 
 
 @router.post("/projects/{uuid:project_id}/import/cancel", response={202: ProjectOut}, by_alias=True)
-def cancel_import(request: ActorRequest, project_id: uuid.UUID) -> tuple[int, Project]:
-    return 202, services.cancel_import(actor=request.actor, id=project_id, now=timezone.now())
+def cancel_import(request: ActorRequest, project_id: uuid.UUID) -> Status[Project]:
+    return Status(202, services.cancel_import(actor=request.actor, id=project_id, now=timezone.now()))

@@ -1,21 +1,21 @@
 """Errors of projects and of git on the server.
 
-    DomainError
-    ├── GitError            git could not do something that we asked for; `stderr` is for the logs only
-    │   ├── GitFailed       it ended with an error; `exit_code`
-    │   ├── GitTimeout      it took longer than it may
-    │   └── GitTooLarge     it wrote or read more than it may
-    ├── Invalid
-    │   ├── BadRef          a branch, ref or object id that is not one
-    │   ├── BadUrl          an address that we do not import from
-    │   ├── BadArchive      an upload that we do not take
-    │   ├── NotARepository  there is no git repository at that address
-    │   └── RejectedObjects objects that are broken, incomplete or dangerous
-    ├── Conflict
-    │   ├── ProjectNotReady its vault is not filled
-    │   └── ImportFinished  there is nothing left to cancel
-    ├── ImportStopped       a running import must end: cancelled, or taken over by another worker
-    └── ImportHalted        the server stops; the import goes on when it is back
+DomainError
+├── GitError            git could not do something that we asked for; `stderr` is for the logs only
+│   ├── GitFailed       it ended with an error; `exit_code`
+│   ├── GitTimeout      it took longer than it may
+│   └── GitTooLarge     it wrote or read more than it may
+├── Invalid
+│   ├── BadRef          a branch, ref or object id that is not one
+│   ├── BadUrl          an address that we do not import from
+│   ├── BadArchive      an upload that we do not take
+│   ├── NotARepository  there is no git repository at that address
+│   └── RejectedObjects objects that are broken, incomplete or dangerous
+├── Conflict
+│   ├── ProjectNotReady its vault is not filled
+│   └── ImportFinished  there is nothing left to cancel
+├── ImportStopped       a running import must end: cancelled, or taken over by another worker
+└── ImportHalted        the server stops; the import goes on when it is back
 """
 
 from __future__ import annotations

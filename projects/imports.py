@@ -127,7 +127,7 @@ def _clone(row: ProjectImport, is_halted: Callable[[], bool]) -> None:
         )
         reporter.check_size()
         branch = _tidy(scratch, advertised.default_branch)
-        _publish(row, scratch, branch)
+        _publish(row, scratch, branch, reporter.log)
 
 
 def _token(row: ProjectImport) -> str:
@@ -148,14 +148,14 @@ def _tidy(scratch: Repository, advertised: str | None) -> str:
     return branch
 
 
-def _publish(row: ProjectImport, scratch: Repository, branch: str) -> None:
+def _publish(row: ProjectImport, scratch: Repository, branch: str, log: str) -> None:
     """Vault in place and rows changed, or neither; a crash between the two is mended by the next run."""
     with transaction.atomic():
         project = Project.objects.select_for_update().get(pk=row.project_id)
         rows = ProjectImport.objects.filter(
             pk=row.pk, attempt=row.attempt, status=ImportStatus.RUNNING, cancel_requested_at=None
         )
-        done = {"status": ImportStatus.COMPLETED, "step": "Done", "percent": 100}
+        done = {"status": ImportStatus.COMPLETED, "step": "Done", "percent": 100, "log": log}
         if project.deleted_at is not None or not rows.update(**done, secret=None, finished_at=timezone.now()):
             raise ImportStopped
         Project.objects.filter(pk=project.pk).update(status=ProjectStatus.READY, default_branch=branch)

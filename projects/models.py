@@ -23,9 +23,12 @@ class ProjectSource(models.TextChoices):
 
 
 class ProjectQuerySet(TenantQuerySet["Project"]):
+    def alive(self) -> Self:
+        """Those that were not deleted."""
+        return self.filter(deleted_at=None)
+
     def visible_to(self, actor: Actor) -> Self:
-        """Rows of the actor's organisations, without those that were deleted."""
-        return super().visible_to(actor).filter(deleted_at=None)
+        return super().visible_to(actor).alive()
 
     def with_import(self) -> Self:
         """Each project's imports along with it, in two queries however many there are."""

@@ -134,10 +134,14 @@ def explain(error: GitFailed | GitTimeout) -> BadUrl | NotARepository:
     if re.search(r"error: 30[1-8]|redirect", said):
         return _bad("The server redirects to another address; enter the final one (often it ends in .git).")
     if re.search(r"could not read (Username|Password)|Authentication failed|error: 40[13]", said):
-        return _bad("The server asks for a sign-in: a token is missing or not accepted, or there is no such repository.")
+        return _bad(
+            "The server asks for a sign-in: a token is missing or not accepted, or there is no such repository."
+        )
     if re.search(r"fsck error|fsckObjects|bad object|hasDot|gitmodules|error in object", said):
         return _bad("The repository has broken or dangerous objects.")
-    if re.search(r"Could not resolve host|Failed to connect|Connection (refused|timed out|reset)|SSL|certificate", said):
+    if re.search(
+        r"Could not resolve host|Failed to connect|Connection (refused|timed out|reset)|SSL|certificate", said
+    ):
         return _bad("The server cannot be reached, or its certificate is not valid.")
     if re.search(r"not found|not valid: |is this a git repository|error: 404|unexpected|mismatched algorithms", said):
         return NotARepository.field("url", "Not a Git repository")
@@ -150,7 +154,11 @@ def _bad(message: str) -> BadUrl:
 
 def _parse(url: str) -> tuple[str, str, int]:
     """Scheme, lower-case host and port; strict, since `urlsplit` forgives much (it drops newlines)."""
-    if not 0 < len(url) <= MAX_URL or not all("!" <= letter <= "~" for letter in url) or re.search(r'[\\"<>^`{|}]', url):
+    if (
+        not 0 < len(url) <= MAX_URL
+        or not all("!" <= letter <= "~" for letter in url)
+        or re.search(r'[\\"<>^`{|}]', url)
+    ):
         raise _bad("This is not a valid address.")
     try:
         parts = urlsplit(url)

@@ -137,7 +137,9 @@ class Repository:
     def set_head(self, branch: str) -> None:
         self.git("symbolic-ref", "HEAD", f"refs/heads/{refs.require_branch(branch)}")
 
-    def index_pack(self, source: Path, *, offset: int = 0, max_bytes: int, is_strict: bool, watch: Watch = None) -> None:
+    def index_pack(
+        self, source: Path, *, offset: int = 0, max_bytes: int, is_strict: bool, watch: Watch = None
+    ) -> None:
         """Take the pack that begins at `offset` of a file, every object checked. Raises: RejectedObjects."""
         strict = "" if is_strict else "=" + ",".join(f"{name}=ignore" for name in TOLERATED)
         arguments = ["index-pack", f"--strict{strict}", "--stdin", f"--max-input-size={max_bytes}"]

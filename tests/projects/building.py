@@ -67,7 +67,9 @@ class Worktree:
 
     def pack(self, target: Path, *revisions: str) -> Path:
         """A pack of what the revisions reach; `^x` leaves out what x reaches."""
-        target.write_bytes(self.git("pack-objects", "--revs", "--stdout", "-q", input="\n".join(revisions).encode() + b"\n"))
+        target.write_bytes(
+            self.git("pack-objects", "--revs", "--stdout", "-q", input="\n".join(revisions).encode() + b"\n")
+        )
         return target
 
     def pack_objects(self, target: Path, *oids: str) -> Path:

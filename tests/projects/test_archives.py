@@ -73,7 +73,7 @@ class TestPlainArchives:
             tmp_path / "a",
             ("a.txt", b"one"),
             (_info("run.sh", stat.S_IFREG | 0o755), b"#!/bin/sh\n"),
-            ("日本/ü\"q.txt", b"two"),
+            ('日本/ü"q.txt', b"two"),
             ("empty", b""),
             (_info("link", stat.S_IFLNK | 0o777), b"a.txt"),
         )
@@ -81,7 +81,7 @@ class TestPlainArchives:
         assert _import(source) == {
             "a.txt": ("100644", b"one"),
             "run.sh": ("100755", b"#!/bin/sh\n"),
-            "日本/ü\"q.txt": ("100644", b"two"),
+            '日本/ü"q.txt': ("100644", b"two"),
             "empty": ("100644", b""),
             "link": ("120000", b"a.txt"),
         }
@@ -119,7 +119,19 @@ class TestPlainArchives:
 class TestHostileArchives:
     @pytest.mark.parametrize(
         "name",
-        ["../x", "a/../../x", "/etc/x", "a/./b", "a//b", "..\\x", "C:/x", "C:x", ".git/config", "a/.git/config", "a/.GIT/hooks/x"]
+        [
+            "../x",
+            "a/../../x",
+            "/etc/x",
+            "a/./b",
+            "a//b",
+            "..\\x",
+            "C:/x",
+            "C:x",
+            ".git/config",
+            "a/.git/config",
+            "a/.GIT/hooks/x",
+        ]
         + ["a/.git", "GIT~1/x", "a/.git./x", "a/.git /x", "a\nb", "a\x1bb", "a/..", "x" * 300, "d/" * 100 + "x"],
     )
     def test_refuses_a_name_in_a_zip(self, tmp_path: Path, name: str) -> None:
@@ -138,9 +150,13 @@ class TestHostileArchives:
         self._refused(_zip(tmp_path / "a", ("ok", b"x"), (_info("link", stat.S_IFLNK | 0o777), target.encode())))
 
     def test_refuses_writing_through_a_link(self, tmp_path: Path) -> None:
-        self._refused(_zip(tmp_path / "a", (_info("link", stat.S_IFLNK | 0o777), b"sub"), ("link/x", b"x"), ("sub/y", b"")))
+        self._refused(
+            _zip(tmp_path / "a", (_info("link", stat.S_IFLNK | 0o777), b"sub"), ("link/x", b"x"), ("sub/y", b""))
+        )
 
-    @pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE, b"Z"])
+    @pytest.mark.parametrize(
+        "kind", [tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, tarfile.CONTTYPE, b"Z"]
+    )
     def test_refuses_hard_links_devices_and_unknown_kinds(self, tmp_path: Path, kind: bytes) -> None:
         source = _tar(tmp_path / "a", (_member("ok"), b"x"), (_member("bad", kind, linkname="ok"), b""))
         if kind == tarfile.CONTTYPE:  # an old word for a plain file
@@ -157,7 +173,9 @@ class TestHostileArchives:
         self._refused(_tar(tmp_path / "a", (_member("bad", mode=bits), b"x"), (_member("ok"), b"x")))
 
     @pytest.mark.filterwarnings("ignore:Duplicate name")
-    @pytest.mark.parametrize(("one", "two"), [("a", "a"), ("README", "readme"), ("é", "e\u0301"), ("a", "a/b"), ("A", "a/b")])
+    @pytest.mark.parametrize(
+        ("one", "two"), [("a", "a"), ("README", "readme"), ("é", "e\u0301"), ("a", "a/b"), ("A", "a/b")]
+    )
     def test_refuses_names_that_collide(self, tmp_path: Path, one: str, two: str) -> None:
         self._refused(_zip(tmp_path / "a", (one, b"1"), (two, b"2"), ("other", b"3")))
 
@@ -174,7 +192,9 @@ class TestHostileArchives:
 
         self._refused(_zip(tmp_path / "a", *[(f"{n}", b"x" * 300) for n in range(4)]), match="too large")
 
-    def test_refuses_too_many_entries_before_reading_them(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_refuses_too_many_entries_before_reading_them(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(archives, "MAX_ENTRIES", 20)
         names = [f"{number}" for number in range(30)]
 
@@ -214,7 +234,9 @@ class TestHostileArchives:
         if kind == "zip":
             source = _zip(tmp_path / "a", ("x", body), ("y", body))
         else:
-            source = _tar(tmp_path / "a", (_member("x"), body), (_member("y"), body), mode="w" if kind == "tar" else "w:gz")
+            source = _tar(
+                tmp_path / "a", (_member("x"), body), (_member("y"), body), mode="w" if kind == "tar" else "w:gz"
+            )
         data = source.read_bytes()
         end = len(data) if kind != "tar" else 22_000  # the rest is padding
         source.write_bytes(data[: int(end * keep)])
@@ -231,7 +253,9 @@ class TestHostileArchives:
         self._refused(_zip(tmp_path / "a", ("dir/", b"")), match="no files")
 
     def test_refuses_dangerous_gitmodules(self, tmp_path: Path) -> None:
-        self._refused(_zip(tmp_path / "a", (".gitmodules", b'[submodule "x"]\n\tpath = x\n\turl = -u./x\n'), ("x", b"")))
+        self._refused(
+            _zip(tmp_path / "a", (".gitmodules", b'[submodule "x"]\n\tpath = x\n\turl = -u./x\n'), ("x", b""))
+        )
 
     def _refused(self, source: Path, match: str | None = None) -> None:
         with pytest.raises((BadArchive, RejectedObjects), match=match):
@@ -289,7 +313,14 @@ class TestBundle:
 
     @pytest.mark.parametrize(
         "header",
-        [b"", b"nonsense\n\n", b"@object-format=sha256\n\n", b"@filter=blob:none\n\n", b"0" * 40 + b" refs/heads/main\n\n", b"x" * 5000],
+        [
+            b"",
+            b"nonsense\n\n",
+            b"@object-format=sha256\n\n",
+            b"@filter=blob:none\n\n",
+            b"0" * 40 + b" refs/heads/main\n\n",
+            b"x" * 5000,
+        ],
     )
     def test_refuses_odd_headers(self, tmp_path: Path, header: bytes) -> None:
         (tmp_path / "b").write_bytes(b"# v3 git bundle\n" + header)

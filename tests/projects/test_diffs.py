@@ -38,7 +38,13 @@ class TestRead:
 
         file = _only(_read(worktree, base))
 
-        assert (file.path, file.old_path, file.status, file.additions, file.deletions) == ("a.txt", None, "modified", 2, 1)
+        assert (file.path, file.old_path, file.status, file.additions, file.deletions) == (
+            "a.txt",
+            None,
+            "modified",
+            2,
+            1,
+        )
         assert [(line.kind, line.text, line.old, line.new) for line in file.hunks[0].lines] == [
             (" ", "one", 1, 1),
             ("-", "two", 2, None),
@@ -84,7 +90,19 @@ class TestRead:
 
     @pytest.mark.parametrize(
         "name",
-        [b"a\nb", b'q"uote', b"tab\there", b"diff --git a", b"-x", b":(top)*", b"a => b", b"sp ace", "日本.txt".encode(), b"\xff\xfe", b"$(touch x)"],
+        [
+            b"a\nb",
+            b'q"uote',
+            b"tab\there",
+            b"diff --git a",
+            b"-x",
+            b":(top)*",
+            b"a => b",
+            b"sp ace",
+            "日本.txt".encode(),
+            b"\xff\xfe",
+            b"$(touch x)",
+        ],
     )
     def test_matches_odd_names_to_their_changes(self, worktree: Worktree, name: bytes) -> None:
         base = worktree.commit({"zz.txt": b"1\n"})

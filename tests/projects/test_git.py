@@ -96,9 +96,13 @@ class TestRun:
         lines: list[str] = []
 
         with pack.open("rb") as file:
-            Repository(tmp_path / "bare.git").git("index-pack", "-v", "--stdin", input_file=file, on_stderr=lines.append)
+            Repository(tmp_path / "bare.git").git(
+                "index-pack", "-v", "--stdin", input_file=file, on_stderr=lines.append
+            )
 
-        assert any(line.startswith("Receiving objects: 100%") or line.startswith("Indexing objects: 100%") for line in lines)
+        assert any(
+            line.startswith("Receiving objects: 100%") or line.startswith("Indexing objects: 100%") for line in lines
+        )
 
 
 class TestEnvironment:
@@ -128,7 +132,9 @@ class TestEnvironment:
 
         assert not trip.exists()
 
-    @pytest.mark.parametrize("address", ["ext::sh -c date", "file:///tmp", "git://127.0.0.1/x", "ssh://127.0.0.1/x", "http://127.0.0.1:1/x"])
+    @pytest.mark.parametrize(
+        "address", ["ext::sh -c date", "file:///tmp", "git://127.0.0.1/x", "ssh://127.0.0.1/x", "http://127.0.0.1:1/x"]
+    )
     def test_allows_no_transport_unless_told(self, address: str) -> None:
         with pytest.raises(GitFailed) as caught:
             git.run("ls-remote", address)

@@ -59,7 +59,9 @@ class TestRun:
         everything = b"".join(path.read_bytes() for path in Vault(project.pk).path.rglob("*") if path.is_file())
         assert b"ghp_canary" not in everything
 
-    def test_takes_the_default_branch_of_the_source(self, project: Project, server: GitServer, worktree: Worktree) -> None:
+    def test_takes_the_default_branch_of_the_source(
+        self, project: Project, server: GitServer, worktree: Worktree
+    ) -> None:
         source = Repository(server.root / "repo.git")
         source.update_refs({"refs/heads/develop": worktree.head()})
         source.set_head("develop")

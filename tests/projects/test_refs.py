@@ -20,7 +20,24 @@ class TestIsBranch:
     @pytest.mark.parametrize(
         "name",
         ["", "-x", "--upload-pack=x", "a/-b", "a..b", "a b", "a\nb", "a\0b", ".a", "a/.b", "a.lock", "a.lock/b", "/a"]
-        + ["a/", "a//b", "@", "a@{1}", "HEAD", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b", "x" * 256, "a.", "\ud800", "a\x7f"],
+        + [
+            "a/",
+            "a//b",
+            "@",
+            "a@{1}",
+            "HEAD",
+            "a~1",
+            "a^",
+            "a:b",
+            "a?",
+            "a*",
+            "a[",
+            "a\\b",
+            "x" * 256,
+            "a.",
+            "\ud800",
+            "a\x7f",
+        ],
     )
     def test_refuses_what_is_an_option_a_revision_or_no_ref(self, name: str) -> None:
         assert not refs.is_branch(name)

@@ -189,7 +189,9 @@ class TestFetch:
     def test_brings_branches_and_tags_and_leaves_no_token(
         self, server: GitServer, worktree: Worktree, tmp_path: Path, quarantined: Repository
     ) -> None:
-        Repository(tmp_path / "served/repo.git").update_refs({"refs/tags/v1": worktree.head(), "refs/pull/1": worktree.head()})
+        Repository(tmp_path / "served/repo.git").update_refs(
+            {"refs/tags/v1": worktree.head(), "refs/pull/1": worktree.head()}
+        )
         lines: list[str] = []
 
         remotes.fetch(

@@ -55,7 +55,9 @@ class TestReads:
 
     def test_deletes_the_refs_below_a_prefix_only(self, vault: Vault) -> None:
         commit = vault.resolve_branch("main")
-        vault.repository.update_refs({"refs/sessions/a/1": commit, "refs/sessions/a/2": commit, "refs/sessions/ab/1": commit})
+        vault.repository.update_refs(
+            {"refs/sessions/a/1": commit, "refs/sessions/a/2": commit, "refs/sessions/ab/1": commit}
+        )
 
         vault.delete_refs("refs/sessions/a/")
 
@@ -178,7 +180,9 @@ class TestHostilePack:
             vault.import_pack(pack, tip=worktree.text("rev-parse", "HEAD^{tree}"), ref=REF)
 
     @pytest.mark.parametrize("data", [b"PACK", b"\0" * 1000, b"PACK\0\0\0\2\xff\xff\xff\xff" + b"x" * 50])
-    def test_refuses_bytes_that_are_no_pack(self, vault: Vault, worktree: Worktree, tmp_path: Path, data: bytes) -> None:
+    def test_refuses_bytes_that_are_no_pack(
+        self, vault: Vault, worktree: Worktree, tmp_path: Path, data: bytes
+    ) -> None:
         (tmp_path / "pack").write_bytes(data)
 
         with pytest.raises(RejectedObjects):
