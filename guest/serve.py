@@ -23,6 +23,7 @@ from guest.places import Places
 
 MAX_CONNECTIONS = 256
 REQUEST_TIMEOUT_S = 10.0
+FAREWELL_S = 10.0
 
 VERBS = {
     "exec": "execute.run",
@@ -150,6 +151,7 @@ class Daemon:
         except OSError as error:
             result = {"error": {"code": "io_error", "message": str(error)[:4000]}}
         connection.send_json(wire.FINAL, result)
+        _see_off(connection.sock)
 
     def _perform(self, call: Call) -> Dict[str, Any]:
         verb = call.text("verb")
@@ -190,6 +192,16 @@ def main(arguments: List[str]) -> int:
     threading.stack_size(512 * 1024)
     Daemon(listener, places, label=options.label, lifetime_s=options.lifetime).run()
     return 0
+
+
+def _see_off(sock: socket.socket) -> None:
+    """Read what the client still sends: closing on unread data would take our answer away from it."""
+    sock.shutdown(socket.SHUT_WR)
+    deadline = time.monotonic() + FAREWELL_S
+    while time.monotonic() < deadline:
+        sock.settimeout(max(deadline - time.monotonic(), 0.01))
+        if not sock.recv(wire.CHUNK):
+            return
 
 
 def _listener(fd: Optional[int], path: Optional[str]) -> socket.socket:

@@ -10,7 +10,17 @@ from typing import Any
 
 from sandbox import answers
 from sandbox.answers import AgentStatus, FileInfo, GitState, Hello, Paths, Result, Snapshot, TerminalInfo
-from sandbox.connection import ANSWER_TIMEOUT_S, DATA, END, INFO, Connect, Connection, open_connection, parse_json
+from sandbox.connection import (
+    ANSWER_TIMEOUT_S,
+    CHUNK,
+    DATA,
+    END,
+    INFO,
+    Connect,
+    Connection,
+    open_connection,
+    parse_json,
+)
 from sandbox.errors import BadAnswer, FileTooLarge, GuestSilent, SandboxGone
 from sandbox.process import Process, Terminal
 
@@ -224,11 +234,10 @@ class GuestClient:
         request = {"commit": commit, "branch": branch, "alternates": alternates, "has_bundle": bundle is not None}
         request |= {"user_name": user_name, "user_email": user_email}
         async with _deadline(GIT_TIMEOUT_S), await self._open("git.clone", request) as connection:
-            if bundle is not None:
-                async for part in bundle:
-                    await connection.send_data(part)
-                await connection.send(END)
-            await connection.answer()
+            if bundle is None:
+                await connection.answer()
+            else:
+                await _upload(connection, bundle)
 
     async def git_status(self) -> GitState:
         """HEAD, and whether the work tree or index differs from it. Raises: NotARepository, GitFailed."""
@@ -269,11 +278,9 @@ class GuestClient:
         timeout_s: float = ANSWER_TIMEOUT_S,
     ) -> dict[str, Any]:
         async with _deadline(timeout_s), await self._open(verb, fields or {}) as connection:
-            if data is not None:
-                with contextlib.suppress(SandboxGone):  # It may have said no already; the answer tells.
-                    await connection.send_data(data)
-                    await connection.send(END)
-            return await connection.answer()
+            if data is None:
+                return await connection.answer()
+            return await _upload(connection, _parts(data))
 
 
 class _Tail:
@@ -296,6 +303,28 @@ class _Tail:
         data = b"".join(self._parts)
         self.is_truncated |= len(data) > self._limit
         return data[max(len(data) - self._limit, 0) :]
+
+
+async def _upload(connection: Connection, parts: AsyncIterator[bytes]) -> dict[str, Any]:
+    """Send data for as long as the guest has not answered; it may say no before it has seen everything."""
+    answer = asyncio.create_task(connection.answer())
+    try:
+        with contextlib.suppress(SandboxGone):  # The answer tells why.
+            async for part in parts:
+                if answer.done():
+                    break
+                await connection.send_data(part)
+            else:
+                await connection.send(END)
+        return await answer
+    finally:
+        answer.cancel()
+        await asyncio.gather(answer, return_exceptions=True)
+
+
+async def _parts(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), CHUNK):
+        yield data[start : start + CHUNK]
 
 
 async def _feed(process: Process, data: bytes) -> None:
