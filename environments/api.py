@@ -26,8 +26,8 @@ def list_environments(request: ActorRequest, organization_id: uuid.UUID | None =
 
 
 @router.post("/environments", response={201: EnvironmentOut})
-def create_environment(request: ActorRequest, payload: EnvironmentIn) -> tuple[int, Environment]:
-    return 201, services.create_environment(actor=request.actor, **payload.dict())
+def create_environment(request: ActorRequest, payload: EnvironmentIn) -> Environment:
+    return services.create_environment(actor=request.actor, **payload.dict())
 
 
 @router.get("/environments/{uuid:environment_id}", response=EnvironmentOut)
@@ -46,6 +46,5 @@ def update_environment(request: ActorRequest, environment_id: uuid.UUID, payload
 
 
 @router.delete("/environments/{uuid:environment_id}", response={204: None})
-def delete_environment(request: ActorRequest, environment_id: uuid.UUID) -> tuple[int, None]:
+def delete_environment(request: ActorRequest, environment_id: uuid.UUID) -> None:
     services.delete_environment(actor=request.actor, id=environment_id)
-    return 204, None

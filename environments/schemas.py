@@ -7,19 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from ninja import Schema
+from pydantic import Field
 
 
 class EnvironmentIn(Schema):
     organization_id: uuid.UUID
     name: str
     kind: str
-    description: str = ""
+    description: str = Field("", max_length=500)
     config: dict[str, Any] = {}
 
 
 class EnvironmentPatch(Schema):
     name: str | None = None
-    description: str | None = None
+    description: str | None = Field(None, max_length=500)
     is_default: bool | None = None
 
 

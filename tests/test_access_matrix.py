@@ -19,7 +19,8 @@ import pytest
 from asgiref.sync import async_to_sync
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
-from django.db import connection, transaction
+from django.core.signals import request_finished
+from django.db import close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern
 from django.utils import timezone
@@ -354,7 +355,10 @@ def call(client: ApiClient, route: Route, case: Case) -> Any:
             route.method, path, encoded(case.body), "application/json", headers=client.headers
         )
     if response.streaming:
+        # The end of a request closes the database connection, here the test's own; the client spares us only read bodies.
+        request_finished.disconnect(close_old_connections)
         response.close()
+        request_finished.connect(close_old_connections)
     return response
 
 
