@@ -1,0 +1,101 @@
+"""Who may call what of the sessions API and its socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import User
+from accounts.tenancy import Role
+from environments.models import Environment
+from projects.models import Project
+from projects.vault import Vault
+from sessions.models import AgentSession, JobStatus
+from tests.access.table import Case, Route, Socket, Tenant, in_query
+from tests.sessions.rows import make_job, make_permission, make_session, make_vault_project
+
+
+def _project(tenant: Tenant) -> Project:
+    """With a real repository; made once for an organisation, since git takes its time."""
+    made = Project.objects.filter(organization=tenant.organization, name="matrix").first()
+    owner = User.objects.get(memberships__organization=tenant.organization, memberships__role=Role.OWNER)
+    return made or make_vault_project(owner, tenant.organization, "matrix")
+
+
+def _session(tenant: Tenant) -> AgentSession:
+    project = _project(tenant)
+    branch = project.default_branch
+    commit = "a" * 40
+    return make_session(tenant.organization, project=project, base_branch=branch, base_commit=commit)
+
+
+def project(tenant: Tenant) -> Case:
+    return Case(params={"project_id": _project(tenant).pk})
+
+
+def new_sessions(tenant: Tenant) -> Case:
+    environment = Environment.objects.get(organization=tenant.organization, is_default=True)
+    body = {"name": "one more", "count": 1, "prompt": "go", "environment_id": environment.pk}
+    return Case(params={"project_id": _project(tenant).pk}, body=body)
+
+
+def session(tenant: Tenant) -> Case:
+    return Case(params={"session_id": _session(tenant).pk})
+
+
+def snapshot(tenant: Tenant) -> Case:
+    """A session whose base commit is in the vault."""
+    row = _session(tenant)
+    AgentSession.objects.filter(pk=row.pk).update(base_commit=_tip(row.project))
+    return Case(params={"session_id": row.pk})
+
+
+def changed(tenant: Tenant) -> Case:
+    return Case(params={"session_id": _session(tenant).pk}, body={"name": "another name"})
+
+
+def message(tenant: Tenant) -> Case:
+    return Case(params={"session_id": _session(tenant).pk}, body={"text": "hello"})
+
+
+def answer(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    body: dict[str, Any] = {"permission_id": make_permission(row).pk, "decision": "allow"}
+    return Case(params={"session_id": row.pk}, body=body)
+
+
+def running(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    make_job(row, status=JobStatus.PROCESSING)
+    return Case(params={"session_id": row.pk})
+
+
+def one_job(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    return Case(params={"session_id": row.pk}, body={"job_id": make_job(row).pk})
+
+
+def _tip(project: Project) -> str:
+    return Vault(project.pk).resolve_branch(project.default_branch)
+
+
+ROUTES = [
+    Route("GET", "/sessions", Role.VIEWER, in_query),
+    Route("GET", "/projects/{project_id}/sessions", Role.VIEWER, project),
+    Route("POST", "/projects/{project_id}/sessions", Role.MEMBER, new_sessions),
+    Route("GET", "/sessions/{session_id}", Role.VIEWER, session),
+    Route("PATCH", "/sessions/{session_id}", Role.MEMBER, changed),
+    Route("DELETE", "/sessions/{session_id}", Role.MEMBER, session),
+    Route("GET", "/sessions/{session_id}/messages", Role.VIEWER, session),
+    Route("POST", "/sessions/{session_id}/messages", Role.MEMBER, message),
+    Route("POST", "/sessions/{session_id}/input", Role.MEMBER, message),
+    Route("GET", "/sessions/{session_id}/events", Role.VIEWER, session),
+    Route("GET", "/sessions/{session_id}/stream", Role.VIEWER, session),
+    Route("POST", "/sessions/{session_id}/approve", Role.MEMBER, answer),
+    Route("POST", "/sessions/{session_id}/interrupt", Role.MEMBER, running),
+    Route("POST", "/sessions/{session_id}/cancel", Role.MEMBER, one_job),
+    Route("POST", "/sessions/{session_id}/stop", Role.MEMBER, running),
+    Route("GET", "/sessions/{session_id}/diff", Role.VIEWER, snapshot),
+    Route("GET", "/sessions/{session_id}/checkpoints", Role.VIEWER, session),
+]
+
+SOCKETS = [Socket("/ws/sessions/{session_id}", session)]

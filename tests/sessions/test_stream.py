@@ -1,0 +1,288 @@
+"""Following a log: SSE, and the promise that every way of reading gives each event once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from channels.db import database_sync_to_async as in_db
+from channels.layers import get_channel_layer
+from django.db import transaction
+from django.test import AsyncClient
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from accounts.auth import actor_for
+from accounts.models import ApiToken, Membership, Organization, User
+from sessions import doorbell, events, log, queries, stream
+from sessions.credentials import Credentials
+from sessions.events import Entry
+from sessions.models import AgentSession
+from sessions.stream import Follower
+from tests import factories
+from tests.client import session_key
+from tests.sessions.rows import make_session
+from tests.sessions.test_consumers import opened
+
+
+@pytest.fixture
+def session(organization: Organization) -> AgentSession:
+    return make_session(organization)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "POLL_S", 0.02)
+    monkeypatch.setattr(stream, "RECHECK_S", 0.0)
+
+
+def append(session: AgentSession, count: int) -> None:
+    with transaction.atomic():
+        entries = [Entry("agent.notice", {"level": "info", "text": "x", "detail": ""})] * count
+        log.append(session, entries, now=timezone.now())
+
+
+async def lines(chunks: AsyncIterator[Any]) -> AsyncIterator[dict[str, str]]:
+    """Parse server-sent events as a browser does; a comment is `{"": text}`."""
+    async for chunk in chunks:
+        text = chunk.decode() if isinstance(chunk, bytes) else chunk
+        for block in text.split("\n\n"):
+            if block:
+                yield dict(
+                    line.split(": ", 1) if not line.startswith(":") else ("", line[2:]) for line in block.split("\n")
+                )
+
+
+@contextlib.asynccontextmanager
+async def reading(session: AgentSession, user: User, after: int = 0) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+    source = stream.sse(session.pk, after, Credentials(await in_db(actor_for)(user)))
+    try:
+        yield lines(source)
+    finally:
+        await source.aclose()  # type: ignore[attr-defined]
+
+
+class TestSse:
+    async def test_gives_number_kind_and_event(self, session: AgentSession, vera: User) -> None:
+        await in_db(append)(session, 2)
+
+        async with reading(session, vera, after=1) as events_:
+            assert await anext(events_) == {"retry": "1000"}
+            event = await anext(events_)
+
+        assert (event["id"], event["event"]) == ("2", "agent.notice")
+        assert json.loads(event["data"]) == (await in_db(queries.events_after)(session.pk, 1, 10))[0]
+
+    async def test_gives_deltas_without_a_number(self, session: AgentSession, vera: User) -> None:
+        async with reading(session, vera) as events_:
+            await anext(events_)
+            next_ = asyncio.ensure_future(anext(events_))
+            await asyncio.sleep(0.05)
+            await events.aring_delta(session.pk, block="m:0", parent=None, kind="text", offset=0, text="Hi\nthere")
+            event = await next_
+
+        assert event["event"] == "delta"
+        assert "id" not in event
+        assert json.loads(event["data"])["text"] == "Hi\nthere"
+
+    async def test_pings_while_nothing_happens(
+        self, session: AgentSession, vera: User, quick: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream, "PING_S", 0.05)
+
+        async with reading(session, vera) as events_:
+            await anext(events_)
+            assert await anext(events_) == {"": "ping"}
+
+    async def test_ends_when_the_member_is_removed(self, session: AgentSession, bob: User, quick: None) -> None:
+        async with reading(session, bob) as events_:
+            await anext(events_)
+            await in_db(Membership.objects.filter(user=bob).delete)()
+
+            assert [event async for event in events_ if "event" in event] == []
+
+    async def test_ends_after_its_lifetime(
+        self, session: AgentSession, bob: User, quick: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream, "LIFETIME_S", 0.1)
+
+        async with reading(session, bob) as events_:
+            assert [event async for event in events_] == [{"retry": "1000"}]
+
+
+class TestStreamEndpoint:
+    async def get(self, session: AgentSession, token: str, **headers: str) -> Any:
+        path = f"/api/sessions/{session.pk}/stream?after=1"
+        return await AsyncClient().get(path, headers={"Authorization": f"Bearer {token}", **headers})
+
+    async def test_streams_and_honours_last_event_id(
+        self, session: AgentSession, bob: User, organization: Organization
+    ) -> None:
+        await in_db(append)(session, 4)
+        token = await in_db(factories.make_token)(bob, organization)
+
+        response = await self.get(session, token, **{"Last-Event-ID": "2"})
+        events_ = lines(response.streaming_content)
+        found = [await anext(events_) for _ in range(3)][1:]
+        await response.streaming_content.aclose()
+
+        assert response["Content-Type"] == "text/event-stream"
+        assert response["Cache-Control"] == "no-store"
+        assert [event["id"] for event in found] == ["3", "4"]
+
+    @pytest.mark.parametrize("last", ["x", "-1", str(2**63), "1 2"])
+    async def test_refuses_a_last_event_id_that_is_none(
+        self, session: AgentSession, bob: User, organization: Organization, last: str
+    ) -> None:
+        token = await in_db(factories.make_token)(bob, organization)
+
+        assert (await self.get(session, token, **{"Last-Event-ID": last})).status_code == 400
+
+
+class TestCredentials:
+    def test_end_with_the_browser_session(self, session: AgentSession, bob: User) -> None:
+        credentials = Credentials(actor_for(bob), session_key(bob))
+        assert credentials.actor_now(timezone.now()).roles
+
+        bob.set_password("something-else")
+        bob.save()
+
+        with pytest.raises(Exception, match="Sign in"):
+            credentials.actor_now(timezone.now())
+
+    def test_end_with_the_token(self, bob: User, organization: Organization) -> None:
+        factories.make_token(bob, organization)
+        credentials = Credentials(actor_for(bob).narrowed(organization.pk, ["READ"], ApiToken.objects.get().pk))
+        assert credentials.actor_now(timezone.now()).roles
+
+        ApiToken.objects.update(expires_at=timezone.now())
+
+        with pytest.raises(Exception, match="Sign in"):
+            credentials.actor_now(timezone.now())
+
+    def test_end_with_the_user(self, bob: User) -> None:
+        credentials = Credentials(actor_for(bob))
+        bob.is_active = False
+        bob.save()
+
+        with pytest.raises(Exception, match="Sign in"):
+            credentials.actor_now(timezone.now())
+
+
+class TestFollower:
+    async def test_bounds_what_a_reader_does_not_take(
+        self, session: AgentSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(doorbell.Doorbell, "LIMIT", 10)
+
+        async with Follower(session.pk, 0) as follower:
+            await follower.frames()
+            for n in range(50):
+                await events.aring_delta(session.pk, block="m:0", parent=None, kind="text", offset=n, text="x")
+                await asyncio.sleep(0)
+            assert len(follower._bell._messages) <= 10
+
+    async def test_joins_deltas_that_follow_one_another(self, session: AgentSession) -> None:
+        async with Follower(session.pk, 0) as follower:
+            await follower.frames()
+            for offset, block in [(0, "a"), (1, "a"), (2, "a"), (0, "b")]:
+                await events.aring_delta(session.pk, block=block, parent=None, kind="text", offset=offset, text="x")
+            await asyncio.sleep(0.05)
+            frames = [*await follower.frames(), *await follower.frames()]
+
+        assert [(frame["block"], frame["offset"], frame["text"]) for frame in frames] == [
+            ("a", 0, "xxx"),
+            ("b", 0, "x"),
+        ]
+
+    async def test_goes_on_when_the_layer_fails(
+        self, session: AgentSession, quick: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(*_: Any) -> None:
+            raise OSError("redis is gone")
+
+        monkeypatch.setattr(get_channel_layer(), "group_add", fail)
+        monkeypatch.setattr(get_channel_layer(), "group_send", fail)
+
+        async with Follower(session.pk, 0) as follower:
+            await in_db(append)(session, 1)
+            await events.aring(session.pk, 1)
+            frames = []
+            while not frames:
+                frames = await follower.frames()
+
+        assert frames[0]["seq"] == 1
+
+
+WAYS = ("rest", "sse", "ws")
+
+
+class TestReplay:
+    """Any interleaving of appends and reconnects, over any of the three ways, shows each number once and in order."""
+
+    @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        steps=st.lists(
+            st.tuples(st.sampled_from(WAYS), st.integers(0, 120), st.integers(0, 150), st.booleans()),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    def test_shows_each_event_once_in_order(
+        self, session: AgentSession, bob: User, steps: list[tuple[str, int, int, bool]]
+    ) -> None:
+        async_to_sync(self.replay)(session, bob, steps)
+
+    async def replay(self, session: AgentSession, bob: User, steps: list[tuple[str, int, int, bool]]) -> None:
+        """Each step: so many events come before and while a reader is connected, who then takes some and goes."""
+        await in_db(session.refresh_from_db)()
+        start = session.last_seq
+        seen: list[int] = []
+        for way, count, take, is_rung in steps:
+            await in_db(append)(session, count)
+            after = seen[-1] if seen else start
+            wanted = min(take, session.last_seq - after)
+            seen += await getattr(self, way)(session, bob, after, wanted, is_rung)
+        after = seen[-1] if seen else start
+        seen += await self.rest(session, bob, after, session.last_seq - after, False)
+
+        assert seen == list(range(start + 1, session.last_seq + 1))
+
+    async def rest(self, session: AgentSession, bob: User, after: int, wanted: int, is_rung: bool) -> list[int]:
+        return [event["seq"] for event in await in_db(queries.events_after)(session.pk, after, wanted)]
+
+    async def sse(self, session: AgentSession, bob: User, after: int, wanted: int, is_rung: bool) -> list[int]:
+        seen: list[int] = []
+        async with reading(session, bob, after) as events_:
+            await anext(events_)
+            await self.grow(session, is_rung)
+            while len(seen) < wanted:
+                event = await anext(events_)
+                if "id" in event:
+                    seen.append(int(event["id"]))
+        return seen
+
+    async def ws(self, session: AgentSession, bob: User, after: int, wanted: int, is_rung: bool) -> list[int]:
+        seen: list[int] = []
+        async with opened(session, bob, f"?after={after}") as socket:
+            assert (await socket.receive_json_from())["type"] == "hello"
+            await self.grow(session, is_rung)
+            while len(seen) < wanted:
+                frame = await socket.receive_json_from()
+                if frame["type"] == "event":
+                    seen.append(frame["seq"])
+        return seen
+
+    async def grow(self, session: AgentSession, is_rung: bool) -> None:
+        """More comes while the reader is connected, with doorbells that are early, doubled or missing."""
+        if is_rung:
+            await in_db(append)(session, 3)
+            await events.aring(session.pk, session.last_seq)
+            await events.aring(session.pk, session.last_seq - 1)
