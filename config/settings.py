@@ -186,6 +186,7 @@ MODEL_PRICES = env.model_prices
 PRACTICE_SCRIPTS = env.debug if env.practice_scripts is None else env.practice_scripts
 SESSION_BUDGET_USD = env.session_budget_usd
 CLAUDE_CLI = env.claude_cli
+AGENTS_DIR = BASE_DIR / "agents"
 ALLOW_UNCONFINED = env.allow_unconfined
 SANDBOX_LIFETIME_S = env.sandbox_lifetime_s
 CLONE_PRIVATE_HOSTS = env.clone_private_hosts

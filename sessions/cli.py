@@ -29,7 +29,8 @@ def find_cli() -> Path:
                 f"There is no Claude Code program at {configured}. Correct SLIPWAY_CLAUDE_CLI or empty it."
             )
         return configured
-    pinned = settings.BASE_DIR / "agents/claude/node_modules/@anthropic-ai" / f"claude-code-{_platform()}" / "claude"
+    packages = Path(settings.AGENTS_DIR, "claude", "node_modules", "@anthropic-ai")
+    pinned = packages / f"claude-code-{_platform()}" / "claude"
     if not pinned.is_file():
         raise CliMissing
     return pinned

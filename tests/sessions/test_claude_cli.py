@@ -25,7 +25,7 @@ class TestFindCli:
             cli.find_cli()
 
     def test_says_how_to_install_what_is_missing(self, settings: Settings, tmp_path: Path) -> None:
-        settings.CLAUDE_CLI, settings.BASE_DIR = "", tmp_path
+        settings.CLAUDE_CLI, settings.AGENTS_DIR = "", tmp_path
 
         with pytest.raises(cli.CliMissing, match="Run set-up again"):
             cli.find_cli()
@@ -33,11 +33,11 @@ class TestFindCli:
     def test_takes_the_pinned_program_of_this_platform(
         self, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(cli.platform, "machine", lambda: "x86_64")
-        monkeypatch.setattr(cli.sys, "platform", "linux")
-        program = tmp_path / "agents/claude/node_modules/@anthropic-ai/claude-code-linux-x64/claude"
+        monkeypatch.setattr("platform.machine", lambda: "x86_64")
+        monkeypatch.setattr("sys.platform", "linux")
+        program = tmp_path / "claude/node_modules/@anthropic-ai/claude-code-linux-x64/claude"
         program.parent.mkdir(parents=True)
         program.touch()
-        settings.CLAUDE_CLI, settings.BASE_DIR = "", tmp_path
+        settings.CLAUDE_CLI, settings.AGENTS_DIR = "", tmp_path
 
         assert cli.find_cli() == program

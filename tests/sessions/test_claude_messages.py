@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -73,10 +74,10 @@ class TestLines:
 
 class TestArgv:
     def test_resumes_what_exists_and_else_chooses_the_id(self) -> None:
-        options = {"claude_session_id": ID, "model": "sonnet", "permission_mode": "plan"}
+        command = partial(claude.argv, "claude", claude_session_id=ID, model="sonnet", permission_mode="plan")
 
-        assert claude.argv("claude", resume=True, **options)[-2:] == ["--resume", str(ID)]
-        assert claude.argv("claude", resume=False, **options)[-2:] == ["--session-id", str(ID)]
+        assert command(resume=True)[-2:] == ["--resume", str(ID)]
+        assert command(resume=False)[-2:] == ["--session-id", str(ID)]
 
     def test_rules_are_settings_and_not_words_of_the_command_line(self) -> None:
         rule = "Bash(echo a, b --model x)"

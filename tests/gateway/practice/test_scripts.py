@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from gateway import practice
 from tests.gateway.practice import talk
 
 
-def prompt(*steps: object) -> dict[str, object]:
+def prompt(*steps: object) -> dict[str, Any]:
     return talk.user(f"go <<<{json.dumps(steps)}>>>")
 
 
