@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Self
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q, Sum
@@ -48,7 +48,7 @@ class GatewayToken(TenantModel):
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
-    objects = GatewayTokenQuerySet.as_manager()
+    objects: ClassVar = GatewayTokenQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"token for {self.subject_id}"
@@ -88,7 +88,7 @@ class UsageEntry(TenantModel):
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, default=Decimal(0))
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    objects = UsageQuerySet.as_manager()
+    objects: ClassVar = UsageQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["organization", "created_at"])]

@@ -18,7 +18,7 @@ class Exchange:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.chunks: list[bytes] = []
-        self.has_ended = False
+        self._has_ended = False
         self.may_take = asyncio.Event()  # cleared: a client that does not read
         self.may_take.set()
         self.arrived = asyncio.Event()
@@ -41,6 +41,9 @@ class Exchange:
         await asyncio.wait_for(self.arrived.wait(), 5)
         self.arrived.clear()
 
+    def has_ended(self) -> bool:
+        return self._has_ended
+
     def hang_up(self) -> None:
         self._inbox.put_nowait({"type": "http.disconnect"})
 
@@ -51,7 +54,7 @@ class Exchange:
             self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
             return
         self.chunks.append(message.get("body", b""))
-        self.has_ended = not message.get("more_body", False)
+        self._has_ended = not message.get("more_body", False)
         self.arrived.set()
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -74,12 +74,12 @@ class TestRealCli:
 
         assert done.result["is_error"] is False
         assert "practice model" in done.result["result"]
-        entry = await database_sync_to_async(UsageEntry.objects.get)()
+        entry = await sync_to_async(UsageEntry.objects.get)()
         assert (entry.subject_id, entry.is_practice, entry.status) == (SUBJECT, True, 200)
         assert entry.finished_at is not None
 
     async def test_shows_at_once_that_the_budget_is_spent(self, token: str, organization: Organization) -> None:
-        await database_sync_to_async(services.set_budget)(organization_id=organization.pk, limit_usd=Decimal(0))
+        await sync_to_async(services.set_budget)(organization_id=organization.pk, limit_usd=Decimal(0))
         async with serving(**UNREACHABLE) as served:
             done = await turn(served, token)
 
@@ -88,7 +88,7 @@ class TestRealCli:
         assert done.seconds < 10
 
     async def test_gives_up_at_once_with_a_dead_token(self, token: str) -> None:
-        await database_sync_to_async(services.revoke_tokens)(subject_id=SUBJECT, now=timezone.now())
+        await sync_to_async(services.revoke_tokens)(subject_id=SUBJECT, now=timezone.now())
         async with serving(**UNREACHABLE) as served:
             done = await turn(served, token)
 

@@ -70,7 +70,7 @@ class TestAdmit:
         admission = admit(organization)
 
         row = UsageEntry.objects.get(pk=admission.entry_id)
-        assert (admission.key, row.is_practice, row.cost_usd) == ("", True, 0)
+        assert (admission.key, row.is_practice, row.cost_usd) == ("", True, Decimal(0))
 
     @pytest.mark.django_db(transaction=True)
     def test_lets_only_one_of_many_parallel_calls_take_the_rest(
@@ -102,7 +102,7 @@ class TestClose:
         ledger.close(entry_id, status=500, request_id="x", tokens=Tokens(), is_complete=True, now=timezone.now())
 
         row = UsageEntry.objects.get(pk=entry_id)
-        assert (row.status, row.input_tokens, row.output_tokens, row.cost_usd) == (200, 1_000_000, 0, 2)
+        assert (row.status, row.input_tokens, row.output_tokens, row.cost_usd) == (200, 1_000_000, 0, Decimal(2))
         assert row.request_id == "r" * 100
 
     def test_lets_the_estimate_stand_when_nothing_was_seen(

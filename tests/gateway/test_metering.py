@@ -103,7 +103,7 @@ class TestMeterFor:
     @given(st.sampled_from(["", "identity", "gzip", "deflate"]), st.lists(st.integers(0, 10_000), max_size=5))
     def test_reads_json_in_every_encoding_it_knows(self, encoding: str, cuts: list[int]) -> None:
         data = json.dumps(vendor.message()).encode()
-        packed = {"gzip": gzip.compress, "deflate": zlib.compress}.get(encoding, bytes)(data)
+        packed = {"gzip": gzip.compress(data), "deflate": zlib.compress(data)}.get(encoding, data)
 
         meter = fed(meter_for("application/json", encoding), packed, cuts)
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
 
 from gateway.models import UsageEntry
 from tests.gateway import vendor
@@ -28,7 +28,7 @@ def variables(world: vendor.Vendor) -> dict[str, str]:
     return {"SLIPWAY_ANTHROPIC_BASE_URL": world.url, "SLIPWAY_ANTHROPIC_API_KEY": DEPLOYMENT_KEY}
 
 
-@database_sync_to_async
+@sync_to_async
 def closed_entries() -> int:
     return UsageEntry.objects.filter(finished_at__isnull=False).count()
 

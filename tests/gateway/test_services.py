@@ -137,7 +137,7 @@ class TestUsage:
 
         usage = services.usage_of(SUBJECT)
 
-        assert (usage.cost_usd, usage.input_tokens, usage.output_tokens, usage.calls) == (2, 10, 7, 2)
+        assert (usage.cost_usd, usage.input_tokens, usage.output_tokens, usage.calls) == (Decimal(2), 10, 7, 2)
 
     def test_leaves_out_calls_under_way_and_keeps_lost_ones(self, organization: Organization) -> None:
         now = timezone.now()
