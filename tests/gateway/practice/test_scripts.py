@@ -67,7 +67,7 @@ class TestScripts:
         body = talk.request(prompt([{"text": "half"}, {"drop": True}]), stream=True)
         reply = await practice.respond(body, scripts=True)
         assert reply.stream is not None
-        got = [await anext(reply.stream) for _ in range(7)]
+        got = [await anext(reply.stream) for _ in range(6)]
 
         with pytest.raises(practice.StreamDropped):
             await anext(reply.stream)
