@@ -83,9 +83,7 @@ def _read_header(source: Path) -> _Header:
         file.readline()
         for line in _lines(file):
             if line.startswith(b"-"):
-                raise BadArchive.field(
-                    "file", "The bundle is not complete: it builds on commits that it does not hold."
-                )
+                raise BadArchive.field("file", "The bundle is not complete: it builds on commits outside it.")
             match = _BUNDLE_REF.fullmatch(line)
             if match is None:
                 raise BadArchive.field("file", "This kind of bundle cannot be imported.")

@@ -60,7 +60,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a command may take and how much it may write to stdout; `can_truncate` keeps the head instead of failing."""
+    """How long a command may take and what it may write to stdout; `can_truncate` keeps the head instead of failing."""
 
     timeout_s: float = 30.0
     stdout_bytes: int = 8 * MIB
@@ -69,7 +69,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Net:
-    """What a command may reach: the transports, and config (such as a header with a token) that must stay out of argv."""
+    """What a command may reach: the transports, and config (such as a header with a token) kept out of argv."""
 
     protocols: str = ""
     config: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from django.db import models
 
@@ -48,7 +48,7 @@ class Project(TenantModel):
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
-    objects = ProjectQuerySet.as_manager()
+    objects: ClassVar = ProjectQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["organization", "-created_at"])]
@@ -77,7 +77,7 @@ class ImportStatus(models.TextChoices):
 class ProjectImport(TenantModel):
     """One attempt to fill a project's vault, with its progress.
 
-    `attempt` is the lease: a worker that takes the import raises it, and every write names the attempt it was made under.
+    `attempt` is the lease: a worker that takes the import raises it, and every write names the one it was made under.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="imports")

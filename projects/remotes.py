@@ -1,4 +1,4 @@
-"""Foreign repositories over https: which addresses are allowed, and every transfer pinned to the address that was checked."""
+"""Foreign repositories over https: which addresses are allowed; each transfer is pinned to the one that was checked."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ MAX_URL = 2000  # characters
 MAX_TOKEN = 1000  # characters
 PROBE_TIMEOUT_S = 10.0
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+_URL = re.compile(r'(?:(?![\\"<>^`{|}])[!-~])+')
 _NUMERIC = re.compile(r"\d+|0x[0-9a-f]*")
 # They carry an IPv4 address inside, so that a "global" one may lead anywhere.
 _TRANSLATED = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
@@ -134,9 +135,7 @@ def explain(error: GitFailed | GitTimeout) -> BadUrl | NotARepository:
     if re.search(r"error: 30[1-8]|redirect", said):
         return _bad("The server redirects to another address; enter the final one (often it ends in .git).")
     if re.search(r"could not read (Username|Password)|Authentication failed|error: 40[13]", said):
-        return _bad(
-            "The server asks for a sign-in: a token is missing or not accepted, or there is no such repository."
-        )
+        return _bad("The server asks for a sign-in: the token is missing or wrong, or there is no such repository.")
     if re.search(r"fsck error|fsckObjects|bad object|hasDot|gitmodules|error in object", said):
         return _bad("The repository has broken or dangerous objects.")
     if re.search(
@@ -198,7 +197,7 @@ def _resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
 def is_public(address: str) -> bool:
     """Whether an address is on the public internet; mapped, translated, shared and multicast ones are not."""
     ip = ipaddress.ip_address(address.split("%", 1)[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is not None or any(ip in network for network in _TRANSLATED):
-            return False
+    is_translated = any(ip in network for network in _TRANSLATED)
+    if is_translated or (isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local)

@@ -54,7 +54,7 @@ class ProjectOut(Schema):
     import_: ImportOut | None = Field(None, alias="import")
 
     @staticmethod
-    def resolve_import_(project: Project) -> ProjectImport | None:
+    def resolve_import(project: Project) -> ProjectImport | None:
         return project.latest_import
 
 

@@ -19,8 +19,20 @@ class TestIsBranch:
 
     @pytest.mark.parametrize(
         "name",
-        ["", "-x", "--upload-pack=x", "a/-b", "a..b", "a b", "a\nb", "a\0b", ".a", "a/.b", "a.lock", "a.lock/b", "/a"]
-        + [
+        [
+            "",
+            "-x",
+            "--upload-pack=x",
+            "a/-b",
+            "a..b",
+            "a b",
+            "a\nb",
+            "a\0b",
+            ".a",
+            "a/.b",
+            "a.lock",
+            "a.lock/b",
+            "/a",
             "a/",
             "a//b",
             "@",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,9 @@ def _resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 @pytest.fixture
-def quarantined(tmp_path: Path) -> Iterator[Repository]:
+def quarantined(tmp_path: Path) -> Repository:
     create_bare(tmp_path / "scratch.git")
-    yield Repository(tmp_path / "scratch.git")
+    return Repository(tmp_path / "scratch.git")
 
 
 class TestCheckUrl:
@@ -84,7 +83,7 @@ class TestCheckUrl:
             "https://0.0.0.0/a",
             "https://224.0.0.1/a",
             "https://255.255.255.255/a",
-            "https://１２７.0.0.1/a",
+            "https://\uff11\uff12\uff17.0.0.1/a",
             "https://exämple.com/a",
             "https://-x.example.com/a",
             "https://example.com/" + "a" * 2000,

@@ -30,8 +30,8 @@ BAD_NAMES = ["", "   ", "x" * 101, "x" * 10_000, "a\0b", "a\nb", "a\x1bb", "\ud8
 
 
 def _create(actor: Actor, organization: Organization, **values: Any) -> Project:
-    given = {"name": "thing", "source": "EMPTY", "now": timezone.now(), "organization_id": organization.id} | values
-    return services.create_project(actor=actor, **given)
+    given: dict[str, Any] = {"name": "thing", "source": "EMPTY", "now": timezone.now()} | values
+    return services.create_project(actor=actor, organization_id=organization.id, **given)
 
 
 @contextmanager
@@ -128,7 +128,13 @@ class TestCreateProject:
 
 class TestCreateFromUpload:
     def _upload(self, actor: Actor, organization: Organization, data: bytes, **values: Any) -> Project:
-        given = {"name": "up", "filename": "x.zip", "size_bytes": len(data), "chunks": [data], "now": timezone.now()}
+        given: dict[str, Any] = {
+            "name": "up",
+            "filename": "x.zip",
+            "size_bytes": len(data),
+            "chunks": [data],
+            "now": timezone.now(),
+        }
         return services.create_from_upload(actor=actor, organization_id=organization.id, **(given | values))
 
     def test_makes_a_project_of_a_bundle(
@@ -191,8 +197,15 @@ class TestUpdateProject:
 
     @pytest.mark.parametrize(
         "values",
-        [{"name": ""}, {"name": None}, {"default_branch": "--upload-pack=x"}, {"default_branch": "nope"}]
-        + [{"default_branch": None}, {"default_model": "gpt-\0"}, {"default_model": "unknown"}],
+        [
+            {"name": ""},
+            {"name": None},
+            {"default_branch": "--upload-pack=x"},
+            {"default_branch": "nope"},
+            {"default_branch": None},
+            {"default_model": "gpt-\0"},
+            {"default_model": "unknown"},
+        ],
     )
     def test_refuses_bad_values(self, alice_actor: Actor, organization: Organization, values: dict[str, Any]) -> None:
         project = _create(alice_actor, organization)

@@ -1,0 +1,115 @@
+"""The jobs in a real worker on a real queue: an import, one that is cut off, and the removal of a vault."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.test import AsyncClient
+from django.utils import timezone
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app as django_app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import Organization, User
+from accounts.tenancy import Actor
+from projects import services, tasks
+from projects.models import ImportStatus, Project, ProjectImport, ProjectStatus
+from projects.repository import scratch_root
+from projects.vault import Vault
+from tests.client import session_key
+from tests.projects.serving import GitServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _create(actor: Actor, organization: Organization, server: GitServer) -> Project:
+    return services.create_project(
+        actor=actor,
+        organization_id=organization.id,
+        name="cloned",
+        source="URL",
+        url=server.url("repo.git"),
+        now=timezone.now(),
+    )
+
+
+async def _work() -> None:
+    """Do what is in the queue, as a worker does it."""
+    connector = cast(PsycopgConnector, django_app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    app = django_app.with_connector(connector)
+    async with app.open_async():
+        await app.run_worker_async(queues=[tasks.QUEUE], wait=False, listen_notify=False, install_signal_handlers=False)
+
+
+async def _row(project: Project) -> ProjectImport:
+    return await ProjectImport.objects.select_related("project").aget(project=project)
+
+
+class TestImportUrl:
+    async def test_fills_the_vault(self, alice_actor: Actor, organization: Organization, server: GitServer) -> None:
+        project = await sync_to_async(_create)(alice_actor, organization, server)
+
+        await _work()
+
+        row = await _row(project)
+        assert (row.status, row.project.status) == (ImportStatus.COMPLETED, ProjectStatus.READY)
+        assert Vault(project.pk).branches()
+
+    async def test_hands_the_import_back_when_the_worker_stops(
+        self, alice_actor: Actor, organization: Organization, server: GitServer
+    ) -> None:
+        project = await sync_to_async(_create)(alice_actor, organization, server)
+        server.delay_s = 20
+        running = asyncio.create_task(tasks.import_url(import_id=str((await _row(project)).pk)))
+        await asyncio.sleep(0.7)
+
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(running, 5)
+
+        assert (await _row(project)).status == ImportStatus.RUNNING
+        assert not list(scratch_root().iterdir())
+        server.delay_s = 0
+        await _work()
+        assert (await _row(project)).status == ImportStatus.COMPLETED
+
+    async def test_tolerates_an_unknown_id(self, db: None) -> None:
+        await tasks.import_url(import_id="0192f7c1-0000-7000-8000-000000000000")
+
+
+class TestRemoveVault:
+    async def test_takes_the_repository_of_a_deleted_project_away(
+        self, alice_actor: Actor, organization: Organization
+    ) -> None:
+        make = sync_to_async(services.create_project)
+        project = await make(
+            actor=alice_actor, organization_id=organization.id, name="x", source="EMPTY", now=timezone.now()
+        )
+        await sync_to_async(services.delete_project)(actor=alice_actor, id=project.pk, now=timezone.now())
+
+        await _work()
+
+        assert not Vault(project.pk).path.exists()
+        assert await ProcrastinateJob.objects.filter(status="succeeded").acount() == 1
+
+
+class TestStream:
+    async def test_follows_an_import_through_the_asynchronous_server(
+        self, alice: User, alice_actor: Actor, organization: Organization, server: GitServer
+    ) -> None:
+        project = await sync_to_async(_create)(alice_actor, organization, server)
+        client = AsyncClient()
+        client.cookies["sessionid"] = await sync_to_async(session_key)(alice)
+
+        answer = await client.get(f"/api/projects/{project.pk}/import/stream")
+        frames = [await anext(answer.streaming_content)]  # type: ignore[call-overload]
+        await _work()
+        async for frame in answer.streaming_content:
+            frames.append(frame)
+
+        assert b'"status":"PENDING"' in frames[0]
+        assert b'"status":"COMPLETED"' in frames[-1]
+        assert len(frames) == len(set(frames))
