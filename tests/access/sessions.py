@@ -16,9 +16,11 @@ from tests.sessions.rows import make_job, make_permission, make_session, make_va
 
 def _project(tenant: Tenant) -> Project:
     """With a real repository; made once for an organisation, since git takes its time."""
-    made = Project.objects.filter(organization=tenant.organization, name="matrix").first()
+    made = Project.objects.filter(organization=tenant.organization, name="with a vault").first()
     owner = User.objects.get(memberships__organization=tenant.organization, memberships__role=Role.OWNER)
-    return made or make_vault_project(owner, tenant.organization, "matrix")
+    if made is not None and Vault(made.pk).exists():
+        return made
+    return make_vault_project(owner, tenant.organization, "with a vault")
 
 
 def _session(tenant: Tenant) -> AgentSession:

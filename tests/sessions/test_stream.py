@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest import mock
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -238,7 +239,8 @@ class TestReplay:
     def test_shows_each_event_once_in_order(
         self, session: AgentSession, bob: User, steps: list[tuple[str, int, int, bool]]
     ) -> None:
-        async_to_sync(self.replay)(session, bob, steps)
+        with mock.patch("channels.db.close_old_connections"):  # as for async tests, see tests/conftest.py
+            async_to_sync(self.replay)(session, bob, steps)
 
     async def replay(self, session: AgentSession, bob: User, steps: list[tuple[str, int, int, bool]]) -> None:
         """Each step: so many events come before and while a reader is connected, who then takes some and goes."""
