@@ -10,7 +10,7 @@ import { icon } from "../icons.ts";
 import "../markdown.ts";
 import { type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type TextItem, type UserItem } from "./conversation.ts";
 import { decisionView } from "./decision-view.ts";
-import "./tool-view.ts";
+import { isAsked } from "./tool-view.ts";
 
 export interface Unsent { id: string; text: string; error: string }
 
@@ -68,7 +68,7 @@ export class ConversationView extends PageElement {
       case "text": return html`<slw-markdown class="prose" .text=${item.text}></slw-markdown>`;
       case "thinking": return thinking(item);
       case "tool": return html`<slw-tool .item=${item} .result=${this.conversation.results.get(item.callId) ?? null}
-        .inner=${this.conversation.children.get(item.callId) ?? null} .conversation=${this.conversation.children.has(item.callId) ? this.conversation : null}></slw-tool>`;
+        .inner=${this.conversation.children.get(item.callId) ?? null} .conversation=${this.conversation.children.has(item.callId) ? this.conversation : null} .isWaiting=${isAsked(this.conversation, item)}></slw-tool>`;
       case "decision": return decisionView(item.permission, this.conversation.resolutions.get(item.permission.id));
       case "notice": return notice(item);
       case "footer": return this.footer(item);

@@ -22,6 +22,7 @@ export class ToolView extends PageElement {
   @property({ attribute: false }) result: ToolResult | null = null;
   @property({ attribute: false }) inner: readonly Item[] | null = null;
   @property({ attribute: false }) conversation: Conversation | null = null;
+  @property({ type: Boolean }) isWaiting = false;
   @state() private isOpen = false;
 
   override render(): unknown {
@@ -39,6 +40,7 @@ export class ToolView extends PageElement {
   }
 
   private outcome(): unknown {
+    if (!this.result && this.isWaiting) return html`<span class="status waiting">${gettext("waits for you")}</span>`;
     if (!this.result) return html`<span class="soft">${gettext("running…")}</span>`;
     const took = Date.parse(this.result.at) - Date.parse(this.item.at);
     const time = took >= 1000 ? html`<span class="soft took">${duration(took)}</span>` : nothing;
@@ -74,10 +76,17 @@ export class ToolView extends PageElement {
     const state = this.conversation;
     return repeat(this.inner ?? [], (item) => item.key, (item) => {
       if (item.type === "tool") return html`<slw-tool .item=${item} .result=${state?.results.get(item.callId) ?? null}
-        .inner=${state?.children.get(item.callId) ?? null} .conversation=${state}></slw-tool>`;
+        .inner=${state?.children.get(item.callId) ?? null} .conversation=${state} .isWaiting=${state ? isAsked(state, item) : false}></slw-tool>`;
       return html`<slw-markdown class="prose" .text=${(item as TextItem).text ?? ""}></slw-markdown>`;
     });
   }
+}
+
+/** Whether a permission for just this call is asked for. */
+export function isAsked({ pending, results }: Conversation, { callId, name, input }: ToolItem): boolean {
+  if (!pending.length || results.has(callId)) return false;
+  const wanted = JSON.stringify(input);
+  return pending.some((one) => one.tool === name && JSON.stringify(one.input) === wanted);
 }
 
 /** Shows `{"media_type", "data"}` (base64) of the raster kinds; anything else is left out. */

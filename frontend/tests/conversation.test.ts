@@ -1,0 +1,146 @@
+// The reduction of the log: what is shown, in which order, and that nothing comes twice.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { EVENT_KINDS, type LogEvent, type ServerFrame } from "../src/protocol.ts";
+import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY } from "../src/session/conversation.ts";
+
+const event = (seq: number, kind: string, payload: object, jobId: string | null = "job"): LogEvent =>
+  ({ seq, kind, payload: payload as LogEvent["payload"], job_id: jobId, created_at: "2026-01-01T00:00:00Z" });
+const delta = (offset: number, text: string, block = "m:0") => ({ block, parent: null, kind: "text" as const, offset, text });
+const texts = (state: Conversation): string[] => state.items.map((item) => ("text" in item ? item.text : item.type));
+
+describe("applyEvents", () => {
+  it("shows messages, text and the end of a turn in the order of the log", () => {
+    const state = applyEvents(EMPTY, [
+      event(1, "message.user", { message_id: "u", job_id: "job", text: "hello", author: { id: "1", name: "Alice" } }),
+      event(2, "assistant.text", { block: "m:0", parent: null, text: "Hi." }),
+      event(3, "turn.completed", { is_error: false, duration_ms: 1200, input_tokens: 10, cache_read_tokens: 5, output_tokens: 2, cost_usd: "0.01" }),
+      event(4, "checkpoint.created", { checkpoint_id: "c", commit: "abc", git_status: "DIRTY", files_changed: 3 }),
+    ]);
+
+    assert.deepEqual(texts(state), ["hello", "Hi.", "footer"]);
+    assert.equal(state.filesChanged.get("job"), 3);
+    assert.equal(state.lastSeq, 4);
+    const footer = state.items[2];
+    assert.ok(footer?.type === "footer" && footer.turn.inputTokens === 15);
+  });
+
+  it("takes an event once, however often it comes", () => {
+    const first = event(1, "assistant.text", { block: "m:0", parent: null, text: "once" });
+    const state = applyEvents(applyEvents(EMPTY, [first, first]), [first]);
+
+    assert.deepEqual(texts(state), ["once"]);
+  });
+
+  it("leaves what was handed out before as it was", () => {
+    const before = applyEvents(EMPTY, [event(1, "assistant.text", { block: "m:0", parent: null, text: "a" })]);
+    applyEvents(before, [event(2, "assistant.text", { block: "m:1", parent: null, text: "b" })]);
+
+    assert.deepEqual(texts(before), ["a"]);
+  });
+
+  it("gives the same whether events come one by one or together", () => {
+    const events = [
+      event(1, "tool.call", { call_id: "t", parent: null, name: "Task", input: { prompt: "look" } }),
+      event(2, "tool.call", { call_id: "u", parent: "t", name: "Read", input: { file_path: "a" } }),
+      event(3, "tool.result", { call_id: "u", parent: "t", is_error: false, text: "x", is_truncated: false, images: [], patch: null }),
+      event(4, "tool.result", { call_id: "t", parent: null, is_error: true, text: "y", is_truncated: false, images: [], patch: null }),
+    ];
+    const together = applyEvents(EMPTY, events);
+    const single = events.reduce((state, one) => applyEvents(state, [one]), EMPTY);
+
+    assert.deepEqual(single, together);
+    assert.equal(together.items.length, 1);
+    assert.equal(together.children.get("t")?.length, 1);
+    assert.equal(together.results.get("t")?.isError, true);
+  });
+
+  it("keeps a permission until it is resolved, then tells what was decided", () => {
+    const asked = applyEvents(EMPTY, [event(1, "permission.requested", { id: "p", kind: "TOOL", tool: "Bash", input: { command: "ls" }, description: "", suggestions: [], cwd: "/workspace", parent: null })]);
+    assert.equal(asked.pending[0]?.id, "p");
+    assert.equal(asked.pending[0]?.cwd, "/workspace");
+
+    const answered = applyEvents(asked, [event(2, "permission.resolved", { id: "p", status: "DENIED", reason: "no", by: { id: "1", name: "Bob" } })]);
+    assert.equal(answered.pending.length, 0);
+    assert.deepEqual(answered.resolutions.get("p"), { status: "DENIED", reason: "no", by: "Bob" });
+    assert.equal(answered.items[0]?.type, "decision");
+  });
+
+  it("counts kinds that it does not know, and is not fooled by names of built-in properties", () => {
+    const state = applyEvents(EMPTY, [event(1, "future.kind", {}), event(2, "constructor", {}), event(3, "__proto__", {})]);
+
+    assert.equal(state.lastSeq, 3);
+    assert.equal(state.items.length, 0);
+  });
+
+  it("survives payloads of the wrong shape", () => {
+    const kinds = ["session.status", "job.status", "message.user", "turn.started", "assistant.text", "tool.call", "tool.result", "permission.requested", "permission.resolved", "agent.notice", "agent.raw", "agent.exited", "turn.completed", "checkpoint.created"];
+    const wrong = { block: 1, text: { a: 1 }, input: "x", id: null, images: "no", author: 7, parent: 3, status: [] };
+    const state = applyEvents(EMPTY, kinds.map((kind, index) => event(index + 1, kind, wrong)));
+
+    assert.equal(state.lastSeq, kinds.length);
+  });
+});
+
+describe("applyDelta", () => {
+  it("joins pieces by offset, counting code points", () => {
+    const state = applyDelta(applyDelta(EMPTY, delta(0, "héllo 🚀")), delta(7, "!"));
+
+    assert.equal(state.live[0]?.text, "héllo 🚀!");
+  });
+
+  it("takes of an overlapping piece only what is new", () => {
+    const state = applyDelta(applyDelta(EMPTY, delta(0, "🚀🚀ab")), delta(2, "abcd"));
+
+    assert.equal(state.live[0]?.text, "🚀🚀abcd");
+  });
+
+  it("leaves out a piece that does not fit on, and one that is known", () => {
+    const state = applyDelta(EMPTY, delta(0, "abc"));
+
+    assert.equal(applyDelta(state, delta(9, "x")), state);
+    assert.equal(applyDelta(state, delta(0, "abc")), state);
+  });
+
+  it("gives way to the final text, also when it comes late", () => {
+    const done = applyEvents(applyDelta(EMPTY, delta(0, "ab")), [event(1, "assistant.text", { block: "m:0", parent: null, text: "abc" })]);
+
+    assert.equal(done.live.length, 0);
+    assert.equal(applyDelta(done, delta(0, "ab")), done);
+  });
+
+  it("goes on from the text that the server had when we connected", () => {
+    const state = applyDelta(applyHello(EMPTY, { block: "m:0", parent: null, kind: "text", text: "abc" }), delta(3, "d"));
+
+    assert.equal(state.live[0]?.text, "abcd");
+    assert.equal(applyHello(state, {}).live.length, 0);
+  });
+});
+
+describe("golden frames", () => {
+  const folder = join(process.cwd(), "..", "tests", "protocol");
+  const frames = readdirSync(folder).filter((name) => name.endsWith(".json")).map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as ServerFrame);
+  const events = frames.filter((frame) => frame.type === "event").sort((a, b) => a.seq - b.seq);
+
+  it("hold every kind of event, and each is understood", () => {
+    assert.deepEqual([...new Set(events.map((one) => one.kind))].sort(), [...EVENT_KINDS].sort());
+    for (const one of events) {
+      const state = applyEvents({ ...EMPTY, live: [{ block: "b", parent: null, kind: "text", text: "", length: 0 }] }, [one]);
+      assert.equal(state.lastSeq, one.seq);
+      const { lastSeq: _, ...changed } = state;
+      const { lastSeq: __, ...before } = applyEvents({ ...EMPTY, live: [{ block: "b", parent: null, kind: "text", text: "", length: 0 }] }, [event(one.seq, "unknown", {})]);
+      if (one.kind !== "turn.started") assert.notDeepEqual(changed, before, one.kind);
+    }
+  });
+
+  it("join the text of hello with the delta that follows", () => {
+    const hello = frames.find((frame) => frame.type === "hello");
+    const next = frames.find((frame) => frame.type === "delta");
+    assert.ok(hello?.type === "hello" && next?.type === "delta");
+
+    assert.equal(applyDelta(applyHello(EMPTY, hello.live), next).live[0]?.text, "All tests pass.");
+  });
+});
