@@ -70,3 +70,21 @@ class TestLockFiles:
         manifest = json.loads((ROOT / folder / "package.json").read_text())
         pins = {**manifest.get("dependencies", {}), **manifest.get("devDependencies", {})}
         assert [name for name, version in pins.items() if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
+
+
+class TestStatus:
+    def rows(self) -> list[list[str]]:
+        lines = re.findall(r"^\| ([A-F]\d+ \|.*) \|$", (ROOT / "docs/status.md").read_text(), re.MULTILINE)
+        return [[cell.strip() for cell in re.split(r" \| ?", line)] for line in lines]
+
+    def test_has_each_promise_once(self) -> None:
+        ids = [row[0] for row in self.rows()]
+        counts = {"A": 11, "B": 10, "C": 19, "D": 8, "E": 10, "F": 10}
+        assert sorted(ids) == sorted(f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1))
+
+    def test_what_works_names_a_proof_that_exists(self) -> None:
+        for row in self.rows():
+            assert row[2].startswith(("works", "partly", "not yet")), row
+            proofs = re.findall(r"`(tests/[^`]+)`", row[-1])
+            assert proofs or row[2].startswith("not yet"), row
+            assert [proof for proof in proofs if not (ROOT / proof).exists()] == [], row

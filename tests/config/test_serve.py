@@ -1,0 +1,120 @@
+"""`manage.py serve` as an operator runs it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from config import postgres
+from tests.config.deployment import Deployment, eventually
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Deployment]:
+    deployment = Deployment()
+    done = deployment.manage("migrate", "--verbosity=0")
+    assert done.returncode == 0, done.stderr
+    yield deployment
+    deployment.remove()
+
+
+@pytest.fixture
+def deployment(prepared: Deployment) -> Iterator[Deployment]:
+    yield prepared
+    prepared.stop_processes()
+
+
+def free_address() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{found.getsockname()[1]}"
+
+
+def get(address: str, path: str) -> int:
+    with contextlib.closing(http.client.HTTPConnection(address, timeout=10)) as connection:
+        connection.request("GET", path)
+        with connection.getresponse() as response:
+            response.read()
+            return response.status
+
+
+class TestWholeServer:
+    def test_answers_works_and_leaves(self, deployment: Deployment) -> None:
+        address = free_address()
+        process = deployment.serve(SLIPWAY_LISTEN=address, SLIPWAY_BASE_URL=f"http://{address}")
+        assert get(address, "/api/ready") == 200
+        assert eventually(lambda: deployment.query("select count(*) from procrastinate_workers") == [(1,)])
+
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert time.monotonic() - began < 10
+
+    def test_gateway_socket_never_reaches_django(self, deployment: Deployment) -> None:
+        deployment.serve("--no-worker")
+        path = deployment.folder / "run" / "gateway" / "api.sock"
+        assert eventually(path.exists)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(path))
+            connection.sendall(b"GET /api/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 404")
+        assert b"not_found_error" in answer
+
+    def test_an_open_page_survives_a_terminated_database_connection(self, deployment: Deployment) -> None:
+        address = free_address()
+        deployment.serve("--no-worker", SLIPWAY_LISTEN=address, SLIPWAY_BASE_URL=f"http://{address}")
+        assert get(address, "/api/ready") == 200
+        with psycopg.connect(deployment.place.dsn("postgres", "postgres"), autocommit=True) as admin:
+            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'slipway'")
+        assert eventually(lambda: get(address, "/api/ready") == 200, 10)
+
+
+class TestRefusals:
+    def test_nothing_to_do(self, deployment: Deployment) -> None:
+        done = deployment.manage("serve", "--no-web", "--no-worker")
+        assert done.returncode == 1
+        assert "nothing to do" in done.stderr
+
+    def test_an_unmigrated_database_of_somebody_else(self, deployment: Deployment) -> None:
+        with psycopg.connect(deployment.place.dsn("postgres", "postgres"), autocommit=True) as admin:
+            admin.execute("create database fresh owner slipway")
+        address = deployment.environment["DATABASE_URL"].replace("/slipway?", "/fresh?")
+        done = deployment.manage("serve", DATABASE_URL=address)
+        assert done.returncode == 1
+        assert "manage.py migrate" in done.stderr
+
+
+class TestEmbeddedDatabase:
+    def test_is_migrated_revived_and_stopped(self, deployment: Deployment) -> None:
+        folder = deployment.folder / "embedded"
+        here = postgres.place(folder)
+        address = free_address()
+        try:
+            process = deployment.serve(
+                DATABASE_URL="", SLIPWAY_DATA_DIR=str(folder), SLIPWAY_LISTEN=address, SLIPWAY_BASE_URL=f"http://{address}"
+            )
+            assert get(address, "/api/ready") == 200
+
+            os.kill(int((here.data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            time.sleep(0.5)
+            assert eventually(lambda: get(address, "/api/ready") == 200), deployment.logs()
+
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+            assert not (here.data / "postmaster.pid").exists()
+        finally:
+            deployment.stop_processes()
+            shutil.rmtree(here.root, ignore_errors=True)
