@@ -65,6 +65,7 @@ class LocalSandbox(Sandbox):
     async def stop(self, grace_s: float = 5.0) -> None:
         if self._process.is_alive():
             try:
+                await self._guest.hello(timeout_s=POLL_TIMEOUT_S)
                 await self._guest.stop(grace_s)
                 await self._process.wait(2.0)
             except SandboxError:
