@@ -60,7 +60,7 @@ export class Composer extends PageElement {
   };
 
   override render(): unknown {
-    const placeholder = !this.canSend ? gettext("Your role does not allow you to write here") : this.isWorking ? gettext("Send a message; it waits for its turn") : gettext("What should the agent do?");
+    const placeholder = !this.canSend ? gettext("Your role does not allow you to write here") : this.isWorking ? gettext("Queue another message") : gettext("What should the agent do?");
     return html`<form class="composer" @submit=${(event: Event) => { event.preventDefault(); this.send(); }}>
       <textarea rows="1" aria-label=${gettext("Message to the agent")} placeholder=${placeholder} ?disabled=${!this.canSend}
         @input=${() => this.changed()} @keydown=${this.onKey}></textarea>

@@ -21,15 +21,31 @@ export class ConversationView extends PageElement {
   @property({ type: Boolean }) isWorking = false;
   @state() private isFollowing = true;
 
+  private readonly sizes = new ResizeObserver(() => this.follow());
+  private lastTop = 0;
+
   override connectedCallback(): void {
     super.connectedCallback();
     this.addEventListener("scroll", this.onScroll, { passive: true });
-    new ResizeObserver(() => this.follow()).observe(this);
   }
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.sizes.disconnect();
+  }
+
+  override firstUpdated(): void {
+    this.sizes.observe(this);
+    const turns = this.querySelector(".turns");
+    if (turns) this.sizes.observe(turns);
+  }
+
+  /** Growing content never moves the view up, so moving up is a person's wish to read. */
   private readonly onScroll = (): void => {
     const isAtBottom = this.scrollHeight - this.scrollTop - this.clientHeight < 48;
-    if (isAtBottom !== this.isFollowing) this.isFollowing = isAtBottom;
+    if (isAtBottom) this.isFollowing = true;
+    else if (this.scrollTop < this.lastTop) this.isFollowing = false;
+    this.lastTop = this.scrollTop;
   };
 
   override updated(): void {

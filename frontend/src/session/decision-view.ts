@@ -21,8 +21,7 @@ export function decisionView(permission: Permission, resolution: Resolution | un
   const line = toolLine(permission.tool, permission.input);
   const target = permission.kind === "TOOL" ? [line.verb, line.target.split("\n", 1)[0]].filter(Boolean).join(" ") : "";
   return html`<div class="decision soft">${icon(status === "ALLOWED" ? "check" : "cross")}
-    <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}
-    ${target ? html`: <span class="mono">${plain(target)}</span>` : nothing}
+    <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}${target ? html`: <span class="mono">${plain(target)}</span>` : nothing}
     ${resolution?.reason ? html`<span class="reason">“${resolution.reason}”</span>` : nothing}</span></div>
     ${permission.kind === "PLAN" ? html`<details class="plan-kept"><summary class="link">${gettext("Show the plan")}</summary><slw-markdown class="prose" .text=${String(permission.input.plan ?? "")}></slw-markdown></details>` : nothing}`;
 }
