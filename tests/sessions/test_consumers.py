@@ -173,23 +173,23 @@ class TestDelivery:
         self, session: AgentSession, bob: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(consumers, "SEND_TIMEOUT_S", 0.05)
-        sent: list[dict[str, Any]] = []
+        closed: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
         async def send(message: dict[str, Any]) -> None:
             if message["type"] == "websocket.send":
                 await asyncio.Event().wait()
-            sent.append(message)
+            elif message["type"] == "websocket.close":
+                closed.put_nowait(message)
 
         inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         inbox.put_nowait({"type": "websocket.connect"})
         scope = dial(session.pk, await in_db(actor_for)(bob)).scope
         task = asyncio.create_task(application(scope, inbox.get, send))
-        while not sent or sent[-1]["type"] != "websocket.close":
-            await asyncio.sleep(0.01)
+        message = await asyncio.wait_for(closed.get(), 5)
         inbox.put_nowait({"type": "websocket.disconnect", "code": 1013})
         await task
 
-        assert sent[-1]["code"] == 1013
+        assert message["code"] == 1013
 
 
 class TestRights:
