@@ -131,7 +131,16 @@ class TestHostileArchives:
             ".git/config",
             "a/.git/config",
             "a/.GIT/hooks/x",
-        , "a/.git", "GIT~1/x", "a/.git./x", "a/.git /x", "a\nb", "a\x1bb", "a/..", "x" * 300, "d/" * 100 + "x"],
+            "a/.git",
+            "GIT~1/x",
+            "a/.git./x",
+            "a/.git /x",
+            "a\nb",
+            "a\x1bb",
+            "a/..",
+            "x" * 300,
+            "d/" * 100 + "x",
+        ],
     )
     def test_refuses_a_name_in_a_zip(self, tmp_path: Path, name: str) -> None:
         self._refused(_zip(tmp_path / "a", ("ok.txt", b"x"), (name, b"x")))

@@ -93,7 +93,8 @@ class TestRemoveVault:
         await _work()
 
         assert not Vault(project.pk).path.exists()
-        assert await ProcrastinateJob.objects.filter(status="succeeded").acount() == 1
+        done = ProcrastinateJob.objects.filter(status="succeeded", args={"project_id": str(project.pk)})
+        assert await done.acount() == 1
 
 
 class TestStream:
