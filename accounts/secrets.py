@@ -64,9 +64,3 @@ def open_sealed(sealed: bytes, *, organization_id: uuid.UUID, purpose: str) -> b
             except InvalidTag as error:
                 raise SecretUnreadable from error
     raise SecretUnreadable
-
-
-def needs_resealing(sealed: bytes) -> bool:
-    """Whether an older key than the newest one sealed this."""
-    key_id, _ = _key(settings.ENCRYPTION_KEYS[0])
-    return sealed[len(_VERSION) : len(_VERSION) + _ID_BYTES] != key_id

@@ -24,6 +24,7 @@ _PROBES = {"/", _PREFIX, f"{_PREFIX}/"}
 _HEADERS_UP = ("accept", "anthropic-beta", "anthropic-version", "user-agent", "x-app")
 # Fields by which the vendor itself would reach out to other hosts, or to things that other tenants made with our key.
 _FORBIDDEN_FIELDS = ("mcp_servers", "container")
+_FORBIDDEN_TOOLS = ("web_fetch", "mcp_toolset")
 _BYTES_PER_TOKEN = 4
 _PROMPT_ESTIMATE_MAX = 200_000  # long bodies are mostly pictures, which are few tokens
 _OUTPUT_ESTIMATE_MAX = 8192
@@ -109,9 +110,7 @@ def read_call(path: str, query: bytes, headers: Headers, body: bytes) -> Call:
         raise refusals.bad_request("model: a name is required")
     if not catalog.is_allowed(model):
         raise refusals.unknown_model(model, settings.MODELS)
-    for field in _FORBIDDEN_FIELDS:
-        if parsed.get(field):
-            raise refusals.bad_request(f"{field}: not offered here")
+    _check_reach(parsed)
     if parsed.get("speed") not in (None, "standard"):
         raise refusals.bad_request("speed: only standard is offered here")
     is_beta = ("beta", "true") in parse_qsl(query.decode("latin-1"))
@@ -127,6 +126,26 @@ def _parse(body: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise refusals.bad_request("The request is not a JSON object.")
     return parsed
+
+
+def _check_reach(parsed: dict[str, Any]) -> None:
+    """The vendor must not become the way out of a sandbox: it fetches nothing for it, and opens no tenant's files."""
+    for field in _FORBIDDEN_FIELDS:
+        if parsed.get(field):
+            raise refusals.bad_request(f"{field}: not offered here")
+    for tool in _objects(parsed.get("tools")):
+        if str(tool.get("type")).startswith(_FORBIDDEN_TOOLS):
+            raise refusals.bad_request("tools: this one is not offered here")
+    for message in _objects(parsed.get("messages")):
+        for block in _objects(message.get("content")):
+            for part in (block, *_objects(block.get("content"))):
+                source = part.get("source")
+                if isinstance(source, dict) and source.get("type") in ("url", "file"):
+                    raise refusals.bad_request("source: send the content itself, not a link to it")
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -49,6 +49,10 @@ def refusal_of(exchange: Exchange) -> tuple[int, str]:
     return exchange.status, exchange.json["error"]["type"]
 
 
+def linking(block: object) -> bytes:
+    return json.dumps(question(messages=[{"role": "user", "content": [block]}])).encode()
+
+
 class TestCredentials:
     async def test_the_key_of_the_deployment_replaces_all_that_the_client_sent(
         self, settings: Settings, deployment_key: str, token: str
@@ -253,6 +257,11 @@ class TestRequests:
             json.dumps(question(mcp_servers=[{"type": "url", "url": "https://evil.test"}])).encode(),
             json.dumps(question(container="container_1")).encode(),
             json.dumps(question(speed="fast")).encode(),
+            json.dumps(question(tools=[{"type": "web_fetch_20250910", "name": "web_fetch"}])).encode(),
+            json.dumps(question(tools=[{"type": "mcp_toolset", "mcp_server_name": "x"}])).encode(),
+            linking({"type": "image", "source": {"type": "url", "url": "https://evil.test/?secret"}}),
+            linking({"type": "document", "source": {"type": "file", "file_id": "file_1"}}),
+            linking({"type": "tool_result", "content": [{"type": "image", "source": {"type": "url", "url": "x"}}]}),
             b'{"model": "claude-sonnet-5-5", "n": ' + b"9" * 5000 + b"}",
         ],
     )
@@ -276,6 +285,18 @@ class TestRequests:
 
         assert refusal_of(exchange) == (404, "not_found_error")
         assert "sonnet, opus, haiku" in exchange.json["error"]["message"]
+
+    async def test_ordinary_tools_and_contents_pass(self, settings: Settings, deployment_key: str, token: str) -> None:
+        image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
+        call = {"type": "tool_use", "id": "t1", "name": "Write", "input": {"source": {"type": "url", "url": "x"}}}
+        body = question(
+            tools=[{"name": "Write", "input_schema": {}}, {"type": "web_search_20250305", "name": "web_search"}, 7],
+            messages=[{"role": "user", "content": [image, "text"]}, {"role": "assistant", "content": [call]}, None],
+        )
+        async with vendor.running() as world:
+            settings.ANTHROPIC_BASE_URL = world.url
+
+            assert (await driver.call(token, body)).status == 200
 
     async def test_a_packed_one_is_refused_with_the_reason(self, deployment_key: str, token: str) -> None:
         packed = gzip.compress(json.dumps(question()).encode())
