@@ -1,4 +1,4 @@
-"""daphne as we run it: senders wait for slow clients, floods wait for slow consumers, crashes end one connection only."""
+"""daphne as we run it: senders wait for slow clients, floods for slow consumers, crashes end one connection only."""
 
 from __future__ import annotations
 
@@ -123,10 +123,9 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for open requests to end, then cancel those that have not: streams end here."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while self._running() and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.05)
-        left = self._running()
+        left = set(self._running())
+        if left and timeout_s > 0:
+            _, left = await asyncio.wait(left, timeout=timeout_s)
         for task in left:
             task.cancel()
         if left:
@@ -222,7 +221,9 @@ def bind_tcp(address: str) -> socket.socket:
     if not separator or not port.isdigit():
         raise ValueError(f"{address!r} is not host:port")
     host = host.strip("[]")
-    family, kind, proto, _, target = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    family, kind, proto, _, target = socket.getaddrinfo(
+        host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
     bound = socket.socket(family, kind, proto)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -53,15 +53,16 @@ def examine() -> list[Finding]:
             findings.append(check())
         except Exception as error:
             name = check.__name__.removeprefix("check_").replace("_", " ")
-            findings.append(Finding(name, "error", f"{type(error).__name__}: {error}", "this check could not be made; see the message"))
+            findings.append(
+                Finding(
+                    name, "error", f"{type(error).__name__}: {error}", "this check could not be made; see the message"
+                )
+            )
     return findings
 
 
 def check_python() -> Finding:
-    found = sys.version.split()[0]
-    if sys.version_info >= (3, 11):
-        return Finding("python", "ok", found)
-    return Finding("python", "error", found, "install Python 3.11 or later and run `python3 dev run` with it")
+    return Finding("python", "ok", sys.version.split()[0])  # an older one does not get this far
 
 
 def check_git() -> Finding:
@@ -77,7 +78,9 @@ def check_git() -> Finding:
 def check_front_end() -> Finding:
     if list((BASE_DIR / "static" / "dist").glob("*.js")):
         return Finding("front end", "ok", "built")
-    return Finding("front end", "error", "static/dist is empty", "run `python3 dev run`, or `npm ci && npm run build` in frontend/")
+    return Finding(
+        "front end", "error", "static/dist is empty", "run `python3 dev run`, or `npm ci && npm run build` in frontend/"
+    )
 
 
 def check_bubblewrap() -> Finding:
@@ -91,7 +94,10 @@ def check_bubblewrap() -> Finding:
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, env={})
     if done.returncode == 0:
         return Finding("bubblewrap", "ok", _output([program, "--version"]) + " confines")
-    mend = "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu kernel.apparmor_restrict_unprivileged_userns=0), or run the server where they are allowed"
+    mend = (
+        "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also "
+        "kernel.apparmor_restrict_unprivileged_userns=0), or run the server where they are allowed"
+    )
     return Finding("bubblewrap", level, done.stderr.strip()[-300:] or f"exit code {done.returncode}", mend)
 
 
@@ -113,13 +119,25 @@ def check_agent() -> Finding:
     try:
         program = cli.find_cli()
     except DomainError as error:
-        return Finding("claude code", "error", error.message, "run `npm ci --ignore-scripts` in agents/claude, or `python3 dev run`")
+        return Finding(
+            "claude code",
+            "error",
+            error.message,
+            "run `npm ci --ignore-scripts` in agents/claude, or `python3 dev run`",
+        )
     with tempfile.TemporaryDirectory() as home:
         found = _output([str(program), "--version"], HOME=home).split(" ")[0]
-    pinned = json.loads((BASE_DIR / "agents/claude/package.json").read_text())["dependencies"]["@anthropic-ai/claude-code"]
+    pinned = json.loads((BASE_DIR / "agents/claude/package.json").read_text())["dependencies"][
+        "@anthropic-ai/claude-code"
+    ]
     if found == pinned:
         return Finding("claude code", "ok", found)
-    return Finding("claude code", "warning", f"{found or 'no answer'} at {program}, tested with {pinned}", "unset SLIPWAY_CLAUDE_CLI, or expect differences")
+    return Finding(
+        "claude code",
+        "warning",
+        f"{found or 'no answer'} at {program}, tested with {pinned}",
+        "unset SLIPWAY_CLAUDE_CLI, or expect differences",
+    )
 
 
 def check_data_dir() -> Finding:
@@ -132,7 +150,12 @@ def check_data_dir() -> Finding:
         return Finding("data folder", "error", str(error), "set SLIPWAY_DATA_DIR to a folder that this user can write")
     free = shutil.disk_usage(folder).free
     if free < LEAST_FREE_BYTES:
-        return Finding("data folder", "warning", f"{free / 2**30:.1f} GiB free at {folder}", "free some space; agents and repositories need it")
+        return Finding(
+            "data folder",
+            "warning",
+            f"{free / 2**30:.1f} GiB free at {folder}",
+            "free some space; agents and repositories need it",
+        )
     return Finding("data folder", "ok", f"{folder}, {free / 2**30:.1f} GiB free")
 
 
@@ -140,7 +163,12 @@ def check_keys() -> Finding:
     folder = settings.DATA_DIR / "keys"
     open_ones = [path.name for path in sorted(folder.glob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077]
     if open_ones:
-        return Finding("keys", "error", f"others can read {', '.join(open_ones)}", f"chmod 600 {folder}/*, and change what may have been read")
+        return Finding(
+            "keys",
+            "error",
+            f"others can read {', '.join(open_ones)}",
+            f"chmod 600 {folder}/*, and change what may have been read",
+        )
     return Finding("keys", "ok", "readable by this user only")
 
 
@@ -157,10 +185,22 @@ def check_database() -> Finding:
     except (DatabaseError, postgres.PostgresUnavailable) as error:
         return Finding("database", "error", str(error).strip(), mend)
     if behind:
-        return Finding("database", "warning", f"PostgreSQL {version}, {behind} migrations behind", "python manage.py migrate (`serve` does it for the embedded one)")
+        return Finding(
+            "database",
+            "warning",
+            f"PostgreSQL {version}, {behind} migrations behind",
+            "python manage.py migrate (`serve` does it for the embedded one)",
+        )
     if is_superuser:
-        return Finding("database", "warning", "connected as a superuser", "use a role without SUPERUSER, so that the database checks us too")
-    return Finding("database", "ok", f"PostgreSQL {version}, {'external' if env.database_url else 'embedded'}, migrated")
+        return Finding(
+            "database",
+            "warning",
+            "connected as a superuser",
+            "use a role without SUPERUSER, so that the database checks us too",
+        )
+    return Finding(
+        "database", "ok", f"PostgreSQL {version}, {'external' if env.database_url else 'embedded'}, migrated"
+    )
 
 
 @contextlib.contextmanager
@@ -207,29 +247,41 @@ def check_address() -> Finding:
     if base.scheme not in ("http", "https") or not base.hostname or base.path:
         return Finding("address", "error", detail, "SLIPWAY_BASE_URL must be scheme://host[:port] and nothing more")
     if base.scheme == "http" and not is_local:
-        return Finding("address", "warning", detail, "put a TLS proxy in front and set SLIPWAY_BASE_URL to its https address")
+        return Finding(
+            "address", "warning", detail, "put a TLS proxy in front and set SLIPWAY_BASE_URL to its https address"
+        )
     if base.scheme == "http" and env.listen.rpartition(":")[2] != str(base.port or 80):
-        return Finding("address", "warning", detail, "the ports differ: set SLIPWAY_BASE_URL to what browsers really use")
+        return Finding(
+            "address", "warning", detail, "the ports differ: set SLIPWAY_BASE_URL to what browsers really use"
+        )
     return Finding("address", "ok", detail)
 
 
 def check_debug() -> Finding:
     if settings.DEBUG and not env.listen.startswith(("127.0.0.1:", "localhost:", "[::1]:")):
-        return Finding("debug", "error", f"on, while listening on {env.listen}", "unset SLIPWAY_DEBUG where others can reach the server")
+        return Finding(
+            "debug",
+            "error",
+            f"on, while listening on {env.listen}",
+            "unset SLIPWAY_DEBUG where others can reach the server",
+        )
     return Finding("debug", "ok", "on, for this machine only" if settings.DEBUG else "off")
 
 
 def check_models() -> Finding:
     if settings.ANTHROPIC_API_KEY:
-        return Finding("models", "ok", f"a deployment key is set; offered: {', '.join(choice.name for choice in gateway_services.available_models())}")
-    mend = "set SLIPWAY_ANTHROPIC_API_KEY, or let organisations enter their own key; until then sessions use the practice model"
+        offered = ", ".join(choice.name for choice in gateway_services.available_models())
+        return Finding("models", "ok", f"a deployment key is set; offered: {offered}")
+    mend = "set SLIPWAY_ANTHROPIC_API_KEY or let organisations enter theirs; until then the practice model answers"
     return Finding("models", "warning", "no deployment key", mend)
 
 
 def check_email() -> Finding:
     if env.email_host or settings.DEBUG:
         return Finding("mail", "ok", env.email_host or "printed to the console")
-    return Finding("mail", "warning", "printed to the console", "set SLIPWAY_EMAIL_HOST so that people get their sign-up codes")
+    return Finding(
+        "mail", "warning", "printed to the console", "set SLIPWAY_EMAIL_HOST so that people get their sign-up codes"
+    )
 
 
 def check_user() -> Finding:

@@ -31,37 +31,82 @@ class Env(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SLIPWAY_", extra="forbid", frozen=True, populate_by_name=True)
 
-    debug: bool = Field(False, description="Developer mode: error pages with details, sign-up codes on the page, scripted practice model.")
-    data_dir: Path = Field(BASE_DIR / ".data", description="Folder for vaults, sandboxes, sockets, keys and the embedded database.")
+    debug: bool = Field(
+        False,
+        description="Developer mode: error pages with details, sign-up codes on the page, scripted practice model.",
+    )
+    data_dir: Path = Field(
+        BASE_DIR / ".data", description="Folder for vaults, sandboxes, sockets, keys and the embedded database."
+    )
     base_url: str = Field("http://127.0.0.1:8470", description="The one origin browsers use, without a trailing slash.")
     listen: str = Field("127.0.0.1:8470", description="Address and port that the server listens on.")
-    extra_hosts: CommaList = Field([], description="Further Host names to accept, comma-separated (health checks, proxies).")
-    tenancy: Literal["single", "multi"] = Field("single", description="`multi` refuses sandboxes that share the kernel with the server.")
+    extra_hosts: CommaList = Field(
+        [], description="Further Host names to accept, comma-separated (health checks, proxies)."
+    )
+    tenancy: Literal["single", "multi"] = Field(
+        "single", description="`multi` refuses sandboxes that share the kernel with the server."
+    )
     secret_key: str = Field("", description="Django's secret key; made and kept in the data folder when empty.")
-    encryption_keys: CommaList = Field([], description="Keys for stored secrets (32 or more random characters each), newest first; made and kept in the data folder when empty.")
-    database_url: str = Field("", alias="DATABASE_URL", description="PostgreSQL address; empty starts the embedded server.")
+    encryption_keys: CommaList = Field(
+        [],
+        description="Keys for stored secrets (32 or more random characters each), newest first; "
+        "made and kept in the data folder when empty.",
+    )
+    database_url: str = Field(
+        "", alias="DATABASE_URL", description="PostgreSQL address; empty starts the embedded server."
+    )
     database_pool: int = Field(20, ge=2, le=200, description="Connections that one process may hold.")
-    redis_url: str = Field("", alias="REDIS_URL", description="Redis address for doorbells and cache; empty keeps both in memory (one process).")
+    redis_url: str = Field(
+        "",
+        alias="REDIS_URL",
+        description="Redis address for doorbells and cache; empty keeps both in memory (one process).",
+    )
     email_host: str = Field("", description="SMTP server; empty prints mail to the console.")
     email_port: int = Field(587, description="SMTP port.")
     email_user: str = Field("", description="SMTP user.")
     email_password: str = Field("", description="SMTP password.")
     email_from: str = Field("Slipway <slipway@localhost>", description="Sender of mail.")
-    anthropic_api_key: str = Field("", description="The deployment's Anthropic key; empty means the practice model unless an organisation has its own.")
+    anthropic_api_key: str = Field(
+        "",
+        description="The deployment's Anthropic key; empty means the practice model "
+        "unless an organisation has its own.",
+    )
     anthropic_base_url: str = Field("https://api.anthropic.com", description="Where the gateway sends model calls.")
-    models: CommaList = Field(["sonnet", "opus", "haiku"], description="Model names that sessions may use; the first is the default.")
-    model_prices: dict[str, tuple[Decimal, Decimal]] = Field({}, description="JSON: model or family name to [input, output] USD per million tokens, where the built-in prices are wrong.")
-    practice_scripts: bool | None = Field(None, description="Whether prompts may script the practice model; defaults to `SLIPWAY_DEBUG`.")
-    claude_cli: str = Field("", description="Path of the Claude Code program; empty takes the pinned one that set-up installed.")
-    allow_unconfined: bool = Field(False, description="Allow local sessions without bubblewrap: the agent then runs as the server's user.")
+    models: CommaList = Field(
+        ["sonnet", "opus", "haiku"], description="Model names that sessions may use; the first is the default."
+    )
+    model_prices: dict[str, tuple[Decimal, Decimal]] = Field(
+        {},
+        description="JSON: model or family name to [input, output] USD per million tokens, "
+        "where the built-in prices are wrong.",
+    )
+    practice_scripts: bool | None = Field(
+        None, description="Whether prompts may script the practice model; defaults to `SLIPWAY_DEBUG`."
+    )
+    claude_cli: str = Field(
+        "", description="Path of the Claude Code program; empty takes the pinned one that set-up installed."
+    )
+    allow_unconfined: bool = Field(
+        False, description="Allow local sessions without bubblewrap: the agent then runs as the server's user."
+    )
     worker_concurrency: int = Field(100, ge=1, le=1000, description="Jobs that one worker runs at a time.")
-    session_budget_usd: float = Field(50.0, ge=0, description="Money an organisation may spend on models in a calendar month unless it has a budget of its own.")
-    clone_private_hosts: CommaList = Field([], description="host:port pairs that project imports may reach over http although they are private.")
+    session_budget_usd: float = Field(
+        50.0,
+        ge=0,
+        description="Money an organisation may spend on models in a calendar month unless it has a budget of its own.",
+    )
+    clone_private_hosts: CommaList = Field(
+        [], description="host:port pairs that project imports may reach over http although they are private."
+    )
     clone_timeout_s: int = Field(900, ge=1, description="Seconds a project import may take.")
     clone_max_bytes: int = Field(2 * 2**30, ge=1, description="Bytes a project import may bring.")
     upload_max_bytes: int = Field(200 * 2**20, ge=1, description="Bytes of an uploaded archive.")
-    sandbox_lifetime_s: int = Field(12 * 3600, ge=60, description="Seconds after which a sandbox without word from the server ends itself.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log line that is written.")
+    sandbox_lifetime_s: int = Field(
+        12 * 3600, ge=60, description="Seconds after which a sandbox without word from the server ends itself."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe log line that is written."
+    )
 
     def kept_secret(self, name: str) -> str:
         """A secret that is made on first use and kept in `<data_dir>/keys/<name>` (0600)."""

@@ -20,7 +20,7 @@ CHATTY = ("daphne", "twisted", "procrastinate", "aiohttp.access", "asyncio")
 
 
 def settings(level: str, folder: Path) -> dict[str, Any]:
-    """The `LOGGING` dict: everything to stderr, and errors also to `<folder>/errors.log`, which outlives the terminal."""
+    """The `LOGGING` dict: everything to stderr, errors also to `<folder>/errors.log`, which outlives the terminal."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

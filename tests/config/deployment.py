@@ -28,7 +28,9 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLIPWAY_", "DATABASE_", "DJANGO_"))}
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("SLIPWAY_", "DATABASE_", "DJANGO_"))
+        }
         address = f"postgresql://slipway@/slipway?host={self.place.socket_dir}"
         return {**kept, "DATABASE_URL": address, "SLIPWAY_DATA_DIR": str(self.folder), "SLIPWAY_LISTEN": "127.0.0.1:0"}
 

@@ -1,4 +1,4 @@
-"""A process for the tests of `config.postgres`: holds the server of a data folder until its input ends, as some user."""
+"""A process for the tests of `config.postgres`: holds a server until its input ends, as some user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server process for the tests of `config.daphne` and `config.serving`: our server, with applications that misbehave."""
+"""A server process for the tests of `config.daphne` and `config.serving`, with applications that misbehave."""
 
 from __future__ import annotations
 

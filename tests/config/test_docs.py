@@ -11,7 +11,12 @@ import pytest
 from config.env import Env
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 
 
 def variable(name: str) -> str:
@@ -47,7 +52,12 @@ class TestDocuments:
 class TestDecisions:
     @pytest.mark.parametrize("record", sorted((ROOT / "docs/decisions").glob("*.md")), ids=lambda path: path.stem)
     def test_has_the_four_parts_in_order(self, record: Path) -> None:
-        assert re.findall(r"^## (.*)$", record.read_text(), re.MULTILINE) == ["Context", "Decision", "Status", "Consequences"]
+        assert re.findall(r"^## (.*)$", record.read_text(), re.MULTILINE) == [
+            "Context",
+            "Decision",
+            "Status",
+            "Consequences",
+        ]
 
 
 class TestLockFiles:
@@ -80,7 +90,9 @@ class TestStatus:
     def test_has_each_promise_once(self) -> None:
         ids = [row[0] for row in self.rows()]
         counts = {"A": 11, "B": 10, "C": 19, "D": 8, "E": 10, "F": 10}
-        assert sorted(ids) == sorted(f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1))
+        assert sorted(ids) == sorted(
+            f"{letter}{number}" for letter, count in counts.items() for number in range(1, count + 1)
+        )
 
     def test_what_works_names_a_proof_that_exists(self) -> None:
         for row in self.rows():

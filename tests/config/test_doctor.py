@@ -33,7 +33,11 @@ class TestCommand:
         assert "SLIPWAY_DATADIR" in findings["variables"]["detail"]
 
     def test_says_how_to_mend_whatever_is_wrong(self, deployment: Deployment) -> None:
-        assert [name for name, finding in self.findings(deployment).items() if finding["level"] != "ok" and not finding["mend"]] == []
+        assert [
+            name
+            for name, finding in self.findings(deployment).items()
+            if finding["level"] != "ok" and not finding["mend"]
+        ] == []
 
     def test_ends_with_1_when_the_database_cannot_be_reached(self, deployment: Deployment) -> None:
         done = deployment.manage("doctor", DATABASE_URL="postgresql://slipway@127.0.0.1:1/slipway")
@@ -58,7 +62,9 @@ class TestFindings:
 
     def test_bubblewrap_forbidden(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         program = tmp_path / "bwrap"
-        program.write_text("#!/bin/sh\n[ \"$1\" = --version ] && echo bubblewrap 0.8.0 && exit 0\necho No permissions >&2; exit 1\n")
+        program.write_text(
+            '#!/bin/sh\n[ "$1" = --version ] && echo bubblewrap 0.8.0 && exit 0\necho No permissions >&2; exit 1\n'
+        )
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         finding = doctor.check_bubblewrap()
@@ -89,7 +95,9 @@ class TestFindings:
             ("slipway.example", "127.0.0.1:8470", "error"),
         ],
     )
-    def test_addresses(self, settings: Any, monkeypatch: pytest.MonkeyPatch, base_url: str, listen: str, level: str) -> None:
+    def test_addresses(
+        self, settings: Any, monkeypatch: pytest.MonkeyPatch, base_url: str, listen: str, level: str
+    ) -> None:
         settings.BASE_URL = base_url
         monkeypatch.setattr(doctor, "env", Env(listen=listen))
         assert doctor.check_address().level == level
@@ -104,4 +112,6 @@ class TestFindings:
             raise RuntimeError("odd")
 
         monkeypatch.setattr(doctor, "CHECKS", [check_something])
-        assert doctor.examine() == [doctor.Finding("something", "error", "RuntimeError: odd", "this check could not be made; see the message")]
+        assert doctor.examine() == [
+            doctor.Finding("something", "error", "RuntimeError: odd", "this check could not be made; see the message")
+        ]

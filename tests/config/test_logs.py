@@ -28,7 +28,9 @@ logging.getLogger("procrastinate.worker").info("chatter")
 
 class TestLogs:
     def run(self, folder: Path) -> list[dict[str, object]]:
-        done = subprocess.run([sys.executable, "-c", PROGRAM, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         return [json.loads(line) for line in done.stderr.splitlines()]
 
     def test_every_line_is_one_object_with_its_context(self, tmp_path: Path) -> None:
@@ -46,6 +48,6 @@ class TestLogs:
         assert [line["event"] for line in kept] == ["django says", "broken"]
 
     def test_no_file_is_made_without_an_error(self, tmp_path: Path) -> None:
-        program = PROGRAM.partition("    logging.getLogger(\"django.request\")")[0]
+        program = PROGRAM.partition('    logging.getLogger("django.request")')[0]
         subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
         assert list(tmp_path.iterdir()) == []

@@ -104,7 +104,10 @@ class TestEmbeddedDatabase:
         address = free_address()
         try:
             process = deployment.serve(
-                DATABASE_URL="", SLIPWAY_DATA_DIR=str(folder), SLIPWAY_LISTEN=address, SLIPWAY_BASE_URL=f"http://{address}"
+                DATABASE_URL="",
+                SLIPWAY_DATA_DIR=str(folder),
+                SLIPWAY_LISTEN=address,
+                SLIPWAY_BASE_URL=f"http://{address}",
             )
             assert get(address, "/api/ready") == 200
 
