@@ -139,7 +139,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         return self.credentials.session(self.session_id, role, timezone.now())
 
     async def _send(self, frame: Frame) -> None:
-        """`send` waits while the client's buffer is full; a client that stays so is closed, and comes back with `after`."""
+        """`send` waits while the client's buffer is full; a client that stays so is closed, and may come back."""
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self.send(text_data=dump(frame))

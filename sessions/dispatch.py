@@ -16,7 +16,7 @@ def defer_turn(session_id: uuid.UUID, job_id: uuid.UUID) -> None:
 
 
 def defer_stop(session_id: uuid.UUID) -> None:
-    """Behind the turns, which are cancelled by now and end within seconds: a sandbox is not pulled from under a snapshot."""
+    """Behind the turns, cancelled by now and over within seconds: no sandbox is pulled from under a snapshot."""
     task = app.configure_task("sessions.stop_session", queue=QUEUE, lock=f"session:{session_id}")
     task.defer(session_id=str(session_id))
 

@@ -24,8 +24,8 @@ def listen(group: str) -> Doorbell:
 class Doorbell:
     """Listens to one group: `wait` ends at a ring or after a while, whichever is first.
 
-    The layer is read by a task of its own, since the Redis layer drops a channel whose `receive` is cancelled. What a slow
-    reader has not taken is bounded: beyond `LIMIT` messages the oldest go, and `wait` says nothing of them.
+    The layer is read by a task of its own, since the Redis layer drops a channel whose `receive` is cancelled. What a
+    slow reader has not taken is bounded: beyond `LIMIT` messages the oldest go, and `wait` says nothing of them.
     """
 
     LIMIT = 1000

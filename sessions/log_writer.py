@@ -1,4 +1,4 @@
-"""The runner's way into the log: each step of a turn is one transaction, on a psycopg pool beside Django's connections."""
+"""The runner's way into the log: each step is one transaction, on a psycopg pool beside Django's connections."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Batch:
 class LogWriter:
     """Commits batches under a lease, and rings after the commit; opens its pool when first used.
 
-    When the connection is lost during `commit`, whether it took effect is unknown: read the session's offset again and go
-    on from there, as after a crash.
+    When the connection is lost during `commit`, whether it took effect is unknown: read the session's offset again and
+    go on from there, as after a crash.
     """
 
     def __init__(self, conninfo: str | None = None, *, pool_size: int = POOL_SIZE) -> None:

@@ -34,7 +34,7 @@ def sessions() -> TenantQuerySet[AgentSession]:
 
 
 def listed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:
-    """With what a list shows besides the row: the sandbox, the jobs that are not over, whether someone is waited for."""
+    """With what a list shows besides the row: the sandbox, unfinished jobs, whether someone is waited for."""
     pending = PermissionRequest.objects.filter(session=OuterRef("pk"), status=PermissionStatus.PENDING)
     active = Prefetch("jobs", queryset=_active_jobs(), to_attr="active_jobs")
     shown = rows.select_related("machine").annotate(is_waiting=Exists(pending)).prefetch_related(active)

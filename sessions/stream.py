@@ -1,4 +1,4 @@
-"""Following a session's log: what is missed first, then what comes, each event once and in order; and SSE made of it."""
+"""Following a session's log: what was missed, then what comes, each event once and in order; and SSE made of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Frame = dict[str, Any]
 
 
 class Follower:
-    """One reader's way through one log. Events are pulled by page and deltas are bounded, so a slow reader costs little."""
+    """One reader's way through one log. Events are pulled by page, deltas are bounded: slow readers are cheap."""
 
     def __init__(self, session_id: uuid.UUID, after: int) -> None:
         self.seq = after
@@ -94,7 +94,7 @@ class Follower:
 
 
 async def sse(session_id: uuid.UUID, after: int, credentials: Credentials) -> AsyncIterator[str]:
-    """The body of an SSE response: `id:` is seq, `event:` is kind; deltas have no id. No connection is held while it waits."""
+    """The body of an SSE response: `id:` is seq, `event:` is kind; deltas have no id. Waiting holds no connection."""
     started_at = checked_at = written_at = time.monotonic()
     yield "retry: 1000\n\n"
     async with Follower(session_id, after) as follower:

@@ -36,7 +36,7 @@ def names_for(name: str, count: int) -> list[str]:
 
 
 def branch_for(name: str, taken: set[str]) -> str:
-    """A branch that nobody has: `slipway/<slug>`, with a number when that is taken. Git compares case by file system."""
+    """A branch that nobody has: `slipway/<slug>`, with a number when that is taken."""
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_name).strip("-")[:MAX_SLUG].strip("-") or "session"
     candidate, number = f"{PREFIX}{slug}", 1

@@ -151,7 +151,7 @@ class TestDelivery:
             await delta(3, "lo")
             await in_db(append)(session, "final")
             await events.aring(session.pk, 1)
-            frames = []
+            frames: list[dict[str, Any]] = []
             while not frames or frames[-1]["type"] != "event":
                 frames.append(await socket.receive_json_from())
 
@@ -298,7 +298,7 @@ class TestFrames:
         await self.act(session, bob, {"type": "answer", "permission_id": str(request.pk), "answers": {"Which?": "A"}})
 
         row = await PermissionRequest.objects.aget()
-        assert row.answer["answers"] == {"Which?": "A"}
+        assert row.answer == {"reason": "", "answers": {"Which?": "A"}, "always": False}
 
     async def test_interrupts_and_cancels(self, session: AgentSession, bob: User) -> None:
         await in_db(make_job)(session, status=JobStatus.PROCESSING)

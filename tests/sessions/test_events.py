@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.errors import Forbidden
 from accounts.models import Organization
+from config.env import BASE_DIR
 from config.errors import ANSWERS
 from sessions import doorbell, events, log, protocol, queries, schemas
 from sessions.events import KINDS, Entry
@@ -34,7 +34,7 @@ def shape(value: Any) -> Any:
 
 class TestKinds:
     def test_are_those_that_the_architecture_lists(self) -> None:
-        text = (settings.BASE_DIR / "ARCHITECTURE.md").read_text()
+        text = (BASE_DIR / "ARCHITECTURE.md").read_text()
         rows = re.findall(r"^\| `(\w+\.\w+)` \| (.+) \|$", text, re.MULTILINE)
         listed = {kind: tuple(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", row))) for kind, row in rows}
 

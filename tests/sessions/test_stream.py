@@ -56,9 +56,12 @@ async def lines(chunks: AsyncIterator[Any]) -> AsyncIterator[dict[str, str]]:
         text = chunk.decode() if isinstance(chunk, bytes) else chunk
         for block in text.split("\n\n"):
             if block:
-                yield dict(
-                    line.split(": ", 1) if not line.startswith(":") else ("", line[2:]) for line in block.split("\n")
-                )
+                yield dict(_field(line) for line in block.split("\n"))
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name.rstrip(":"), value
 
 
 @contextlib.asynccontextmanager
@@ -215,7 +218,7 @@ class TestFollower:
         async with Follower(session.pk, 0) as follower:
             await in_db(append)(session, 1)
             await events.aring(session.pk, 1)
-            frames = []
+            frames: list[stream.Frame] = []
             while not frames:
                 frames = await follower.frames()
 
