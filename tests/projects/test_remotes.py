@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,23 @@ class TestProbe:
         server.authorization = "Basic eC1hY2Nlc3MtdG9rZW46Z2hwX3NlY3JldA=="
 
         assert remotes.probe(remotes.check_url(server.url("repo.git")), token="ghp_secret").branches == ["main"]
+
+    def test_keeps_the_token_out_of_every_command_line(self, server: GitServer) -> None:
+        server.authorization = "Basic eC1hY2Nlc3MtdG9rZW46Z2hwX3NlY3JldA=="
+        server.delay_s = 0.5
+        seen: set[bytes] = set()
+
+        def look() -> None:
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                with contextlib.suppress(OSError):
+                    seen.add(path.read_bytes())
+
+        remotes.probe(remotes.check_url(server.url("repo.git")), token="ghp_secret", watch=look)
+
+        ours = [line for line in seen if server.origin.encode() in line]
+        assert any(b"ls-remote" in line for line in ours)
+        assert any(b"remote-http" in line for line in ours)
+        assert not [line for line in ours if b"ghp_secret" in line or b"eC1hY2Nlc3Mt" in line]
 
     def test_says_so_when_nobody_listens(self, settings: Settings) -> None:
         settings.CLONE_PRIVATE_HOSTS = ["127.0.0.1:1"]

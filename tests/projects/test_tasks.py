@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -105,8 +105,8 @@ class TestStream:
         client = AsyncClient()
         client.cookies["sessionid"] = await sync_to_async(session_key)(alice)
 
-        answer = await client.get(f"/api/projects/{project.pk}/import/stream")
-        frames = [await anext(answer.streaming_content)]  # type: ignore[call-overload]
+        answer: Any = await client.get(f"/api/projects/{project.pk}/import/stream")
+        frames = [await anext(answer.streaming_content)]
         await _work()
         async for frame in answer.streaming_content:
             frames.append(frame)
