@@ -1,0 +1,92 @@
+"""What only the local kind has: it fails closed, copes with long paths, and leaves nothing after a failed start."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import sandbox
+from sandbox import LocalSpec, Phase
+from sandbox.errors import BackendUnavailable, SandboxRefused
+from sandbox.host_process import find_marked
+
+
+def spec_in(folder: Path) -> LocalSpec:
+    return LocalSpec(machine_id="m-1", root=folder / "m-1", mounts=(), gateway_dir=None, lifetime_s=60)
+
+
+def private(tmp_path: Path) -> Path:
+    folder = tmp_path / "machines"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+class TestOpen:
+    async def test_refuses_to_run_unconfined_unless_that_is_allowed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        with pytest.raises(BackendUnavailable) as caught:
+            await sandbox.open_sandbox(spec_in(private(tmp_path)))
+
+        assert "bubblewrap" in caught.value.hint
+        assert not (tmp_path / "machines" / "m-1").exists()
+
+    async def test_refuses_a_bubblewrap_that_is_too_old(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        program = tmp_path / "bwrap"
+        program.write_text("#!/bin/sh\necho bubblewrap 0.4.1\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        with pytest.raises(BackendUnavailable, match="too old"):
+            await sandbox.open_sandbox(spec_in(private(tmp_path)))
+
+    async def test_tells_what_bubblewrap_said_and_leaves_nothing_running(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        program = tmp_path / "bwrap"
+        program.write_text(
+            '#!/bin/sh\n[ "$1" = --version ] && exec echo bubblewrap 0.11.0\necho no namespaces here >&2\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        with pytest.raises(BackendUnavailable, match="no namespaces here"):
+            await sandbox.open_sandbox(spec_in(private(tmp_path)))
+
+        assert find_marked("SLIPWAY_SANDBOX", "m-1") == []
+
+    async def test_works_where_the_path_is_longer_than_a_socket_address(self, tmp_path: Path) -> None:
+        folder = private(tmp_path)
+        for _ in range(4):
+            folder = folder / ("d" * 60)
+            folder.mkdir(mode=0o700)
+        made = await sandbox.open_sandbox(spec_in(folder))
+        try:
+            assert await made.poll() is Phase.RUNNING
+        finally:
+            await made.destroy()
+
+    async def test_refuses_a_place_that_others_could_swap(self, tmp_path: Path) -> None:
+        folder = private(tmp_path)
+        (tmp_path / "link").symlink_to(folder)
+
+        with pytest.raises(SandboxRefused):
+            await sandbox.open_sandbox(spec_in(tmp_path / "link"))
+        with pytest.raises(SandboxRefused):
+            await sandbox.open_sandbox(replace(spec_in(folder), lifetime_s=0))
+        with pytest.raises(SandboxRefused):
+            await sandbox.open_sandbox(replace(spec_in(folder), machine_id="a\nb"))
+
+        assert list(folder.iterdir()) == []
+
+    async def test_keeps_its_folder_from_other_users(self, tmp_path: Path) -> None:
+        spec = spec_in(private(tmp_path))
+        made = await sandbox.open_sandbox(spec)
+        try:
+            assert spec.root.stat().st_mode & 0o777 == 0o700
+        finally:
+            await made.destroy()
