@@ -54,6 +54,8 @@ export class Composer extends PageElement {
   }
 
   private readonly onKey = (event: KeyboardEvent): void => {
+    // Out of the field, single keys answer a permission card.
+    if (event.key === "Escape") this.area.blur();
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     this.send();
