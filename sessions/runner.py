@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any
 
+import django.db
+import psycopg
 import structlog
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
@@ -31,6 +33,10 @@ WISH_S = 0.5  # how often the database is asked for answers and wishes, besides 
 TOKEN_S = 600.0  # how often the sandbox's token is extended while a turn runs
 
 
+# The turn is not to blame, and goes on when the database is back: the agent works meanwhile, its spool keeps.
+DATABASE_LOST = (psycopg.OperationalError, django.db.OperationalError, django.db.InterfaceError)
+
+
 class AgentFailed(Exception):
     """The agent process ended by itself; the message names how, and what it wrote last."""
 
@@ -47,7 +53,7 @@ async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID, writer: LogWrite
     with structlog.contextvars.bound_contextvars(**context):
         try:
             await TurnRunner(turn, writer).run()
-        except StaleEpoch:
+        except (StaleEpoch, *DATABASE_LOST):
             raise
         except (SandboxError, DomainError, AgentFailed) as error:
             logger.warning("turn failed", error=str(error), kind=type(error).__name__)

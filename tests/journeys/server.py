@@ -46,7 +46,9 @@ class Server:
         return self.data_dir / "serve.log"
 
     def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("SLIPWAY_", "DATABASE_", "DJANGO_"))}
+        kept = {
+            key: value for key, value in os.environ.items() if not key.startswith(("SLIPWAY_", "DATABASE_", "DJANGO_"))
+        }
         ours = {
             "SLIPWAY_DATA_DIR": str(self.data_dir),
             "SLIPWAY_LISTEN": f"127.0.0.1:{self.port}",
