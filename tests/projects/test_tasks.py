@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -17,7 +18,7 @@ from accounts.models import Organization, User
 from accounts.tenancy import Actor
 from projects import services, tasks
 from projects.models import ImportStatus, Project, ProjectImport, ProjectStatus
-from projects.repository import scratch_root
+from projects.repository import scratch_root, vault_root
 from projects.vault import Vault
 from tests.client import session_key
 from tests.projects.serving import GitServer
@@ -76,8 +77,35 @@ class TestImportUrl:
         await _work()
         assert (await _row(project)).status == ImportStatus.COMPLETED
 
+    async def test_tells_of_a_fault_of_the_server_without_its_details(
+        self, alice_actor: Actor, organization: Organization, server: GitServer
+    ) -> None:
+        project = await sync_to_async(_create)(alice_actor, organization, server)
+        scratch_root().rmdir()
+        (vault_root() / ".incoming").write_text("in the way")
+
+        with pytest.raises(OSError, match="exists"):
+            await tasks.import_url(import_id=str((await _row(project)).pk))
+
+        row = await _row(project)
+        assert (row.status, row.project.status) == (ImportStatus.FAILED, ProjectStatus.FAILED)
+        assert row.error == "The import failed by a fault of the server."
+
     async def test_tolerates_an_unknown_id(self, db: None) -> None:
         await tasks.import_url(import_id="0192f7c1-0000-7000-8000-000000000000")
+
+
+class TestRescueImports:
+    async def test_ends_an_import_whose_worker_died(
+        self, alice_actor: Actor, organization: Organization, server: GitServer
+    ) -> None:
+        project = await sync_to_async(_create)(alice_actor, organization, server)
+        long_ago = timezone.now() - timedelta(minutes=5)
+        await ProjectImport.objects.filter(project=project).aupdate(status="RUNNING", heartbeat_at=long_ago)
+
+        await tasks.rescue_imports(timestamp=0)
+
+        assert (await _row(project)).status == ImportStatus.FAILED
 
 
 class TestRemoveVault:
