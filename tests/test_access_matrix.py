@@ -22,7 +22,7 @@ from django.conf import settings
 from django.core.signals import request_finished
 from django.db import close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.urls import URLPattern
+from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -30,7 +30,8 @@ from accounts import services
 from accounts.models import ApiToken, Organization, User
 from accounts.tenancy import Role, Scope
 from config.api import api
-from config.asgi import application, websocket_urlpatterns
+from config.asgi import application
+from sessions.routing import websocket_urlpatterns
 from tests import access, factories
 from tests.access.table import Case, Route, Slot, Socket, Tenant
 from tests.client import ApiClient, session_key
@@ -409,13 +410,13 @@ def api_routes() -> set[tuple[str, str]]:
     return found
 
 
-def api_patterns() -> Iterator[URLPattern]:
+def api_patterns() -> Iterator[URLPattern | URLResolver]:
     from config.urls import urlpatterns
 
     for entry in urlpatterns:
         if not str(entry.pattern).startswith("api/"):
             continue
-        inner = [entry] if isinstance(entry, URLPattern) else entry.url_patterns
+        inner = entry.url_patterns if isinstance(entry, URLResolver) else [entry]
         for pattern in inner:
             if str(pattern.pattern) not in PUBLIC_DOCUMENTS:
                 yield pattern

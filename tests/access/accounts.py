@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.models import ApiToken, Membership
+from accounts.models import ApiToken, Membership, User
 from accounts.tenancy import Role, Scope
 from tests import factories
 from tests.access.table import Case, Route, Tenant
@@ -17,7 +17,7 @@ def renamed(tenant: Tenant) -> Case:
 
 
 def member(tenant: Tenant) -> Case:
-    user, _ = factories.User.objects.get_or_create(email=f"member-of-{tenant.organization.id}@example.com")
+    user, _ = User.objects.get_or_create(email=f"member-of-{tenant.organization.id}@example.com")
     row, _ = Membership.objects.get_or_create(organization=tenant.organization, user=user)
     return Case(params={"organization_id": tenant.organization.id, "member_id": row.id}, body={"role": "VIEWER"})
 

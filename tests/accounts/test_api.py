@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -50,11 +52,12 @@ class TestOrganizations:
         assert [one["name"] for one in api(alice).get("/orgs").json()["items"]] == ["acme"]
 
     def test_pages_through_all_in_one_query_each(
-        self, alice: User, api: type[ApiClient], django_assert_num_queries: pytest.FixtureRequest
+        self, alice: User, api: type[ApiClient], django_assert_num_queries: Any
     ) -> None:
         for number in range(4):
             factories.make_organization(f"org {number}", alice)
-        client, seen, cursor = api(alice), [], ""
+        client, seen = api(alice), []
+        cursor: str | None = ""
 
         while cursor is not None:
             with django_assert_num_queries(4):  # session, user, roles, page

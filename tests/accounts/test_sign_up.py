@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -61,7 +62,7 @@ class TestSignUp:
 
         assert client.get("/api/me").status_code == 401
 
-    def test_shows_the_code_in_developer_mode_only(self, client: Client, settings: pytest.FixtureRequest) -> None:
+    def test_shows_the_code_in_developer_mode_only(self, client: Client, settings: Any) -> None:
         sign_up(client)
         assert "debug_code" not in client.get("/accounts/confirm-email/").context
 

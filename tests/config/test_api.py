@@ -176,7 +176,8 @@ class TestMembers:
     def test_pages_hold_every_row_once(self, alice: User, organization: Organization) -> None:
         users = User.objects.bulk_create(User(email=f"{n}@example.com") for n in range(7))
         Membership.objects.bulk_create(Membership(organization=organization, user=user) for user in users)
-        client, cursor, seen = ApiClient(alice), "", []
+        client, seen = ApiClient(alice), []
+        cursor: str | None = ""
 
         while cursor is not None:
             body = client.get(f"/orgs/{organization.id}/members", limit=3, cursor=cursor).json()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
@@ -103,7 +104,7 @@ class TestProblemOf:
 
 class TestTellError:
     def test_logs_the_traceback_and_tells_the_request_id(self, caplog: pytest.LogCaptureFixture) -> None:
-        request = HttpRequest()
+        request: Any = HttpRequest()
         request.request_id = "a-request"
         try:
             raise RuntimeError("the secret inside")

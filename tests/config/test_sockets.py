@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from asgiref.sync import async_to_sync
 from channels.testing import WebsocketCommunicator
@@ -28,7 +30,8 @@ async def tell_actor(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
 
 
-PROBE = sockets([re_path(r"^ws/probe$", tell_actor)])
+CONSUMER: Any = tell_actor
+PROBE = sockets([re_path(r"^ws/probe$", CONSUMER)])
 
 
 @async_to_sync
