@@ -21,7 +21,7 @@ const drawer = (isOpen: boolean): void => void document.body.classList.toggle("d
 
 document.addEventListener("click", (event) => {
   const opener = find<HTMLElement>(event, "[data-open]");
-  if (opener?.dataset.open === "new-project") document.querySelector<NewProject>("slw-new-project")?.openWith(opener.dataset.source as never);
+  if (opener?.dataset.open === "new-project") void document.querySelector<NewProject>("slw-new-project")?.openWith(opener.dataset.source as never);
   if (opener?.dataset.open === "new-session") document.querySelector<NewSession>("slw-new-session")?.openFor(opener.dataset.project);
   if (find(event, "[data-drawer]")) drawer(true);
   else if (find(event, ".drawer-shade") || opener) drawer(false);

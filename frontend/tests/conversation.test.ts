@@ -16,16 +16,29 @@ describe("applyEvents", () => {
   it("shows messages, text and the end of a turn in the order of the log", () => {
     const state = applyEvents(EMPTY, [
       event(1, "message.user", { message_id: "u", job_id: "job", text: "hello", author: { id: "1", name: "Alice" } }),
-      event(2, "assistant.text", { block: "m:0", parent: null, text: "Hi." }),
-      event(3, "turn.completed", { is_error: false, duration_ms: 1200, input_tokens: 10, cache_read_tokens: 5, output_tokens: 2, cost_usd: "0.01" }),
-      event(4, "checkpoint.created", { checkpoint_id: "c", commit: "abc", git_status: "DIRTY", files_changed: 3 }),
+      event(2, "job.status", { job_id: "job", message_id: "u", status: "PROCESSING", progress: 0, progress_message: "", error: "" }),
+      event(3, "assistant.text", { block: "m:0", parent: null, text: "Hi." }),
+      event(4, "turn.completed", { is_error: false, duration_ms: 1200, input_tokens: 10, cache_read_tokens: 5, output_tokens: 2, cost_usd: "0.01" }),
+      event(5, "checkpoint.created", { checkpoint_id: "c", commit: "abc", git_status: "DIRTY", files_changed: 3 }),
     ]);
 
     assert.deepEqual(texts(state), ["hello", "Hi.", "footer"]);
     assert.equal(state.filesChanged.get("job"), 3);
-    assert.equal(state.lastSeq, 4);
+    assert.equal(state.lastSeq, 5);
     const footer = state.items[2];
     assert.ok(footer?.type === "footer" && footer.turn.inputTokens === 15);
+  });
+
+  it("puts a message that waited where its turn begins", () => {
+    const status = (seq: number, job: string, word: string): LogEvent => event(seq, "job.status", { job_id: job, status: word });
+    const message = (seq: number, job: string): LogEvent => event(seq, "message.user", { message_id: job, job_id: job, text: job, author: null });
+    const waiting = applyEvents(EMPTY, [message(1, "a"), status(2, "a", "PROCESSING"), message(3, "b"), status(4, "b", "PENDING"), event(5, "assistant.text", { block: "m:0", parent: null, text: "done a" })]);
+    assert.deepEqual(texts(waiting), ["a", "done a"]);
+    assert.deepEqual(waiting.queued.map((item) => item.text), ["b"]);
+
+    const begun = applyEvents(waiting, [status(6, "b", "PROCESSING")]);
+    assert.deepEqual(texts(begun), ["a", "done a", "b"]);
+    assert.equal(begun.queued.length, 0);
   });
 
   it("takes an event once, however often it comes", () => {

@@ -32,9 +32,9 @@ export class NewProject extends FormDialog {
   protected readonly fields = ["name", "url", "token", "file"];
   private isNameTyped = false;
 
-  openWith(source: Source | undefined): void {
-    if (source) this.source = source;
-    void this.open();
+  async openWith(source: Source | undefined): Promise<void> {
+    await this.open();
+    if (source) this.choose(source);
   }
 
   private suggest(name: string): void {

@@ -81,7 +81,7 @@ export class Tokens extends PageElement {
         <div class="fields">
           <div class="field"><label for="token-name">${gettext("Name")}</label><input class="input" id="token-name" name="name" required maxlength="100" autocomplete="off" placeholder=${gettext("deploy script")} aria-invalid=${nameError ? "true" : "false"} />
             ${nameError ? html`<span class="error">${nameError}</span>` : nothing}</div>
-          <div class="field"><label for="token-scope">${gettext("May")}</label><select class="input" id="token-scope" name="scope">${scopes().map(([value, label]) => html`<option value=${value} ?selected=${value === "WRITE"}>${label}</option>`)}</select></div>
+          <div class="field"><label for="token-scope">${gettext("Access")}</label><select class="input" id="token-scope" name="scope">${scopes().map(([value, label]) => html`<option value=${value} ?selected=${value === "WRITE"}>${label}</option>`)}</select></div>
           <div class="field"><label for="token-days">${gettext("Expires")}</label><select class="input" id="token-days" name="days">
             <option value="30">${gettext("in 30 days")}</option><option value="90" selected>${gettext("in 90 days")}</option><option value="365">${gettext("in a year")}</option><option value="0">${gettext("never")}</option></select></div>
         </div>
@@ -102,14 +102,14 @@ export class Tokens extends PageElement {
   private list(): unknown {
     if (!this.tokens) return this.error ? nothing : html`<p class="soft" role="status">${gettext("Loading…")}</p>`;
     if (!this.tokens.length) return html`<div class="empty"><h2>${gettext("No tokens yet")}</h2><p class="soft">${gettext("A token lets a script or another program use the API in your name.")}</p></div>`;
-    return html`<section class="card table-frame"><table class="table folds"><thead><tr><th>${gettext("Name")}</th><th>${gettext("Token")}</th><th>${gettext("May")}</th><th>${gettext("Last used")}</th><th>${gettext("Expires")}</th><th><span class="unseen">${gettext("Actions")}</span></th></tr></thead>
+    return html`<section class="card table-frame"><table class="table folds"><thead><tr><th>${gettext("Name")}</th><th>${gettext("Token")}</th><th>${gettext("Access")}</th><th>${gettext("Last used")}</th><th>${gettext("Expires")}</th><th><span class="unseen">${gettext("Actions")}</span></th></tr></thead>
       <tbody>${this.tokens.map((token) => this.row(token))}</tbody></table></section>`;
   }
 
   private row(token: Token): TemplateResult {
     const widest = scopes().findLast(([value]) => token.scopes.includes(value))?.[1] ?? "";
     const time = (iso: string | null, none: string): TemplateResult => (iso ? html`<time datetime=${iso} title=${exactTime(iso)}>${Date.parse(iso) > Date.now() ? new Date(iso).toLocaleDateString() : ago(iso)}</time>` : html`${none}`);
-    return html`<tr><td class="strong">${token.name}</td><td class="mono" data-label=${gettext("Token")}>${token.prefix}…</td><td data-label=${gettext("May")}>${widest}</td>
+    return html`<tr><td class="strong">${token.name}</td><td class="mono" data-label=${gettext("Token")}>${token.prefix}…</td><td data-label=${gettext("Access")}>${widest}</td>
       <td data-label=${gettext("Last used")}>${time(token.last_used_at, gettext("never"))}</td><td data-label=${gettext("Expires")}>${time(token.expires_at, gettext("never"))}</td>
       <td class="number">${this.revoking === token.id
         ? html`<span class="row"><button class="button danger" type="button" ?disabled=${this.isBusy} @click=${() => this.revoke(token)}>${gettext("Revoke {name}", { name: token.name })}</button><button class="button quiet" type="button" @click=${() => (this.revoking = "")}>${gettext("Keep")}</button></span>`

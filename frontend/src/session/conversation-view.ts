@@ -62,12 +62,13 @@ export class ConversationView extends PageElement {
   }
 
   override render(): unknown {
-    const { items, live } = this.conversation;
+    const { items, live, queued } = this.conversation;
     return html`<div class="turns">
         ${repeat(items, (item) => item.key, (item) => this.item(item))}
         ${repeat(live.filter((block) => !block.parent), (block) => block.block, (block) => this.live(block))}
-        ${this.unsent.map((message) => this.unsentView(message))}
         ${this.isWorking ? this.working() : nothing}
+        ${repeat(queued, (item) => item.key, (item) => this.user(item))}
+        ${this.unsent.map((message) => this.unsentView(message))}
       </div>
       ${this.isFollowing ? nothing : html`<button class="button new-output" type="button" @click=${() => this.toBottom()}>${icon("arrowDown")} ${gettext("New output")}</button>`}`;
   }

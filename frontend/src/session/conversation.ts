@@ -19,6 +19,7 @@ export interface LiveBlock extends Live { length: number }
 export interface Conversation {
   readonly lastSeq: number;
   readonly items: readonly Item[];
+  readonly queued: readonly UserItem[];
   readonly children: ReadonlyMap<string, readonly Item[]>;
   readonly results: ReadonlyMap<string, ToolResult>;
   readonly jobs: ReadonlyMap<string, JobState>;
@@ -32,7 +33,7 @@ export interface Conversation {
 }
 
 export const EMPTY: Conversation = {
-  lastSeq: 0, items: [], children: new Map(), results: new Map(), jobs: new Map(), pending: [], resolutions: new Map(),
+  lastSeq: 0, items: [], queued: [], children: new Map(), results: new Map(), jobs: new Map(), pending: [], resolutions: new Map(),
   filesChanged: new Map(), live: [], finished: new Set(), checkpoints: 0, status: null,
 };
 
@@ -40,6 +41,7 @@ export const EMPTY: Conversation = {
 interface Draft {
   lastSeq: number;
   items: Item[];
+  queued: UserItem[];
   children: Map<string, readonly Item[]>;
   results: Map<string, ToolResult>;
   jobs: Map<string, JobState>;
@@ -55,6 +57,7 @@ interface Draft {
 const draftOf = (state: Conversation): Draft => ({
   ...state,
   items: [...state.items],
+  queued: [...state.queued],
   children: new Map(state.children),
   results: new Map(state.results),
   jobs: new Map(state.jobs),
@@ -80,6 +83,12 @@ function addBlock(draft: Draft, type: "text" | "thinking", event: LogEvent): voi
   draft.live = draft.live.filter((live) => live.block !== block);
   draft.finished.add(str(block));
   if (str(text).trim()) add(draft, parent, { type, key: `e${event.seq}`, at: event.created_at, text: str(text) });
+}
+
+/** A message takes its place in the conversation when its turn begins, not when it was sent. */
+function begin(draft: Draft, jobId: string): void {
+  draft.items.push(...draft.queued.filter((item) => item.jobId === jobId));
+  draft.queued = draft.queued.filter((item) => item.jobId !== jobId);
 }
 
 function permissionOf(payload: Json): Permission {
@@ -115,11 +124,14 @@ const HANDLERS: Record<string, Handler> = {
     const { job_id: id, message_id: messageId, status, progress, progress_message: message, error } = payload;
     draft.jobs.set(str(id), { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId) });
     if (["COMPLETED", "FAILED", "CANCELLED"].includes(str(status))) draft.live = [];
+    if (status !== "PENDING") begin(draft, str(id));
   },
   "message.user": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
     const author = str(obj(payload.author).name);
     const item: UserItem = { type: "user", key: `e${seq}`, at, messageId: str(payload.message_id), jobId: str(payload.job_id) || jobId, text: str(payload.text), author };
-    add(draft, null, item);
+    const isQueued = item.jobId !== null && (draft.jobs.get(item.jobId)?.status ?? "PENDING") === "PENDING";
+    if (isQueued) draft.queued.push(item);
+    else add(draft, null, item);
   },
   "assistant.text": (draft, event) => addBlock(draft, "text", event),
   "assistant.thinking": (draft, event) => addBlock(draft, "thinking", event),

@@ -86,7 +86,7 @@ export class SessionView extends PageElement {
   };
 
   private afterEvents(kinds: string[]): void {
-    const sent = new Set(this.conversation.items.flatMap((item) => (item.type === "user" ? [item.messageId] : [])));
+    const sent = new Set([...this.conversation.items, ...this.conversation.queued].flatMap((item) => (item.type === "user" ? [item.messageId] : [])));
     if (this.unsent.some((message) => sent.has(message.id))) this.unsent = this.unsent.filter((message) => !sent.has(message.id));
     if (kinds.some((kind) => kind === "turn.completed" || kind === "session.status" || kind === "checkpoint.created")) {
       clearTimeout(this.refresh);
@@ -230,8 +230,8 @@ export class SessionView extends PageElement {
   }
 
   private chat(): TemplateResult {
-    const { items, live, pending } = this.conversation;
-    const isEmpty = !items.length && !live.length && !this.unsent.length && this.connectionState === "open" && !this.session?.last_seq;
+    const { items, queued, live, pending } = this.conversation;
+    const isEmpty = !items.length && !queued.length && !live.length && !this.unsent.length && this.connectionState === "open" && !this.session?.last_seq;
     const first = pending[0];
     return html`${isEmpty ? this.emptyView() : html`<slw-conversation role="log" aria-live="polite" tabindex="0" aria-label=${gettext("Messages")} .conversation=${this.conversation} .unsent=${this.unsent} .isWorking=${this.isWorking}></slw-conversation>`}
       <div class="dock">
