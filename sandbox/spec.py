@@ -19,8 +19,8 @@ class Mount:
 class LocalSpec:
     """A sandbox on the server's own machine, by bubblewrap.
 
-    `root` is made by the sandbox (0700) and removed with it; its parent must exist (a folder `.guest` beside it keeps
-    the guest's archive). `gateway_dir` holds `api.sock`, the only way out. `allow_unconfined` permits plain processes where
+    `root` is made by the sandbox (0700) and removed with it; its parent must exist, and keeps the guest's archive in
+    `.guest`. `gateway_dir` holds `api.sock`, the only way out. `allow_unconfined` permits plain processes where
     bubblewrap cannot be used: the agent then is the server's user.
     """
 

@@ -1,13 +1,16 @@
-"""`call` carries one conversation over stdin and stdout and starts the daemon when there is none; on the oldest Python too."""
+"""`call` carries one conversation over stdin and stdout and starts the daemon when needed; on the oldest Python too."""
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,14 +20,20 @@ from sandbox.client import GuestClient
 from sandbox.connection import Streams
 from sandbox.errors import CommandTimeout
 from sandbox.guest_archive import SOURCE, guest_archive
+from sandbox.host_process import HostProcess
+from tests.sandbox.waiting import until
 
 
 def interpreters() -> list[str]:
-    """This Python, and 3.8 where there is one."""
-    oldest = shutil.which("python3.8") or next(
-        (str(path) for path in Path("/root/.pyenv/versions").glob("3.8.*/bin/python3.8")), None
-    )
-    return [sys.executable, *([oldest] if oldest else [])]
+    """This Python, and the oldest supported one where it is installed beside it or on the PATH."""
+    beside = Path(sys.base_prefix).parent.glob("3.8.*/bin/python3.8")
+    candidates = [*map(str, beside), *filter(None, [shutil.which("python3.8")])]
+    usable = [path for path in candidates if subprocess.run([path, "-c", ""], capture_output=True).returncode == 0]
+    return [sys.executable, *usable[:1]]
+
+
+async def has_ended(pid: int) -> bool:
+    return HostProcess.of(pid) is None
 
 
 class Bridge:
@@ -47,20 +56,21 @@ class Bridge:
             str(folder / "state"),
             *places,
         ]
-        self.processes: list[asyncio.subprocess.Process] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     async def connect(self) -> Streams:
-        process = await asyncio.create_subprocess_exec(
-            *self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}
-        )
-        self.processes.append(process)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        return process.stdout, process.stdin
+        return await asyncio.open_connection(sock=await asyncio.to_thread(self._start))
 
-    async def close(self) -> None:
+    def _start(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.processes.append(subprocess.Popen(self.command, stdin=theirs.fileno(), stdout=theirs.fileno(), env={}))
+        return ours
+
+    def close(self) -> None:
+        """Every call has ended by itself."""
         for process in self.processes:
-            await asyncio.wait_for(process.wait(), 10)
+            process.wait(10)
 
 
 @pytest.fixture(params=interpreters(), ids=lambda path: Path(path).name)
@@ -68,6 +78,7 @@ def bridge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bridge]:
     made = Bridge(request.param, tmp_path)
     yield made
     async_to_sync(GuestClient(made.connect).stop)(0.1)
+    made.close()
 
 
 class TestCall:
@@ -77,7 +88,6 @@ class TestCall:
         results = await asyncio.gather(*(guest.run(["sh", "-c", "echo $PPID"]) for _ in range(5)))
 
         assert len({result.stdout for result in results}) == 1
-        await bridge.close()
 
     async def test_carries_much_both_ways(self, bridge: Bridge) -> None:
         guest = GuestClient(bridge.connect)
@@ -88,20 +98,16 @@ class TestCall:
 
         assert result.stdout == data
         assert await guest.read_file("f") == data
-        await bridge.close()
 
-    async def test_ends_the_command_when_the_caller_dies(self, bridge: Bridge, tmp_path: Path) -> None:
+    async def test_ends_the_command_when_the_caller_dies(self, bridge: Bridge) -> None:
         guest = GuestClient(bridge.connect)
         process = await guest.exec(["sh", "-c", "echo $$; exec sleep 60"])
         _, line = await anext(aiter(process))
 
         bridge.processes[-1].send_signal(signal.SIGKILL)
 
-        async with asyncio.timeout(10):
-            while Path(f"/proc/{int(line)}").exists():
-                await asyncio.sleep(0.02)
+        await until(partial(has_ended, int(line)))
         await process.aclose()
-        await bridge.close()
 
     async def test_holds_an_agent_between_calls(self, bridge: Bridge) -> None:
         guest = GuestClient(bridge.connect)
@@ -111,18 +117,14 @@ class TestCall:
         parts = [part async for part in guest.read_agent("run", 0)]
 
         assert b"".join(parts) == b"got hello\n"
-        await bridge.close()
 
     async def test_keeps_deadlines(self, bridge: Bridge) -> None:
         with pytest.raises(CommandTimeout):
             await GuestClient(bridge.connect).run(["sleep", "60"], timeout_s=0.2)
-        await bridge.close()
 
 
 class TestSource:
     def test_is_for_python_3_8_and_the_standard_library(self) -> None:
-        import ast
-
         allowed = set(sys.stdlib_module_names) | {"guest"}
         for path in SOURCE.glob("*.py"):
             tree = ast.parse(path.read_text(), feature_version=(3, 8))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import sandbox
-from sandbox import Capabilities, LocalSpec, Mount, Sandbox
+from sandbox import Capabilities, LocalSpec, Sandbox
 
 
 class Maker(ABC):
@@ -48,17 +48,14 @@ class LocalMaker(Maker):
     capabilities = Capabilities(can_confine=True, can_mount=True, can_pty=True, can_reattach=True)
     allow_unconfined = False
 
-    def spec(
-        self, *, mounts: tuple[Mount, ...] = (), gateway_dir: Path | None = None, lifetime_s: int = 600
-    ) -> LocalSpec:
+    def spec(self, **fields: Any) -> LocalSpec:
         name = uuid.uuid4().hex
+        defaults: dict[str, Any] = {"mounts": (), "gateway_dir": None, "lifetime_s": 600}
         return LocalSpec(
             machine_id=name,
             root=self.folder / name,
-            mounts=mounts,
-            gateway_dir=gateway_dir,
-            lifetime_s=lifetime_s,
             allow_unconfined=self.allow_unconfined,
+            **(defaults | fields),
         )
 
 

@@ -1,14 +1,14 @@
-"""Every kind of sandbox holds agents alike: started once, fed whole lines once, read from any byte, outliving the reader."""
+"""Every kind of sandbox holds agents alike: started once, fed whole lines once, read from any byte."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import signal
-import subprocess
 import sys
 import textwrap
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from sandbox import Sandbox
 from sandbox.answers import AgentStatus
 from sandbox.errors import AgentEnded, BadRequest, NoSuchRun
 from tests.sandbox.backends import Maker
+from tests.sandbox.waiting import until
 
 ECHO = [
     "sh",
@@ -38,10 +39,11 @@ async def read_until(made: Sandbox, run: str, needle: bytes, offset: int = 0) ->
 
 
 async def wait_for_end(made: Sandbox, run: str) -> AgentStatus:
-    async with asyncio.timeout(20):
-        while (status := await made.guest.agent_status(run)).is_alive:
-            await asyncio.sleep(0.02)
-    return status
+    async def has_ended() -> bool:
+        return not (await made.guest.agent_status(run)).is_alive
+
+    await until(has_ended)
+    return await made.guest.agent_status(run)
 
 
 class TestStartAgent:
@@ -231,14 +233,11 @@ class TestReattach:
         made = await maker.open_spec(spec)
         await made.guest.start_agent("run", ["sh", "-c", "seq 0 1499; read go; seq 1500 2999; cat"])
         noted = tmp_path / "offset"
-        server = subprocess.Popen([sys.executable, "-c", _SERVER, repr(spec), json.dumps(made.handle), str(noted)])
-        try:
-            async with asyncio.timeout(30):
-                while not noted.exists() or not noted.read_text():
-                    await asyncio.sleep(0.01)
-        finally:
-            server.kill()
-            server.wait()
+        command = [sys.executable, "-c", _SERVER, repr(spec), json.dumps(made.handle), str(noted)]
+        server = await asyncio.create_subprocess_exec(*command)
+        await until(partial(asyncio.to_thread, _is_noted, noted))
+        server.kill()
+        await server.wait()
 
         found = await sandbox.attach_sandbox(spec, made.handle)
         offset = int(noted.read_text().split()[0])
@@ -269,6 +268,10 @@ _SERVER = textwrap.dedent(
     asyncio.run(main())
     """
 )
+
+
+def _is_noted(path: Path) -> bool:
+    return path.exists() and path.read_text().endswith(" ")
 
 
 def _cpu_ticks(pid: int) -> int:

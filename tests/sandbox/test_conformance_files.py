@@ -1,4 +1,4 @@
-"""Every kind of sandbox reads and writes files alike: regular ones, beneath its own folders, whatever traps are laid."""
+"""Every kind of sandbox reads and writes files alike: regular ones, in its own folders, whatever traps are laid."""
 
 from __future__ import annotations
 
@@ -48,10 +48,8 @@ class TestFiles:
 
     async def test_lists_kinds_and_odd_names(self, maker: Maker) -> None:
         made = await maker.open()
-        await sh(
-            made,
-            r"""mkdir d; echo x > 'a b'; ln -s /etc/passwd l; mkfifo p; touch -- -rf "$(printf 'n\nl')" "$(printf '\377')" """,
-        )
+        await sh(made, "mkdir d; echo x > 'a b'; ln -s /etc/passwd l; mkfifo p; touch -- -rf")
+        await sh(made, r'''touch "$(printf 'n\nl')" "$(printf '\377')"''')
 
         entries = {entry.name: entry for entry in await made.guest.list_dir(".")}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from sandbox.errors import BadRequest, GitFailed, NotARepository, WorkTreeNotEmp
 from tests.sandbox import repositories
 from tests.sandbox.backends import Maker
 
-ALICE = {"user_name": "Alice", "user_email": "alice@example.org"}
+ALICE: dict[str, Any] = {"user_name": "Alice", "user_email": "alice@example.org"}
 BASE = {"README": "hello\n", ".gitignore": "*.log\n", "src/a.txt": "one\n"}
 
 

@@ -14,6 +14,7 @@ from sandbox import Phase, Sandbox
 from sandbox.errors import SandboxGone, SandboxRefused
 from sandbox.host_process import find_marked
 from tests.sandbox.backends import Maker
+from tests.sandbox.waiting import until
 
 DAEMONS = (
     "setsid sh -c 'trap \"\" TERM HUP; while :; do sleep 0.2; done' >/dev/null 2>&1 & "
@@ -33,9 +34,11 @@ async def started(maker: Maker) -> tuple[Sandbox, str]:
     await made.guest.start_agent("run", ["sh", "-c", "trap '' TERM; cat; sleep 4722"])
     await made.guest.open_terminal("t1", ["sleep", "4723"])
     await made.guest.run(["sh", "-c", DAEMONS])
-    async with asyncio.timeout(10):
-        while len(living(spec.machine_id)) < 6:
-            await asyncio.sleep(0.05)
+
+    async def is_complete() -> bool:
+        return len(living(spec.machine_id)) >= 6
+
+    await until(is_complete)
     return made, spec.machine_id
 
 

@@ -1,4 +1,4 @@
-"""Every kind of sandbox with terminals holds them alike: they live without clients, replay, and take the smallest size."""
+"""Every kind of sandbox with terminals holds them alike: alive without clients, replayed, of the smallest size."""
 
 from __future__ import annotations
 

@@ -11,6 +11,10 @@ from sandbox.errors import SandboxGone
 from sandbox.testing import ScriptedSandbox
 
 
+async def first(made: ScriptedSandbox) -> bytes:
+    return await anext(aiter(made.guest.read_agent("run", 0)))
+
+
 class TestScriptedSandbox:
     async def test_answers_lines_by_the_script_and_takes_each_once(self) -> None:
         made = ScriptedSandbox(reply=lambda line: [b"got " + line])
@@ -25,8 +29,7 @@ class TestScriptedSandbox:
     async def test_wakes_readers(self) -> None:
         made = ScriptedSandbox()
         await made.guest.start_agent("run", ["agent"])
-        stream = made.guest.read_agent("run", 0)
-        reader = asyncio.create_task(anext(aiter(stream)))
+        reader = asyncio.create_task(first(made))
         await asyncio.sleep(0)
 
         made.guest.print("run", b"x\n")
@@ -36,7 +39,7 @@ class TestScriptedSandbox:
     async def test_dies_midway(self) -> None:
         made = ScriptedSandbox()
         await made.guest.start_agent("run", ["agent"])
-        reader = asyncio.create_task(anext(aiter(made.guest.read_agent("run", 0))))
+        reader = asyncio.create_task(first(made))
         await asyncio.sleep(0)
 
         made.crash()
