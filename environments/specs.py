@@ -6,9 +6,9 @@ import uuid
 from pathlib import Path
 
 from django.conf import settings
-from sandbox.spec import LocalSpec, Mount
 
 from environments.models import Environment, EnvironmentKind, Machine
+from sandbox.spec import LocalSpec, Mount
 
 
 def session_folder(session_id: uuid.UUID) -> Path:

@@ -43,14 +43,16 @@ class AgentProcess:
         return await self._guest.agent_status(self.run)
 
     async def is_fit(self) -> bool:
-        """Whether a process lives that can take the next message: with the options wanted, and a token that still holds."""
+        """Whether a process lives that can take the next message: the options are right, the token still holds."""
         if not self.run or not (await self.status()).is_alive:
             return False
-        return self._turn.agent_options == self.wanted_options and await self.extend_token()
+        is_as_wanted = self._turn.agent_options == self.wanted_options
+        return is_as_wanted and await self.extend_token()
 
     async def extend_token(self) -> bool:
         """Give the token in the sandbox its full time again; False when it has run out."""
-        return await in_db(gateway.extend_tokens)(subject_id=self._turn.session_id, now=timezone.now())
+        extended: bool = await in_db(gateway.extend_tokens)(subject_id=self._turn.session_id, now=timezone.now())
+        return extended
 
     async def start(self) -> None:
         """A new process, going on with the conversation if there is one."""

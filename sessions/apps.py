@@ -7,3 +7,9 @@ class SessionsConfig(AppConfig):
     name = "sessions"
     label = "agent_sessions"
     verbose_name = "agent sessions"
+
+    def ready(self) -> None:
+        from projects.signals import project_deleted
+        from sessions.receivers import on_project_deleted
+
+        project_deleted.connect(on_project_deleted, dispatch_uid="sessions.project_deleted")

@@ -137,7 +137,7 @@ class Conversation:
             self._stored_live = {}
 
     async def keep_passing_on(self) -> None:
-        """Pass streamed text on as it grows, and keep it where a reader that comes late finds it; runs until cancelled."""
+        """Pass streamed text on as it grows, and keep it where a late reader finds it; runs until cancelled."""
         loop = asyncio.get_running_loop()
         stored_at = loop.time()
         while True:

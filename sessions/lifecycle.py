@@ -10,11 +10,11 @@ import structlog
 from channels.db import database_sync_to_async as in_db
 from django.db import transaction
 from django.utils import timezone
-from sandbox.errors import SandboxError
 
 from accounts.errors import DomainError
 from environments import specs
 from gateway import services as gateway
+from sandbox.errors import SandboxError
 from sessions import log, machines
 from sessions.events import Entry
 from sessions.models import AgentSession, GitStatus, PermissionRequest, PermissionStatus, SessionStatus

@@ -15,8 +15,6 @@ import structlog
 from channels.db import database_sync_to_async as in_db
 from django.conf import settings
 from django.utils import timezone
-from sandbox.errors import SandboxError, SandboxGone
-from sandbox.spec import LocalSpec, Mount
 
 from environments import services as environments
 from environments import specs
@@ -24,6 +22,8 @@ from environments.models import Environment, Machine, MachineStatus
 from gateway import sockets
 from projects.vault import Vault
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
+from sandbox.errors import SandboxError, SandboxGone
+from sandbox.spec import LocalSpec, Mount
 from sessions import cli
 from sessions.models import AgentSession
 from sessions.turns import Turn, use_machine
@@ -52,7 +52,7 @@ class Place:
 
 
 def program_dir() -> str:
-    """The folder of the agent's program: shown inside at the path it has outside, so that both kinds of sandbox agree."""
+    """The folder of the agent's program, shown inside at the path it has outside."""
     return str(cli.find_cli().parent)
 
 

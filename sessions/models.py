@@ -38,7 +38,9 @@ class AgentSession(TenantModel):
 
     project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="sessions")
     environment = models.ForeignKey("environments.Environment", null=True, on_delete=models.SET_NULL, related_name="+")
-    machine = models.ForeignKey("environments.Machine", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    machine = models.ForeignKey(
+        "environments.Machine", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     name = models.CharField(max_length=100)
     model = models.CharField(max_length=100)
@@ -64,7 +66,11 @@ class AgentSession(TenantModel):
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["project", "name"], condition=Q(deleted_at=None), name="unique_session_name")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "name"], condition=Q(deleted_at=None), name="unique_session_name"
+            )
+        ]
         indexes = [models.Index(fields=["organization", "-created_at"])]
 
     def __str__(self) -> str:
@@ -102,7 +108,7 @@ class Job(TenantModel):
 
 
 class Message(TenantModel):
-    """What a person sent. The id is made by the client, so that sending it again is harmless; it is the agent's uuid too."""
+    """What a person sent. The client makes the id, so that sending again is harmless; it is the agent's uuid too."""
 
     session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="messages")
     job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="message")

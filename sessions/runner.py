@@ -86,8 +86,7 @@ class TurnRunner:
         await machines.ensure_workspace(turn, sandbox)
         if turn.result is None:
             await self._progress(15, "Starting the agent")
-            await self._ready_agent(sandbox)
-            if self.talk.ended is None:
+            if await self._ready_agent(sandbox):
                 await self._progress(20, "Working")
                 await self._converse()
         await self._checkpoint(sandbox)
@@ -96,9 +95,10 @@ class TurnRunner:
     async def _progress(self, percent: int, message: str) -> None:
         await in_db(turns.note_progress)(self.turn, percent, message, timezone.now())
 
-    async def _ready_agent(self, sandbox: Sandbox) -> None:
-        """A live process to talk to. One that died after it had this message is not asked again: the user decides.
+    async def _ready_agent(self, sandbox: Sandbox) -> bool:
+        """A live process to talk to; False when there is nothing left to say to it.
 
+        One that died after it had this message is not asked again: the user decides.
         What a process of before has left unread in its spool is stored first; it may hold the end of this very turn.
         """
         turn, paths = self.turn, await sandbox.guest.paths()
@@ -106,16 +106,18 @@ class TurnRunner:
         self.talk = self._conversation(paths.work)
         is_alive = bool(self.agent.run) and (await self.agent.status()).is_alive
         if is_alive and (turn.is_delivered or await self.agent.is_fit()):
-            return
+            return True
         if is_alive:
             await self.agent.end()
         if self.agent.run and (await self.agent.status()).exists:
             await self.talk.follow()
-        if self.talk.ended is None and turn.is_delivered:
+        if self.talk.ended is not None or turn.is_cancelled:
+            return False
+        if turn.is_delivered:
             await self._record_exit()
-        if self.talk.ended is None:
-            await self.agent.start()
-            self.talk = self._conversation(paths.work)
+        await self.agent.start()
+        self.talk = self._conversation(paths.work)
+        return True
 
     def _conversation(self, cwd: str) -> Conversation:
         return Conversation(self.turn, self.agent, self.writer, cwd)
@@ -226,9 +228,9 @@ class TurnRunner:
 
     async def _finish(self) -> None:
         """Show how the turn went; what the log holds counts, also when an earlier worker wrote it."""
-        result = self.turn.result or self.talk.ended and self.talk.ended.entry.payload
+        result = self.turn.result or (self.talk.ended and self.talk.ended.entry.payload)
         finish, now = in_db(turns.finish), timezone.now()
-        if self.is_cancelled:
+        if self.is_cancelled or self.turn.is_cancelled:
             await finish(self.turn, JobStatus.CANCELLED, SessionStatus.COMPLETED, now)
         elif result and result["is_error"] and not self.is_interrupted:
             await finish(self.turn, JobStatus.FAILED, SessionStatus.ERROR, now, error=result["error"])

@@ -23,7 +23,7 @@ _writers: WeakKeyDictionary[asyncio.AbstractEventLoop, LogWriter] = WeakKeyDicti
 
 
 class HandOn(BaseRetryStrategy):
-    """Back to the queue when the worker stops, and when the database is out of reach; other errors are the job's own."""
+    """Back to the queue when the worker stops or the database is out of reach; other errors are the job's own."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError):
@@ -54,4 +54,7 @@ async def cleanup_session(*, session_id: str) -> None:
 
 def _writer() -> LogWriter:
     """One for all turns of a worker: its pool belongs to the event loop that it runs on."""
-    return _writers.setdefault(asyncio.get_running_loop(), LogWriter())
+    loop = asyncio.get_running_loop()
+    if loop not in _writers:
+        _writers[loop] = LogWriter()
+    return _writers[loop]

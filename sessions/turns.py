@@ -33,6 +33,7 @@ from sessions.models import (
 from sessions.services import entries
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+WORKING = (SessionStatus.RUNNING, SessionStatus.WAITING_INPUT)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Turn:
     epoch: int
     text: str
     is_delivered: bool
+    is_cancelled: bool  # the job was cancelled before this worker took it
     result: dict[str, Any] | None  # the turn's end, when the log has it already: only the checkpoint is missing
     is_practice: bool
     branch: str
@@ -77,7 +79,8 @@ class Answer:
 def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | None:
     """Take the job under a new epoch; None when there is nothing to do (any more).
 
-    A job that is PROCESSING already is one whose worker died: it is taken over.
+    A job that is PROCESSING already is one whose worker died: it is taken over. So is a cancelled one whose agent
+    nobody has told: it still works on what is no longer wanted.
     """
     with transaction.atomic():
         session = AgentSession.objects.select_for_update().filter(pk=session_id, deleted_at=None).first()
@@ -93,12 +96,18 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | 
         session.is_practice = gateway.is_practice(session.organization_id)
         session.save(update_fields=["epoch", "is_practice", "updated_at"])
         is_new = job.status == JobStatus.PENDING
-        job.status, job.epoch, job.started_at = JobStatus.PROCESSING, session.epoch, job.started_at or now
+        job.status = JobStatus.PROCESSING if is_new else job.status
+        job.epoch, job.started_at = session.epoch, job.started_at or now
         job.save(update_fields=["status", "epoch", "started_at"])
         _show(session, SessionStatus.RUNNING, "")
         new = [entries.job_status(job)] if is_new else []
         log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
         return _turn(session, job)
+
+
+def _is_open(session: AgentSession, job: Job) -> bool:
+    is_left_working = job.epoch == session.epoch > 0 and session.status in WORKING
+    return job.status not in ENDED or (job.status == JobStatus.CANCELLED and is_left_working)
 
 
 def _turn(session: AgentSession, job: Job) -> Turn:
@@ -112,6 +121,7 @@ def _turn(session: AgentSession, job: Job) -> Turn:
         epoch=session.epoch,
         text=job.message.text,
         is_delivered=job.message.delivered_at is not None,
+        is_cancelled=job.status == JobStatus.CANCELLED,
         result=ended.payload if ended else None,
         is_practice=session.is_practice,
         branch=session.branch,

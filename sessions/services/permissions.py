@@ -38,8 +38,8 @@ def answer_permission(
 ) -> PermissionRequest:
     """Record the first answer and wake the runner.
 
-    Raises: NotFound (no such request in this session); Invalid (decision, reason, answers); AlreadyAnswered, which names
-        who was first.
+    Raises: NotFound (no such request in this session); Invalid (decision, reason, answers); AlreadyAnswered,
+        which names who was first.
     """
     AgentSession.objects.select_for_update().get(pk=session.pk)
     request = PermissionRequest.objects.filter(session=session, pk=permission_id).first()

@@ -24,10 +24,11 @@ class Status(NamedTuple):
     meaning: str
 
 
+WAITING = Status(_("Waits for you"), "waiting")
 STATUSES = {
     SessionStatus.INITIALIZING: Status(_("New"), "stopped"),
     SessionStatus.RUNNING: Status(_("Running"), "running"),
-    SessionStatus.WAITING_INPUT: Status(_("Waits for you"), "waiting"),
+    SessionStatus.WAITING_INPUT: Status(_("Ready"), "stopped"),
     SessionStatus.COMPLETED: Status(_("Done"), "done"),
     SessionStatus.ERROR: Status(_("Failed"), "failed"),
     SessionStatus.STOPPED: Status(_("Stopped"), "stopped"),
@@ -50,7 +51,7 @@ def icon(name: str) -> SafeString:
 def status_of(session: AgentSession) -> Status:
     """A session's state in a word, and which of the four meanings it has."""
     if getattr(session, "is_waiting", False):
-        return STATUSES[SessionStatus.WAITING_INPUT]
+        return WAITING
     return STATUSES[SessionStatus(session.status)]
 
 
