@@ -36,9 +36,9 @@ export const exactTime = (iso: string): string => new Date(iso).toLocaleString()
 export function statusWord(status: string, isWaiting: boolean): { word: string; meaning: string } {
   if (isWaiting) return { word: gettext("Waits for you"), meaning: "waiting" };
   switch (status) {
-    case "INITIALIZING": return { word: gettext("Starting"), meaning: "starting" };
+    case "INITIALIZING": return { word: gettext("New"), meaning: "stopped" };
     case "RUNNING": return { word: gettext("Running"), meaning: "running" };
-    case "WAITING_INPUT": return { word: gettext("Waits for you"), meaning: "waiting" };
+    case "WAITING_INPUT": return { word: gettext("Ready"), meaning: "stopped" };
     case "COMPLETED": return { word: gettext("Done"), meaning: "done" };
     case "ERROR": return { word: gettext("Failed"), meaning: "failed" };
     case "STOPPED": return { word: gettext("Stopped"), meaning: "stopped" };

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Organization, User
 from projects.models import Project, ProjectSource, ProjectStatus
-from sessions.models import AgentSession
+from sessions.models import AgentSession, PermissionRequest, SessionStatus
 from tests.pages.conftest import browser
 
 PAGES = ["/", "/settings/tokens/", "/settings/usage/", "/sidebar/"]
@@ -76,6 +76,17 @@ class TestDashboard:
 
     def test_says_that_the_practice_model_answers(self, alice: User) -> None:
         assert "practice model" in browser(alice).get("/").content.decode()
+
+    def test_says_who_waits_only_when_someone_asks(self, alice: User, session: AgentSession) -> None:
+        AgentSession.objects.update(status=SessionStatus.WAITING_INPUT)
+        client = browser(alice)
+        assert "Waits for you" not in client.get("/").content.decode()
+
+        PermissionRequest.objects.create(
+            organization=session.organization, session=session, request_id="r", kind="TOOL", tool="Bash", input={}
+        )
+
+        assert "Waits for you" in client.get("/").content.decode()
 
     def test_keeps_the_chosen_organisation(self, alice: User, charlie: User, organization: Organization) -> None:
         other = charlie.organizations.get()

@@ -128,7 +128,7 @@ export class ConversationView extends PageElement {
       <span>${duration(turn.durationMs)}</span>
       <span title=${gettext("{in} tokens in, {out} tokens out", { in: turn.inputTokens, out: turn.outputTokens })}>${gettext("{n} tokens", { n: count(turn.inputTokens + turn.outputTokens) })}</span>
       ${turn.costUsd ? html`<span>${money(turn.costUsd)}</span>` : nothing}
-      ${files === undefined ? nothing : html`<span>${ngettext("{count} file changed", "{count} files changed", files)}</span>`}
+      ${!files ? nothing : html`<span>${ngettext("{count} file changed", "{count} files changed", files)}</span>`}
     </footer>`;
   }
 }

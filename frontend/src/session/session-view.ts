@@ -225,7 +225,7 @@ export class SessionView extends PageElement {
 
   private controls(): unknown {
     if (this.isWorking) return html`<button class="button" type="button" title=${gettext("Interrupt the turn (Esc Esc)")} @click=${() => this.act("interrupt")}>${icon("stop")} ${gettext("Interrupt")}</button>`;
-    if (this.status === "STOPPED" || this.status === "INITIALIZING") return nothing;
+    if (this.status === "STOPPED" || this.status === "INITIALIZING" || !this.conversation.lastSeq) return nothing;
     return html`<button class="button quiet" type="button" title=${gettext("End the agent and its sandbox; the work is kept and the next message starts them again")} @click=${() => this.act("stop")}>${gettext("Stop")}</button>`;
   }
 
