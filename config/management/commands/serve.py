@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from config import serving  # isort: skip  # first: it installs the reactor that daphne needs
 
+import warnings
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["no_worker"] and options["no_web"]:
             raise CommandError("--no-web together with --no-worker leaves nothing to do")
+        # Static files are read synchronously, which is right for what is small and local.
+        warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
         self._migrate()
         self._collect_static()
         plan = self._plan(has_web=not options["no_web"], has_worker=not options["no_worker"])
