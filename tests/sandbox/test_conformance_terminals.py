@@ -15,7 +15,7 @@ from tests.sandbox.backends import Maker
 pytestmark = pytest.mark.needs("pty")
 
 SHELL = ["sh"]
-QUIET = {"PS1": "$ "}
+QUIET = {"PS1": ""}
 
 
 async def read_until(terminal: Terminal, needle: bytes) -> bytes:
