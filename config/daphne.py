@@ -15,11 +15,12 @@ from typing import Any
 import structlog
 from daphne.http_protocol import HTTPFactory
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from twisted.internet import reactor
+from twisted.internet import reactor as _reactor
 from twisted.internet.defer import maybeDeferred
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 logger = structlog.get_logger(__name__)
+reactor: Any = _reactor  # the name is typed as a module of interfaces
 
 Message = dict[str, Any]
 AsgiApplication = Callable[..., Coroutine[Any, Any, None]]
@@ -28,7 +29,7 @@ MAX_WEBSOCKET_BYTES = 1024 * 1024  # of one message and of one frame
 MAX_INBOX = 64  # WebSocket messages that wait for their consumer before we stop reading the socket
 RESTARTING = 1012  # close code
 
-__all__ = ["BackPressureServer", "bind_tcp", "bind_unix", "twisted_loop"]
+__all__ = ["BackPressureServer", "bind_tcp", "bind_unix", "reactor", "twisted_loop"]
 
 
 class Valve:
@@ -99,13 +100,13 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
             maxFramePayloadSize=self.websocket_max_frame_size,
             failByDrop=False,  # say 1009 to too large a message instead of cutting the line
         )
-        reactor.callLater(1, self.application_checker)  # type: ignore[attr-defined]
-        reactor.callLater(2, self.timeout_checker)  # type: ignore[attr-defined]
+        reactor.callLater(1, self.application_checker)
+        reactor.callLater(2, self.timeout_checker)
 
     def listen(self, bound: socket.socket) -> None:
         """Serve connections of a bound, listening socket."""
         with bound:
-            port = reactor.adoptStreamPort(bound.fileno(), bound.family, self.http_factory)  # type: ignore[attr-defined]
+            port = reactor.adoptStreamPort(bound.fileno(), bound.family, self.http_factory)
         self.ports.append(port)
 
     async def stop_listening(self) -> None:
@@ -209,7 +210,8 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
 
 @functools.cache
 def _send_twisted_logs_to_logging() -> None:
-    globalLogBeginner.beginLoggingTo([STDLibLogObserver("twisted")], redirectStandardIO=False, discardBuffer=True)
+    observers: list[Any] = [STDLibLogObserver("twisted")]
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
 
 
 def bind_tcp(address: str) -> socket.socket:

@@ -19,7 +19,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -261,7 +260,7 @@ def _postmaster(here: Place) -> int | None:
 def _is_postmaster(pid: int, data: Path) -> bool:
     """Whether `pid` is a live (not zombie) postgres whose folder is `data`."""
     try:
-        if sys.platform == "linux":
+        if Path("/proc/self/stat").exists():
             line = Path(f"/proc/{pid}/stat").read_text()
             return "(postgres)" in line and ") Z" not in line and os.readlink(f"/proc/{pid}/cwd") == str(data)
         listing = subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from config.daphne import BackPressureServer, bind_tcp, bind_unix, twisted_loop  # isort: skip  # first: the reactor
+from config.daphne import BackPressureServer, bind_tcp, bind_unix, reactor, twisted_loop  # isort: skip  # first: the reactor
 
 import asyncio
 import contextlib
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from twisted.internet import reactor
 
 from config import worker
 
@@ -58,10 +57,10 @@ def run(plan: Plan) -> int:
         except BaseException as error:
             outcome.append(error)
         finally:
-            reactor.callLater(0, reactor.stop)  # type: ignore[attr-defined]
+            reactor.callLater(0, reactor.stop)
 
-    reactor.callWhenRunning(lambda: twisted_loop.create_task(main()))  # type: ignore[attr-defined]
-    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    reactor.callWhenRunning(lambda: twisted_loop.create_task(main()))
+    reactor.run(installSignalHandlers=False)
     result = outcome[0] if outcome else 1
     if isinstance(result, BaseException):
         raise result

@@ -34,11 +34,11 @@ class Deployment:
         address = f"postgresql://slipway@/slipway?host={self.place.socket_dir}"
         return {**kept, "DATABASE_URL": address, "SLIPWAY_DATA_DIR": str(self.folder), "SLIPWAY_LISTEN": "127.0.0.1:0"}
 
-    def manage(self, *arguments: str, timeout_s: float = 60, **extra: str) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
         command = [sys.executable, "manage.py", *arguments]
         environment = {**self.environment, **extra}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s)
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
     def serve(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
         """Start a server and wait until it says that it is ready."""
