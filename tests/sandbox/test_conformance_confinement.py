@@ -69,7 +69,9 @@ class TestSecrets:
         found = await sh(
             made,
             f'c={halves}; env | grep -c "$c";'
-            'cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | grep -ac "$c";'
+            # First into a file: grep would find the canary on its own command line.
+            "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline > /tmp/seen 2>/dev/null;"
+            'grep -ac "$c" /tmp/seen;'
             f'grep -rlas "$c" {places} 2>/dev/null; echo end',
         )
 
