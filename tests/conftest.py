@@ -16,6 +16,10 @@ from tests import factories
 from tests.client import ApiClient
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="FOLDER", help="keep a picture of the last page of each browser journey")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run `async def` tests so that sync ORM code stays on the test's own connection and rolls back with it."""
