@@ -39,9 +39,9 @@ ROLES = {
     "services",
     "signals",
 }
-ROLES |= {"stream", "tasks", "urls", "views"}
+ROLES |= {"receivers", "stream", "tasks", "urls", "views"}
 MODULES = {
-    "accounts": {"adapters", "auth", "context", "forms", "middleware", "pages", "pagination", "receivers", "secrets"}
+    "accounts": {"adapters", "auth", "context", "forms", "middleware", "pages", "pagination", "secrets"}
     | {"tenancy", "tokens"},
     "config": {"asgi", "daphne", "doctor", "env", "health", "logs", "management", "middleware", "parser", "postgres"}
     | {"serving", "settings", "sockets", "worker"},
