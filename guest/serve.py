@@ -24,6 +24,7 @@ from guest.places import Places
 MAX_CONNECTIONS = 256
 REQUEST_TIMEOUT_S = 10.0
 FAREWELL_S = 10.0
+CHECK_S = 5.0
 
 VERBS = {
     "exec": "execute.run",
@@ -70,9 +71,9 @@ class Daemon:
             signal.signal(number, lambda *_: None)
         while True:
             remaining = self._remaining_s()
-            if remaining <= 0:
+            if remaining <= 0 or self._is_removed():
                 self.stop(grace_s=5.0)
-            ready = select.select([self._listener, reader], [], [], min(remaining, 3600.0))[0]
+            ready = select.select([self._listener, reader], [], [], min(remaining, CHECK_S))[0]
             if reader in ready and signal.SIGTERM in os.read(reader, 4096):
                 self.stop(grace_s=2.0)
             self.children.reap()
@@ -103,6 +104,13 @@ class Daemon:
             if self._connections:
                 return self._lifetime_s
             return self._lifetime_s - (time.monotonic() - self._last_word)
+
+    def _is_removed(self) -> bool:
+        """Whether our folder was deleted from outside: then nobody can ever find this sandbox again."""
+        try:
+            return os.stat(self.places.state).st_nlink == 0
+        except OSError:
+            return True
 
     def _accept(self) -> None:
         try:

@@ -129,9 +129,13 @@ class Terminal:
     def write(self, data: bytes) -> None:
         """Type into the terminal; gives up when the program has not read its input for long."""
         with self._writing:
+            if self.is_over:
+                return
             view = memoryview(data)
-            while view and not self.is_over:
-                if not select.select([], [self._master], [], STALL_S)[1]:
+            poll = select.poll()
+            poll.register(self._master, select.POLLOUT)
+            while view:
+                if not poll.poll(STALL_S * 1000):
                     return
                 try:
                     view = view[os.write(self._master, view[:4096]) :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 KILL_TIMEOUT_S = 10.0
+STEP_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -42,28 +44,38 @@ class HostProcess:
 
     async def kill(self) -> bool:
         """KILL it and wait until it is gone; False when it would not go."""
+        return await self._end(signal.SIGKILL, KILL_TIMEOUT_S)
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait until it has ended; False when it has not."""
+        return await self._end(0, timeout_s)
+
+    async def _end(self, number: int, timeout_s: float) -> bool:
         try:
             descriptor = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return True
         try:
             # Checked after the descriptor is open: from here on the number cannot change its meaning.
-            if self.is_alive():
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            if self.boot != boot_id() or _start_time(self.pid, is_zombie_welcome=True) != self.start:
+                return True
+            signal.pidfd_send_signal(descriptor, number)
+            return await _has_ended(descriptor, timeout_s)
         except ProcessLookupError:
             return True
         finally:
             os.close(descriptor)
-        return await self.wait(KILL_TIMEOUT_S)
 
-    async def wait(self, timeout_s: float) -> bool:
-        """Wait until it has ended; False when it has not."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while self.is_alive():
-            if asyncio.get_running_loop().time() > deadline:
-                return False
-            await asyncio.sleep(0.01)
-        return True
+
+async def _has_ended(descriptor: int, timeout_s: float) -> bool:
+    """Unlike its state, a process's descriptor tells when its last thread, and all that it was init for, has ended."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    for _ in range(max(int(timeout_s / STEP_S), 1)):
+        if poll.poll(0):
+            return True
+        await asyncio.sleep(STEP_S)
+    return False
 
 
 def find_marked(name: str, value: str) -> list[HostProcess]:
@@ -88,9 +100,10 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _start_time(pid: int) -> int | None:
+def _start_time(pid: int, *, is_zombie_welcome: bool = False) -> int | None:
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
     except (OSError, IndexError):
         return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    is_dead = fields[0] in (b"Z", b"X") and not is_zombie_welcome
+    return None if is_dead else int(fields[19])

@@ -70,8 +70,8 @@ class LocalSandbox(Sandbox):
                 await self._process.wait(2.0)
             except SandboxError:
                 pass  # It would not listen: the kernel ends it.
-            if not await self._process.kill():
-                raise SandboxError(f"Process {self._process.pid} of the sandbox cannot be ended.")
+        if not await self._process.kill():
+            raise SandboxError(f"Process {self._process.pid} of the sandbox cannot be ended.")
         await self._kill_leftovers()
 
     async def destroy(self) -> None:

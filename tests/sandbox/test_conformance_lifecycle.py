@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,19 @@ class TestLifetime:
 
         await asyncio.sleep(3.5)
         assert await made.poll() is Phase.STOPPED
+
+    async def test_ends_when_its_folder_was_removed_behind_its_back(self, maker: Maker) -> None:
+        spec = maker.spec()
+        await maker.open_spec(spec)
+        if not hasattr(spec, "root"):
+            pytest.skip("it has no folder on this machine")
+
+        await asyncio.to_thread(shutil.rmtree, spec.root)
+
+        async def has_ended() -> bool:
+            return living(spec.machine_id) == [] and await maker.made[-1].poll() is Phase.GONE
+
+        await until(has_ended)
 
     async def test_is_not_counted_while_a_conversation_lasts(self, maker: Maker) -> None:
         made = await maker.open(lifetime_s=1)
