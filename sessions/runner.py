@@ -42,14 +42,20 @@ class AgentFailed(Exception):
 
 
 async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID, writer: LogWriter) -> None:
-    """Run one job to its end; harmless when repeated, taken over where another worker left it.
+    """Run one job to its end, and first those before it that another worker left; harmless when repeated.
 
     Raises: asyncio.CancelledError (the worker stops: the job is handed back); StaleEpoch (another worker has it).
     """
-    turn = await in_db(turns.claim)(session_id=session_id, job_id=job_id, now=timezone.now())
-    if turn is None:
-        return
-    context = {"session_id": str(session_id), "job_id": str(job_id), "organization_id": str(turn.organization_id)}
+    while turn := await in_db(turns.claim)(session_id=session_id, job_id=job_id, now=timezone.now()):
+        await _run(turn, writer)
+
+
+async def _run(turn: Turn, writer: LogWriter) -> None:
+    context = {
+        "session_id": str(turn.session_id),
+        "job_id": str(turn.job_id),
+        "organization_id": str(turn.organization_id),
+    }
     with structlog.contextvars.bound_contextvars(**context):
         try:
             await TurnRunner(turn, writer).run()

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from environments.models import Machine
 from gateway import services as gateway
@@ -77,19 +78,14 @@ class Answer:
 
 
 def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | None:
-    """Take the job under a new epoch; None when there is nothing to do (any more).
+    """Take the oldest unfinished job up to this one under a new epoch; None when there is nothing to do (any more).
 
-    A job that is PROCESSING already is one whose worker died: it is taken over. So is a cancelled one whose agent
-    nobody has told: it still works on what is no longer wanted.
+    A job that is PROCESSING already is one whose worker died or was taken for dead: it is taken over, whoever's turn
+    it is in the queue. So is a cancelled one whose agent nobody has told: it still works on what is no longer wanted.
     """
     with transaction.atomic():
         session = AgentSession.objects.select_for_update().filter(pk=session_id, deleted_at=None).first()
-        job = (
-            Job.objects.select_related("message")
-            .filter(pk=job_id, session_id=session_id)
-            .exclude(status__in=ENDED)
-            .first()
-        )
+        job = None if session is None else _due(session, job_id)
         if session is None or job is None:
             return None
         session.epoch += 1
@@ -105,9 +101,17 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | 
         return _turn(session, job)
 
 
-def _is_open(session: AgentSession, job: Job) -> bool:
-    is_left_working = job.epoch == session.epoch > 0 and session.status in WORKING
-    return job.status not in ENDED or (job.status == JobStatus.CANCELLED and is_left_working)
+def _due(session: AgentSession, job_id: uuid.UUID) -> Job | None:
+    """The first job that is not over, of those up to `job_id`."""
+    asked = Job.objects.filter(pk=job_id, session_id=session.pk).first()
+    if asked is None:
+        return None
+    is_over = Q(status__in=ENDED)
+    if session.status in WORKING and session.epoch:
+        is_over &= ~Q(status=JobStatus.CANCELLED, epoch=session.epoch)
+    is_later = Q(created_at__gt=asked.created_at) | Q(created_at=asked.created_at, pk__gt=asked.pk)
+    jobs = Job.objects.select_related("message").filter(session_id=session.pk).exclude(is_over).exclude(is_later)
+    return jobs.order_by("created_at", "pk").first()
 
 
 def _turn(session: AgentSession, job: Job) -> Turn:
