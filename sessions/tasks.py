@@ -7,11 +7,13 @@ import uuid
 from weakref import WeakKeyDictionary
 
 import structlog
+from channels.db import database_sync_to_async as in_db
+from django.utils import timezone
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
-from sessions import lifecycle, runner
+from sessions import dispatch, lifecycle, runner
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
 
@@ -50,6 +52,13 @@ async def stop_session(*, session_id: str) -> None:
 @app.task(name="sessions.cleanup_session", queue="agents", retry=HandOn())
 async def cleanup_session(*, session_id: str) -> None:
     await lifecycle.cleanup_session(uuid.UUID(session_id))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="sessions.rescue_turns", queue="agents", queueing_lock="sessions.rescue_turns")
+async def rescue_turns(timestamp: int) -> None:
+    if rescued := await in_db(dispatch.rescue_turns)(now=timezone.now()):
+        logger.warning("turns_rescued", sessions=rescued)
 
 
 def _writer() -> LogWriter:
