@@ -1,13 +1,15 @@
-#!/usr/bin/env python3
-"""An agent that speaks the CLI's protocol and streams text deltas which carry the time they were written."""
+"""An agent that speaks the CLI's protocol; what it streams carries the time at which it was written.
+
+It runs inside a sandbox, alone, as the program that sessions start: nothing is imported but the standard library. The
+prompt says how many lines to stream: `40` or `40 0.02` (seconds between them).
+"""
 
 import json
-import os
 import sys
 import time
 
-DELTAS, PAUSE_S = int(os.environ.get("BENCH_DELTAS", "100")), 0.05
 SESSION = "00000000-0000-4000-8000-000000000000"
+PAUSE_S = 0.05
 
 
 def say(**line):
@@ -15,42 +17,56 @@ def say(**line):
     sys.stdout.flush()
 
 
-def turn(message):
+def stamp():
+    return "<%.6f>" % time.time()
+
+
+def prompt(message):
+    content = message["message"]["content"]
+    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
+
+
+def event(name, **fields):
+    say(type="stream_event", parent_tool_use_id=None, uuid=name, event={"type": name, **fields})
+
+
+def turn(received):
+    words = prompt(received).split()
+    count, pause_s = int(words[0]), float(words[1]) if len(words) > 1 else PAUSE_S
+    message_id = "msg_" + received["uuid"]
     say(type="system", subtype="init", model="bench", permissionMode="default", uuid="i", tools=[])
-    say(type="stream_event", parent_tool_use_id=None, uuid="s", event={"type": "message_start", "message": {"id": "msg_1"}})
-    block = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    say(type="stream_event", parent_tool_use_id=None, uuid="b", event=block)
+    event("message_start", message={"id": message_id})
+    event("content_block_start", index=0, content_block={"type": "text", "text": ""})
     whole = ""
-    for _ in range(DELTAS):
-        text = f"<{time.time():.6f}>"
+    for _ in range(count):
+        text = stamp()
         whole += text
-        delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-        say(type="stream_event", parent_tool_use_id=None, uuid="d", event=delta)
+        event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
         # One whole line too: it becomes an event of the log, while deltas are transient.
-        say(type="system", subtype="informational", level="notice", content=f"<{time.time():.6f}>", uuid="n")
-        time.sleep(PAUSE_S)
+        say(type="system", subtype="informational", level="notice", content=stamp(), uuid="n")
+        time.sleep(pause_s)
     content = [{"type": "text", "text": whole}]
-    say(type="assistant", parent_tool_use_id=None, uuid="a", message={"id": "msg_1", "role": "assistant", "content": content})
-    say(
-        type="result",
-        subtype="success",
-        is_error=False,
-        result="",
-        num_turns=1,
-        duration_ms=1,
-        total_cost_usd=0,
-        usage={},
-        modelUsage={},
-        user_message_uuids=[message["uuid"]],
-        uuid="r",
-    )
+    message = {"id": message_id, "role": "assistant", "content": content}
+    say(type="assistant", parent_tool_use_id=None, uuid="a", message=message)
+    end(received)
 
 
-for line in sys.stdin:
-    received = json.loads(line)
-    if received["type"] == "control_request":
-        answer = {"session_state": "idle"}
-        reply = {"subtype": "success", "request_id": received["request_id"], "response": answer}
-        say(type="control_response", response={**reply, "pending_permission_requests": []})
-    elif received["type"] == "user":
-        turn(received)
+def end(received):
+    outcome = {"subtype": "success", "is_error": False, "result": "", "num_turns": 1, "duration_ms": 1}
+    spent = {"total_cost_usd": 0, "usage": {}, "modelUsage": {}}
+    say(type="result", user_message_uuids=[received["uuid"]], uuid="r", **outcome, **spent)
+
+
+def answer(received):
+    body = {"session_state": "idle"}
+    reply = {"subtype": "success", "request_id": received["request_id"], "response": body}
+    say(type="control_response", response={**reply, "pending_permission_requests": []})
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        message = json.loads(line)
+        if message["type"] == "control_request":
+            answer(message)
+        elif message["type"] == "user":
+            turn(message)

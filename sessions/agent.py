@@ -15,7 +15,7 @@ from gateway import services as gateway
 from sandbox import GuestClient, Paths
 from sandbox.answers import AgentStatus
 from sandbox.errors import AgentEnded
-from sessions import claude, turns
+from sessions import claude, cli, turns
 from sessions.turns import Turn
 
 GRACE_S = 5.0  # between a polite request, SIGTERM and SIGKILL
@@ -27,7 +27,7 @@ class AgentProcess:
 
     def __init__(self, turn: Turn, guest: GuestClient, paths: Paths, program_dir: str) -> None:
         self._turn, self._guest, self._paths = turn, guest, paths
-        self._program = posixpath.join(program_dir, "claude")
+        self._program = posixpath.join(program_dir, cli.find_cli().name)
         self.run = turn.agent_run
 
     @property

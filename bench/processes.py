@@ -1,0 +1,63 @@
+"""Memory of processes and of all that descend from them, from /proc."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from pathlib import Path
+
+
+def tree(root: int) -> set[int]:
+    """A process and its descendants."""
+    children: dict[int, list[int]] = defaultdict(list)
+    for pid in _pids():
+        with contextlib.suppress(OSError):
+            children[_parent(pid)].append(pid)
+    found, queue = {root}, [root]
+    while queue:
+        for child in children[queue.pop()]:
+            found.add(child)
+            queue.append(child)
+    return found
+
+
+def with_argument(text: str) -> set[int]:
+    """The processes that have `text` among their arguments, with their descendants."""
+    roots = set()
+    for pid in _pids():
+        with contextlib.suppress(OSError):
+            if text.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                roots.add(pid)
+    return set().union(*(tree(root) for root in roots))
+
+
+def named(pids: set[int], text: str) -> set[int]:
+    """Those of them whose program or first arguments contain `text`."""
+    return {pid for pid in pids if text in _command(pid)}
+
+
+def pss_kib(pids: set[int]) -> float:
+    """Proportional set size: pages that several processes share count once."""
+    return sum(_pss_kib(pid) for pid in pids)
+
+
+def _pss_kib(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return float(line.split()[1])
+    return 0
+
+
+def _command(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return " ".join(Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")[:2])
+    return ""
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]

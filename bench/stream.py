@@ -1,0 +1,155 @@
+"""From the agent's line to the browser's frame: through guest, runner, log, doorbell and WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from bench import bare_stream, service
+from bench.figures import Figure, Spread, median_spread, spread
+from bench.service import User
+from tests.journeys.server import free_port
+
+STAMP = re.compile(r"<(\d+\.\d{6})>")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    sessions: Sequence[int] = (1, 10)
+    lines: int = 100
+    rounds: int = 3
+
+
+@dataclass
+class Delays:
+    """Milliseconds from writing to receiving."""
+
+    events: list[float] = field(default_factory=list)
+    deltas: list[float] = field(default_factory=list)
+
+    def note(self, into: list[float], text: str) -> None:
+        now = time.time()
+        into.extend((now - float(written)) * 1000 for written in STAMP.findall(text))
+
+
+async def measure(size: Size) -> list[Figure]:
+    """p50 and p99 of events and of deltas, for each number of sessions that stream at once."""
+    with service.served() as server:
+        async with service.user(server) as someone:
+            figures: list[Figure] = []
+            sessions: list[dict[str, Any]] = []
+            for count in size.sessions:
+                while len(sessions) < count:
+                    sessions.append(await _warm_session(someone))
+                figures += await _compare(someone, sessions[:count], size)
+            return figures
+
+
+async def _warm_session(someone: User) -> dict[str, Any]:
+    session = await someone.new_session("1")
+    return await someone.until_idle(session["id"])
+
+
+async def _compare(someone: User, sessions: Sequence[dict[str, Any]], size: Size) -> list[Figure]:
+    events, deltas, bare = [], [], []
+    async with _bare_server() as url:
+        for _ in range(size.rounds):
+            ours, raw = await _stream(someone, sessions, size.lines), await _stream_bare(url, len(sessions), size.lines)
+            events.append(spread(ours.events))
+            deltas.append(spread(ours.deltas))
+            bare.append(spread(raw.events))
+    raw = median_spread(bare)
+    name = f"{len(sessions)} streaming session{'s' if len(sessions) > 1 else ''}"
+    return [
+        *_figures(f"line → event frame, {name}", median_spread(events), raw),
+        *_figures(f"line → delta frame (coalesced up to 100 ms), {name}", median_spread(deltas), raw),
+    ]
+
+
+def _figures(name: str, ours: Spread, raw: Spread) -> list[Figure]:
+    baseline = "bare pipe → bare WebSocket"
+    return [
+        Figure(f"{name}, p50", ours.p50, "ms", f"{baseline}, p50", raw.p50),
+        Figure(f"{name}, p99", ours.p99, "ms", f"{baseline}, p99", raw.p99),
+    ]
+
+
+async def _stream(someone: User, sessions: Sequence[dict[str, Any]], lines: int) -> Delays:
+    """Every session streams at once, each watched by one socket."""
+    delays = Delays()
+    async with contextlib.AsyncExitStack() as stack:
+        fresh = [await someone.session(session["id"]) for session in sessions]
+        sockets = [await stack.enter_async_context(await someone.open_socket(session)) for session in fresh]
+        readers = [asyncio.create_task(_read(socket, delays, lines)) for socket in sockets]
+        await asyncio.gather(*(someone.send(session["id"], str(lines)) for session in sessions))
+        async with asyncio.timeout(service.TURN_TIMEOUT_S):
+            await asyncio.gather(*readers)
+    for session in sessions:
+        await someone.until_idle(session["id"])
+    return delays
+
+
+async def _read(socket: aiohttp.ClientWebSocketResponse, delays: Delays, lines: int) -> None:
+    """Read until the turn's end. Raises: RuntimeError (a line is missing)."""
+    notices = 0
+    while True:
+        frame = await socket.receive_json()
+        kind = frame["kind"] if frame["type"] == "event" else frame["type"]
+        if kind == "delta":
+            delays.note(delays.deltas, frame["text"])
+        elif kind == "agent.notice" and STAMP.fullmatch(frame["payload"]["text"]):
+            notices += 1
+            delays.note(delays.events, frame["payload"]["text"])
+        elif kind == "turn.completed":
+            break
+    if notices != lines:
+        raise RuntimeError(f"{notices} of {lines} lines arrived")
+
+
+@contextlib.asynccontextmanager
+async def _bare_server() -> AsyncIterator[str]:
+    """The baseline's server: the same program's pipe, an asyncio loop, a WebSocket, and nothing else."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", bare_stream.__name__, str(port))
+    try:
+        async with asyncio.timeout(10):
+            while not await _listens(port):
+                await asyncio.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _stream_bare(url: str, count: int, lines: int) -> Delays:
+    delays = Delays()
+
+    async def watch(http: aiohttp.ClientSession) -> None:
+        async with http.ws_connect(url) as socket:
+            await socket.send_str(str(lines))
+            async for message in socket:
+                if '"informational"' in message.data:
+                    delays.note(delays.events, message.data)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        await asyncio.gather(*(watch(http) for _ in range(count)))
+    return delays
