@@ -8,6 +8,8 @@ from unittest import mock
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from accounts.auth import actor_for
 from accounts.models import Organization, User
@@ -35,6 +37,16 @@ def _connections_stay_open() -> Iterator[None]:
     """database_sync_to_async would close the connection whose transaction holds the test's rows."""
     with mock.patch("channels.db.close_old_connections"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def empty_queue(request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Jobs of tests that really commit: Django's own clearing up leaves tables out that it does not manage."""
+    yield
+    mark = request.node.get_closest_marker("django_db")
+    if "transactional_db" in request.fixturenames or (mark is not None and mark.kwargs.get("transaction")):
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("truncate procrastinate_jobs, procrastinate_workers cascade")
 
 
 @pytest.fixture
