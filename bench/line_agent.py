@@ -18,7 +18,7 @@ def say(**line):
 
 
 def stamp():
-    return "<%.6f>" % time.time()
+    return f"<{time.time():.6f}>"
 
 
 def prompt(message):

@@ -26,10 +26,11 @@ TURN_TIMEOUT_S = 120.0
 @contextlib.contextmanager
 def served(**extra: str) -> Iterator[Server]:
     """`manage.py serve` as an operator runs it, with the scripted agent unless `extra` names another."""
-    with scripted_agent() as program:
+    with contextlib.ExitStack() as stack:
+        program = stack.enter_context(scripted_agent())
         # Without developer mode: it would keep every query in memory.
-        with running(**{"SLIPWAY_DEBUG": "0", "SLIPWAY_CLAUDE_CLI": str(program), **extra}) as server:
-            yield server
+        settings = {"SLIPWAY_DEBUG": "0", "SLIPWAY_CLAUDE_CLI": str(program), **extra}
+        yield stack.enter_context(running(**settings))
 
 
 @contextlib.contextmanager
@@ -49,8 +50,8 @@ def scripted_agent() -> Iterator[Path]:
 class User:
     """Someone with a project of their own, over HTTP and WebSockets with an API token."""
 
-    def __init__(self, server: Server, http: aiohttp.ClientSession, project_id: str) -> None:
-        self.server, self.http, self.project_id = server, http, project_id
+    def __init__(self, server: Server, http: aiohttp.ClientSession, token: str, project_id: str) -> None:
+        self.server, self.http, self.token, self.project_id = server, http, token, project_id
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         async with self.http.request(method, f"{self.server.url}/api{path}", json=body) as answer:
@@ -99,7 +100,7 @@ async def user(server: Server, name: str = "alice") -> AsyncIterator[User]:
     headers = {"Authorization": f"Bearer {token}"}
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(headers=headers, connector=connector) as http:
-        someone = User(server, http, "")
+        someone = User(server, http, token, "")
         body = {"organization_id": organization, "name": "bench", "source": "SAMPLE"}
         someone.project_id = (await someone.call("POST", "/projects", body))["id"]
         yield someone

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from bench import bare_stream, service
+from bench import bare_daphne, bare_stream, service
 from bench.figures import Figure, Spread, median_spread, spread
 from bench.service import User
 from tests.journeys.server import free_port
@@ -120,24 +120,14 @@ async def _read(socket: aiohttp.ClientWebSocketResponse, delays: Delays, lines: 
 async def _bare_server() -> AsyncIterator[str]:
     """The baseline's server: the same program's pipe, an asyncio loop, a WebSocket, and nothing else."""
     port = free_port()
+    url = f"http://127.0.0.1:{port}/"
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", bare_stream.__name__, str(port))
     try:
-        async with asyncio.timeout(10):
-            while not await _listens(port):
-                await asyncio.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/"
+        await bare_daphne.until_answers(url)
+        yield url
     finally:
         process.terminate()
         await process.wait()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def _stream_bare(url: str, count: int, lines: int) -> Delays:

@@ -1,0 +1,110 @@
+"""Memory at rest: the server, an idle socket, an idle session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+
+import aiohttp
+
+from bench import bare_daphne, processes, service
+from bench.figures import Figure
+from bench.service import User
+from tests.journeys.server import ROOT, Server
+
+SETTLE_S = 3.0
+PER_USER = 50  # sockets that one user may hold open
+KIB = 1024
+PINNED = "agents/claude/node_modules/@anthropic-ai/claude-code-*/claude"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    sockets: int = 100
+    sessions: int = 3
+
+
+async def measure(size: Size) -> list[Figure]:
+    """Proportional set sizes, where pages that processes share count once."""
+    async with bare_daphne.serving() as bare:
+        bare_kib = await _settled({bare.pid})
+        async with contextlib.AsyncExitStack() as stack:
+            http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+            for _ in range(size.sockets):
+                await stack.enter_async_context(http.ws_connect(bare.url))
+            bare_socket_kib = (await _settled({bare.pid}) - bare_kib) / size.sockets
+    with service.served(**_real_agent()) as server:
+        figures = await _at_rest(server, bare_kib)
+        figures.append(await _sockets(server, size.sockets, bare_socket_kib))
+        return figures + await _sessions(server, size.sessions)
+
+
+async def _at_rest(server: Server, bare_kib: float) -> list[Figure]:
+    serve = _serve(server)
+    async with service.user(server, "zoe"):  # what is loaded with the first request counts
+        own, all_kib = await _settled(serve), await _settled(serve | _postgres(server))
+    return [
+        Figure("`serve` at rest", own / KIB, "MiB", "bare daphne, empty application", bare_kib / KIB),
+        Figure("`serve` and embedded PostgreSQL at rest", all_kib / KIB, "MiB", "bare daphne", bare_kib / KIB),
+    ]
+
+
+async def _sockets(server: Server, count: int, bare_kib: float) -> Figure:
+    """What one more idle socket costs the server; the first ones of each user are opened before counting."""
+    async with contextlib.AsyncExitStack() as stack:
+        people = [
+            await stack.enter_async_context(service.user(server, f"user{number}"))
+            for number in range(-(-count // (PER_USER - 1)))
+        ]
+        sessions = [await someone.new_session() for someone in people]
+        for someone, session in zip(people, sessions, strict=True):
+            await stack.enter_async_context(await someone.open_socket(session))
+        before = await _settled(_serve(server))
+        for number in range(count):
+            someone, session = people[number % len(people)], sessions[number % len(people)]
+            await stack.enter_async_context(await someone.open_socket(session))
+        taken = (await _settled(_serve(server)) - before) / count
+    return Figure("an idle WebSocket", taken, "KiB", "an idle WebSocket of bare daphne", bare_kib)
+
+
+async def _sessions(server: Server, count: int) -> list[Figure]:
+    async with service.user(server, "alice") as someone:
+        machines = [await _idle_session(someone) for _ in range(count)]
+        everything = set[int]().union(*(processes.with_argument(machine) for machine in machines))
+        agents = processes.named(everything, "/node_modules/" if _real_agent() else "slipway-bench-agent-")
+        await asyncio.sleep(SETTLE_S)
+        agent_kib = processes.pss_kib(agents) / count
+        own_kib = processes.pss_kib(everything - agents) / count
+    name = "an idle session: sandbox, guest, holder, Claude Code"
+    return [Figure(name, (own_kib + agent_kib) / KIB, "MiB", "Claude Code alone in it", agent_kib / KIB)]
+
+
+async def _idle_session(someone: User) -> str:
+    """The machine of a session whose agent has ended its turn and waits for the next."""
+    session = await someone.new_session("1")
+    return str((await someone.until_idle(session["id"]))["container_id"])
+
+
+def _real_agent() -> dict[str, str]:
+    """The pinned Claude Code, which then talks to the practice model; the scripted agent where it is not installed."""
+    return {"SLIPWAY_CLAUDE_CLI": ""} if any(ROOT.glob(PINNED)) else {}
+
+
+def _serve(server: Server) -> set[int]:
+    assert server.process is not None
+    return {server.process.pid}
+
+
+def _postgres(server: Server) -> set[int]:
+    from config import postgres
+
+    pid_file = postgres.place(server.data_dir).data / "postmaster.pid"
+    return processes.tree(int(pid_file.read_text().split()[0]))
+
+
+async def _settled(pids: set[int]) -> float:
+    await asyncio.sleep(SETTLE_S)
+    return processes.pss_kib(pids)
