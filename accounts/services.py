@@ -11,7 +11,7 @@ from django.db import transaction
 from accounts import tokens
 from accounts.errors import Forbidden, Invalid, LastOwner, NotFound
 from accounts.models import ApiToken, Membership, Organization, User
-from accounts.signals import organization_created
+from accounts.signals import organization_created, organization_suspended
 from accounts.tenancy import Actor, Role, Scope
 
 TOKEN_USE_INTERVAL = timedelta(minutes=1)  # how exact `last_used_at` is
@@ -83,9 +83,15 @@ def _guard_owner(actor: Actor, membership: Membership, becomes: Role | None) -> 
         raise LastOwner
 
 
+@transaction.atomic
 def suspend_organizations(*, ids: Iterable[uuid.UUID], now: datetime) -> int:
-    """Stop all use of these organisations; the number that were not suspended before."""
-    return Organization.objects.filter(pk__in=list(ids), suspended_at=None).update(suspended_at=now)
+    """Stop all use of these organisations, and what runs for them; the number that were not suspended before."""
+    rows = Organization.objects.select_for_update().filter(pk__in=list(ids), suspended_at=None)
+    for organization in (found := list(rows)):
+        organization.suspended_at = now
+        organization.save(update_fields=["suspended_at"])
+        organization_suspended.send(sender=Organization, organization=organization, now=now)
+    return len(found)
 
 
 def resume_organizations(*, ids: Iterable[uuid.UUID]) -> int:

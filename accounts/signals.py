@@ -6,3 +6,6 @@ from django.dispatch import Signal
 
 # Keyword: organization. Receivers add what every organisation has from its first moment.
 organization_created = Signal()
+
+# Keywords: organization, now. Receivers end what runs for it.
+organization_suspended = Signal()

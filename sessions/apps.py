@@ -9,7 +9,9 @@ class SessionsConfig(AppConfig):
     verbose_name = "agent sessions"
 
     def ready(self) -> None:
+        from accounts.signals import organization_suspended
         from projects.signals import project_deleted
-        from sessions.receivers import on_project_deleted
+        from sessions.receivers import on_organization_suspended, on_project_deleted
 
+        organization_suspended.connect(on_organization_suspended, dispatch_uid="sessions.organization_suspended")
         project_deleted.connect(on_project_deleted, dispatch_uid="sessions.project_deleted")
