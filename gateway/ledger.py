@@ -49,9 +49,11 @@ def admit(caller: Caller, *, model: str, estimate: Tokens, now: dt.datetime) -> 
 
     The organisation's row is locked, so that parallel calls see one another: while what is spent and what is held by
     running calls reach the limit, no further call begins. The limit is passed by the excess of one call at most.
-    Raises: Refused (400: spent; 429: held by running calls; 500: the key cannot be decrypted).
+    Raises: Refused (401: suspended meanwhile; 400: spent; 429: held by running calls; 500: the key is unreadable).
     """
-    Organization.objects.select_for_update(no_key=True).get(pk=caller.organization_id)
+    organization = Organization.objects.select_for_update(no_key=True).get(pk=caller.organization_id)
+    if organization.suspended_at is not None:
+        raise refusals.unknown_token()
     key = key_for(caller)
     if key:
         _check_budget(caller, now)

@@ -63,6 +63,15 @@ class TestAdmit:
         assert caught.value.status == 400
         assert UsageEntry.objects.count() == 1
 
+    def test_refuses_an_organisation_that_was_suspended_meanwhile(self, organization: Organization) -> None:
+        Organization.objects.update(suspended_at=timezone.now())
+
+        with pytest.raises(Refused) as caught:
+            admit(organization)
+
+        assert caught.value.status == 401
+        assert not UsageEntry.objects.exists()
+
     def test_of_the_practice_model_costs_nothing(self, organization: Organization, settings: Settings) -> None:
         settings.ANTHROPIC_API_KEY = ""
         settings.SESSION_BUDGET_USD = 0.0
