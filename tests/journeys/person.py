@@ -30,6 +30,14 @@ class Person:
         self._submit("/accounts/signup/", {"email": self.email, "password1": PASSWORD})
         self._submit("/accounts/confirm-email/", {"code": self._code(seen)})
 
+    def sign_out(self) -> None:
+        self._submit("/accounts/logout/", {})
+
+    @property
+    def csrf(self) -> str:
+        """What a page of ours sends with each write."""
+        return next((cookie.value for cookie in self.jar if cookie.name.endswith("csrftoken")), "") or ""
+
     def make_token(self, *scopes: str) -> str:
         """The text of a new API token for the person's own organisation."""
         organization = self.call("GET", "/api/me")["organizations"][0]["id"]
@@ -38,8 +46,7 @@ class Person:
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        csrf = next((cookie.value for cookie in self.jar if cookie.name.endswith("csrftoken")), "") or ""
-        headers = {"Content-Type": "application/json", "X-CSRFToken": csrf, "Origin": self.server.url}
+        headers = {"Content-Type": "application/json", "X-CSRFToken": self.csrf, "Origin": self.server.url}
         request = urllib.request.Request(self.server.url + path, data, headers, method=method)
         with self.opener.open(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")

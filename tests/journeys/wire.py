@@ -1,0 +1,231 @@
+"""Sockets, streams and raw requests as a hostile or clumsy client sends them, and what the database holds then."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import psycopg
+from psycopg import sql
+
+from config import postgres
+from tests.journeys.person import Person
+from tests.journeys.server import Server
+
+
+@dataclass
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def request(server: Server, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+    """One request; bytes are sent as they are, other bodies as JSON. Underscores in names of headers are dashes."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+    if data is not None:
+        sent.setdefault("Content-Type", "application/json")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        connection.request(method, path, data, sent)
+        answer = connection.getresponse()
+        return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+    finally:
+        connection.close()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def cookies(person: Person) -> dict[str, str]:
+    """The headers of a page of ours in the person's browser."""
+    jar = "; ".join(f"{cookie.name}={cookie.value}" for cookie in person.jar)
+    return {"Cookie": jar, "Origin": person.server.url}
+
+
+@dataclass
+class Line:
+    """A WebSocket or SSE connection that is read in the background until it closes."""
+
+    frames: list[dict[str, Any]] = field(default_factory=list)
+    status: int | None = None  # of a handshake that was refused, or of the SSE response
+    close_code: int | None = None
+    is_open: threading.Event = field(default_factory=threading.Event)
+    is_over: threading.Event = field(default_factory=threading.Event)
+    outbox: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def send(self, frame: Any) -> None:
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        self.loop.call_soon_threadsafe(self.outbox.put_nowait, text)
+
+    def close(self) -> None:
+        if not self.is_over.is_set():
+            with contextlib.suppress(RuntimeError):
+                self.loop.call_soon_threadsafe(self.outbox.put_nowait, None)
+        assert self.is_over.wait(10)
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log's events so far, in the order they came."""
+        return [frame for frame in list(self.frames) if "seq" in frame]
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [frame for frame in list(self.frames) if frame.get("type") == kind]
+
+
+def _run(line: Line, main: Callable[[], Any]) -> Line:
+    async def whole() -> None:
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+            await main()
+
+    def run() -> None:
+        try:
+            line.loop.run_until_complete(whole())
+        finally:
+            line.is_open.set()
+            line.is_over.set()
+            line.loop.close()
+
+    threading.Thread(target=run, daemon=True).start()
+    assert line.is_open.wait(20)
+    return line
+
+
+@contextlib.contextmanager
+def socket(server: Server, session_id: str, *, after: int | str = 0, **headers: str) -> Iterator[Line]:
+    """The session's WebSocket; a refused handshake leaves its status."""
+    line = Line()
+    url = f"ws://127.0.0.1:{server.port}/ws/sessions/{session_id}?after={after}"
+
+    async def main() -> None:
+        async with aiohttp.ClientSession() as client:
+            try:
+                ws = await client.ws_connect(url, headers=headers, max_msg_size=0)
+            except aiohttp.WSServerHandshakeError as error:
+                line.status = error.status
+                return
+            line.is_open.set()
+            writer = asyncio.create_task(_write(ws, line))
+            async for message in ws:
+                line.frames.append(json.loads(message.data))
+            writer.cancel()
+            line.close_code = ws.close_code
+
+    _run(line, main)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+async def _write(ws: aiohttp.ClientWebSocketResponse, line: Line) -> None:
+    while (text := await line.outbox.get()) is not None:
+        await ws.send_str(text)
+    await ws.close()
+
+
+@contextlib.contextmanager
+def stream(server: Server, session_id: str, *, after: int | str = 0, **headers: str) -> Iterator[Line]:
+    """The session's SSE stream; deltas have no `seq`."""
+    line = Line()
+    url = f"{server.url}/api/sessions/{session_id}/stream?after={after}"
+
+    async def main() -> None:
+        forever = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(timeout=forever) as client, client.get(url, headers=headers) as response:
+            line.status = response.status
+            line.is_open.set()
+            reader = asyncio.create_task(_read(response, line))
+            closer = asyncio.create_task(line.outbox.get())
+            await asyncio.wait({reader, closer}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (reader, closer):
+                task.cancel()
+            await asyncio.gather(reader, closer, return_exceptions=True)
+
+    _run(line, main)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+async def _read(response: aiohttp.ClientResponse, line: Line) -> None:
+    buffer = b""
+    async for chunk in response.content.iter_any():
+        *blocks, buffer = (buffer + chunk).split(b"\n\n")
+        for block in blocks:
+            data = [part[6:] for part in block.split(b"\n") if part.startswith(b"data: ")]
+            if data:
+                line.frames.append(json.loads(data[0]))
+
+
+def dsn(server: Server) -> str:
+    return postgres.place(server.data_dir).dsn()
+
+
+def query(server: Server, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Ask the server's own database."""
+    with psycopg.connect(dsn(server), autocommit=True) as connection:
+        cursor = connection.execute(statement.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def tables(server: Server) -> list[str]:
+    found = query(server, "select tablename from pg_tables where schemaname = 'public' order by 1")
+    return [str(row[0]) for row in found]
+
+
+def row_counts(server: Server) -> dict[str, int]:
+    """Rows per table, save those that the worker writes by itself as time goes by."""
+    counts = {}
+    with psycopg.connect(dsn(server)) as connection:
+        for table in tables(server):
+            if table.startswith("procrastinate_"):
+                continue
+            counted = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
+            row = connection.execute(counted).fetchone()
+            counts[table] = int(row[0]) if row else 0
+    tasks = "select count(*) from procrastinate_jobs where task_name not like '%%rescue%%' and queue_name <> 'builtin'"
+    return {**counts, "tasks": int(query(server, tasks)[0][0])}
+
+
+def dump(server: Server) -> bytes:
+    """All that the database holds, as text."""
+    parts = []
+    with psycopg.connect(dsn(server)) as connection:
+        for table in tables(server):
+            copy_out = sql.SQL("copy {} to stdout").format(sql.Identifier(table))
+            with connection.cursor().copy(copy_out) as copy:
+                parts += [bytes(part) for part in copy]
+    return b"".join(parts)
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory of a process that is its own or shared."""
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
+def until(condition: Callable[[], Any], timeout_s: float, what: str) -> float:
+    """Wait for it; how long it took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < timeout_s, f"not in time: {what}"
+        time.sleep(0.05)
+    return time.monotonic() - started
