@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.db import transaction
 
 from accounts import tokens
@@ -96,6 +98,16 @@ def suspend_organizations(*, ids: Iterable[uuid.UUID], now: datetime) -> int:
 
 def resume_organizations(*, ids: Iterable[uuid.UUID]) -> int:
     return Organization.objects.filter(pk__in=list(ids)).exclude(suspended_at=None).update(suspended_at=None)
+
+
+@transaction.atomic
+def prune_browser_sessions(*, now: datetime) -> int:
+    """Delete what browsers that never signed out have left, which nothing else does; how many sessions."""
+    expired, _ = Session.objects.filter(expire_date__lt=now).delete()
+    # Its session is made before such a row, yet perhaps not committed.
+    old = UserSession.objects.filter(last_seen_at__lt=now - timedelta(days=1))
+    old.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    return expired
 
 
 def create_token(

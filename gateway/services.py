@@ -22,6 +22,7 @@ from gateway.models import Budget, GatewayToken, Provider, ProviderKey, UsageEnt
 
 TOKEN_PREFIX = "slpg_"
 TOKEN_TTL = dt.timedelta(hours=1)
+DEAD_TOKENS_KEPT = dt.timedelta(days=7)  # for the operator to look at
 
 _KEY_CHARS = range(20, 513)
 _PURPOSE = "provider-key"
@@ -57,6 +58,12 @@ def extend_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> bool:
 def revoke_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> None:
     """End the session's tokens: the next call with one is refused."""
     GatewayToken.objects.filter(subject_id=subject_id, revoked_at=None).update(revoked_at=now)
+
+
+def prune_tokens(*, now: dt.datetime) -> int:
+    """Delete tokens that have long been dead, of which each session leaves a row for every start; how many."""
+    limit = now - DEAD_TOKENS_KEPT
+    return GatewayToken.objects.filter(Q(expires_at__lt=limit) | Q(revoked_at__lt=limit)).delete()[0]
 
 
 def digest_of(token: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 
@@ -107,3 +110,17 @@ class TestChangeRole:
 
         with pytest.raises(NotFound):
             services.change_role(actor=actor(alice), membership=membership, role=Role.VIEWER)
+
+
+class TestPruneBrowserSessions:
+    def test_takes_expired_ones_with_their_traces_and_leaves_the_rest(self, alice: User) -> None:
+        now = timezone.now()
+        for name, expires in (("gone", now - timedelta(days=2)), ("open", now + timedelta(days=2))):
+            Session.objects.create(session_key=name, session_data="", expire_date=expires)
+            UserSession.objects.create(user=alice, session_key=name, ip="127.0.0.1", user_agent="test")
+        UserSession.objects.update(last_seen_at=now - timedelta(days=3))
+
+        assert services.prune_browser_sessions(now=now) == 1
+
+        assert Session.objects.get().session_key == "open"
+        assert UserSession.objects.get().session_key == "open"

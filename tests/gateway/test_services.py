@@ -78,6 +78,19 @@ class TestTokens:
         assert not is_good(token, NOW)
         assert is_good(other, NOW)
 
+    def test_are_pruned_when_they_have_been_dead_for_a_week(self, organization: Organization) -> None:
+        issued(organization)
+        issued(organization, OTHER)
+        services.revoke_tokens(subject_id=OTHER, now=NOW)
+        later = NOW + services.TOKEN_TTL + dt.timedelta(days=7)
+        living = services.issue_token(organization_id=organization.pk, subject_id=SUBJECT, now=later)
+
+        assert services.prune_tokens(now=NOW + dt.timedelta(days=7)) == 0
+        assert services.prune_tokens(now=later + MINUTE) == 2
+
+        assert is_good(living, later)
+        assert GatewayToken.objects.count() == 1
+
 
 class TestModels:
     @pytest.mark.parametrize("name", ["sonnet", "opus", "haiku", "claude-sonnet-5-5", "claude-haiku-4-5-20251001"])
