@@ -114,6 +114,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         follower = Follower(self.session_id, after)
         async with follower:
             hello = await in_db(self._hello)()
+            follower.note_live(hello["live"])
             follower.seq = min(after, hello["last_seq"])  # ahead of the log: the server was restored from a backup
             await self._send(hello)
             checked_at = time.monotonic()

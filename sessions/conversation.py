@@ -163,6 +163,8 @@ class Conversation:
 
     def _note_live(self, delta: claude.Delta) -> None:
         before = self._live.get("text", "") if self._live.get("block") == delta.block else ""
+        if delta.offset > len(before):
+            return  # of several that stream at a time the one that began last is kept
         whole = before[: delta.offset] + delta.text
         self._live = {"block": delta.block, "parent": delta.parent, "kind": delta.kind, "text": whole}
 

@@ -68,6 +68,12 @@ def events_after(session_id: uuid.UUID, after: int, limit: int) -> list[dict[str
     ]
 
 
+def live_of(session_id: uuid.UUID) -> dict[str, Any]:
+    """The text that streams, as it was when it was last kept; empty when none does."""
+    live: dict[str, Any] | None = AgentSession.objects.filter(pk=session_id).values_list("live", flat=True).first()
+    return live or {}
+
+
 def messages_of(jobs: Iterable[Job]) -> list[dict[str, Any]]:
     """The messages of one session's jobs, with what their sub-agents did; one query however many."""
     jobs = list(jobs)

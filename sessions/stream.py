@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -26,6 +27,8 @@ POLL_S = 1.0  # how long a lost doorbell can go unnoticed while the session is b
 IDLE_POLL_S = 5.0  # and when nothing has happened for a minute
 BUSY_S = 60.0
 MAX_DELTA = 64 * 1024  # characters of one joined delta
+MAX_STREAMED = 16  # blocks that stream at a time: the agent's own and those of its sub-agents
+CATCH_UP_TRIES, CATCH_UP_S = 6, 0.25  # the runner keeps what streams once a second
 PING_S = 15.0
 LIFETIME_S = 3600.0  # of one SSE response; EventSource comes back by itself with Last-Event-ID
 
@@ -42,6 +45,7 @@ class Follower:
         self._rung: deque[dict[str, Any]] = deque()
         self._is_behind = True
         self._active_at = time.monotonic()
+        self._streamed: dict[str, int] = {}  # block -> how many of its characters the reader has
 
     async def __aenter__(self) -> Self:
         """Listening begins before the first read: what comes in between is heard of."""
@@ -52,6 +56,11 @@ class Follower:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._bell.__aexit__(kind, error, trace)
+
+    def note_live(self, live: dict[str, Any]) -> None:
+        """The reader has this text already."""
+        if live:
+            self._note_streamed(live["block"], len(live["text"]))
 
     async def frames(self) -> list[Frame]:
         """The next frames; empty when there was nothing for a moment."""
@@ -78,8 +87,30 @@ class Follower:
         message = self._rung.popleft()
         if message["type"] == "session.delta":
             self._active_at = time.monotonic()
-            return [{"type": "delta", **self._joined(message["delta"])}]
+            return [{"type": "delta", **await self._whole(self._joined(message["delta"]))}]
         return await self._page() if message["last_seq"] > self.seq else []
+
+    async def _whole(self, delta: dict[str, Any]) -> dict[str, Any]:
+        """With the text before it, where this reader has not got that: it came in mid-sentence, or fell behind."""
+        known = self._streamed.get(delta["block"], 0)
+        if delta["offset"] > known:
+            delta = await self._caught_up(delta, known)
+        self._note_streamed(delta["block"], delta["offset"] + len(delta["text"]))
+        return delta
+
+    async def _caught_up(self, delta: dict[str, Any], known: int) -> dict[str, Any]:
+        for _ in range(CATCH_UP_TRIES):
+            live = await in_db(queries.live_of)(self._session_id)
+            if live.get("block") == delta["block"] and len(live["text"]) >= delta["offset"]:
+                return {**delta, "offset": known, "text": live["text"][known : delta["offset"]] + delta["text"]}
+            await asyncio.sleep(CATCH_UP_S)
+        return delta  # the reader leaves it out: the event will have the whole text
+
+    def _note_streamed(self, block: str, length: int) -> None:
+        self._streamed.pop(block, None)
+        self._streamed[block] = length
+        if len(self._streamed) > MAX_STREAMED:
+            del self._streamed[next(iter(self._streamed))]
 
     def _joined(self, delta: dict[str, Any]) -> dict[str, Any]:
         """A reader that fell behind gets what has gathered as one piece."""

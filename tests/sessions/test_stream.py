@@ -193,6 +193,28 @@ class TestFollower:
                 await asyncio.sleep(0)
             assert len(follower._bell._messages) <= 10
 
+    async def test_gives_the_text_before_to_who_comes_in_mid_sentence(self, session: AgentSession, quick: None) -> None:
+        live = {"block": "m:0", "parent": None, "kind": "text", "text": "Once upon "}
+        async with Follower(session.pk, 0) as follower:
+            await follower.frames()
+            await in_db(AgentSession.objects.filter(pk=session.pk).update)(live=live)
+            for offset, text in ((7, "on a "), (12, "time")):
+                await events.aring_delta(session.pk, block="m:0", parent=None, kind="text", offset=offset, text=text)
+                await asyncio.sleep(0.05)
+            frames = await follower.frames()
+
+        assert [(frame["offset"], frame["text"]) for frame in frames] == [(0, "Once upon a time")]
+
+    async def test_does_not_wait_for_ever_for_text_that_was_not_kept(
+        self, session: AgentSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream, "CATCH_UP_S", 0.0)
+        async with Follower(session.pk, 0) as follower:
+            await follower.frames()
+            await events.aring_delta(session.pk, block="m:0", parent=None, kind="text", offset=7, text="on a")
+
+            assert [(frame["offset"], frame["text"]) for frame in await follower.frames()] == [(7, "on a")]
+
     async def test_joins_deltas_that_follow_one_another(self, session: AgentSession) -> None:
         async with Follower(session.pk, 0) as follower:
             await follower.frames()
