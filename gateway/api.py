@@ -10,7 +10,6 @@ from django.utils import timezone
 from ninja import Router
 
 from accounts.auth import ActorRequest
-from accounts.errors import NotFound
 from accounts.tenancy import Role
 from gateway import services
 from gateway.models import ProviderKey
@@ -46,14 +45,11 @@ def put_provider_key(request: ActorRequest, organization_id: uuid.UUID, body: Pr
     return services.set_provider_key(organization_id=organization_id, key=key, now=timezone.now())
 
 
-@router.get("/orgs/{uuid:organization_id}/provider-key", response=ProviderKeyOut)
-def get_provider_key(request: ActorRequest, organization_id: uuid.UUID) -> ProviderKey:
-    """Which key is stored, by its last four characters; 404 when there is none."""
+@router.get("/orgs/{uuid:organization_id}/provider-key", response=ProviderKeyOut | None)
+def get_provider_key(request: ActorRequest, organization_id: uuid.UUID) -> ProviderKey | None:
+    """Which key is stored, by its last four characters; null when there is none."""
     request.actor.require(organization_id, Role.ADMIN)
-    row = services.provider_key(organization_id)
-    if row is None:
-        raise NotFound("No key is stored.")
-    return row
+    return services.provider_key(organization_id)
 
 
 @router.delete("/orgs/{uuid:organization_id}/provider-key", response={204: None})

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { ApiError, call, get } from "../api.ts";
+import { call, get } from "../api.ts";
 import { ago, count, exactTime, money } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
@@ -55,12 +55,10 @@ export class ProviderKey extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    // Others may not ask which key it is.
+    if (!this.canChange) return;
     void this.attempt(async () => {
-      try {
-        this.key = await get<Key | null>(this.path);
-      } catch (error) {
-        if (!(error instanceof ApiError && error.status === 404)) throw error;
-      }
+      this.key = await get<Key | null>(this.path);
       this.isLoaded = true;
     });
   }
@@ -102,7 +100,7 @@ export class ProviderKey extends PageElement {
     return html`<section class="card"><div class="body stack"><h2>${gettext("Anthropic key")}</h2>
       ${errorNote(this.error)}
       ${!this.isLoaded ? nothing : this.key?.last_four ? this.present(this.key) : html`<p class="note">${icon("info")}<span>${gettext("This organisation has no key of its own. Sessions use the deployment's key, or the practice model when there is none.")}</span></p>`}
-      ${this.canChange ? this.form() : html`<p class="soft">${gettext("Only admins can change the key.")}</p>`}
+      ${this.canChange ? this.form() : html`<p class="soft">${gettext("Only admins see and change the key.")}</p>`}
     </div></section>`;
   }
 
