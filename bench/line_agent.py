@@ -1,7 +1,7 @@
 """An agent that speaks the CLI's protocol; what it streams carries the time at which it was written.
 
 It runs inside a sandbox, alone, as the program that sessions start: nothing is imported but the standard library. The
-prompt says how many lines to stream: `40` or `40 0.02` (seconds between them).
+prompt says how many pieces of text to stream; after every few of them comes a line that becomes an event of the log.
 """
 
 import json
@@ -10,6 +10,7 @@ import time
 
 SESSION = "00000000-0000-4000-8000-000000000000"
 PAUSE_S = 0.05
+PIECES_PER_LINE = 5
 
 
 def say(**line):
@@ -31,20 +32,18 @@ def event(name, **fields):
 
 
 def turn(received):
-    words = prompt(received).split()
-    count, pause_s = int(words[0]), float(words[1]) if len(words) > 1 else PAUSE_S
     message_id = "msg_" + received["uuid"]
     say(type="system", subtype="init", model="bench", permissionMode="default", uuid="i", tools=[])
     event("message_start", message={"id": message_id})
     event("content_block_start", index=0, content_block={"type": "text", "text": ""})
     whole = ""
-    for _ in range(count):
+    for number in range(int(prompt(received))):
         text = stamp()
         whole += text
         event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
-        # One whole line too: it becomes an event of the log, while deltas are transient.
-        say(type="system", subtype="informational", level="notice", content=stamp(), uuid="n")
-        time.sleep(pause_s)
+        if number % PIECES_PER_LINE == 0:
+            say(type="system", subtype="informational", level="notice", content=stamp(), uuid="n")
+        time.sleep(PAUSE_S)
     content = [{"type": "text", "text": whole}]
     message = {"id": message_id, "role": "assistant", "content": content}
     say(type="assistant", parent_tool_use_id=None, uuid="a", message=message)

@@ -1,4 +1,4 @@
-"""Rows to measure with, made in the settings of the server: `python -m bench.rows sessions PROJECT COUNT`, and so on."""
+"""Rows to measure with, made in the server's settings: `python -m bench.rows sessions PROJECT COUNT`, and so on."""
 
 from __future__ import annotations
 

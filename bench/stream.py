@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from bench import bare_daphne, bare_stream, service
+from bench import bare_daphne, bare_stream, line_agent, service
 from bench.figures import Figure, Spread, median_spread, spread
 from bench.service import User
 from tests.journeys.server import free_port
@@ -26,7 +26,7 @@ class Size:
     """How much is measured."""
 
     sessions: Sequence[int] = (1, 10)
-    lines: int = 100
+    pieces: int = 100
     rounds: int = 3
 
 
@@ -61,19 +61,25 @@ async def _warm_session(someone: User) -> dict[str, Any]:
 
 
 async def _compare(someone: User, sessions: Sequence[dict[str, Any]], size: Size) -> list[Figure]:
-    events, deltas, bare = [], [], []
+    ours: list[Delays] = []
+    raw: list[Delays] = []
     async with _bare_server() as url:
         for _ in range(size.rounds):
-            ours, raw = await _stream(someone, sessions, size.lines), await _stream_bare(url, len(sessions), size.lines)
-            events.append(spread(ours.events))
-            deltas.append(spread(ours.deltas))
-            bare.append(spread(raw.events))
-    raw = median_spread(bare)
+            ours.append(await _stream(someone, sessions, size.pieces))
+            raw.append(await _stream_bare(url, len(sessions), size.pieces))
     name = f"{len(sessions)} streaming session{'s' if len(sessions) > 1 else ''}"
     return [
-        *_figures(f"line → event frame, {name}", median_spread(events), raw),
-        *_figures(f"line → delta frame (coalesced up to 100 ms), {name}", median_spread(deltas), raw),
+        *_figures(f"line → event frame, {name}", _events(ours), _events(raw)),
+        *_figures(f"line → delta frame (coalesced up to 100 ms), {name}", _deltas(ours), _deltas(raw)),
     ]
+
+
+def _events(rounds: Sequence[Delays]) -> Spread:
+    return median_spread([spread(one.events) for one in rounds])
+
+
+def _deltas(rounds: Sequence[Delays]) -> Spread:
+    return median_spread([spread(one.deltas) for one in rounds])
 
 
 def _figures(name: str, ours: Spread, raw: Spread) -> list[Figure]:
@@ -84,14 +90,14 @@ def _figures(name: str, ours: Spread, raw: Spread) -> list[Figure]:
     ]
 
 
-async def _stream(someone: User, sessions: Sequence[dict[str, Any]], lines: int) -> Delays:
+async def _stream(someone: User, sessions: Sequence[dict[str, Any]], pieces: int) -> Delays:
     """Every session streams at once, each watched by one socket."""
     delays = Delays()
     async with contextlib.AsyncExitStack() as stack:
         fresh = [await someone.session(session["id"]) for session in sessions]
         sockets = [await stack.enter_async_context(await someone.open_socket(session)) for session in fresh]
-        readers = [asyncio.create_task(_read(socket, delays, lines)) for socket in sockets]
-        await asyncio.gather(*(someone.send(session["id"], str(lines)) for session in sessions))
+        readers = [asyncio.create_task(_read(socket, delays, pieces)) for socket in sockets]
+        await asyncio.gather(*(someone.send(session["id"], str(pieces)) for session in sessions))
         async with asyncio.timeout(service.TURN_TIMEOUT_S):
             await asyncio.gather(*readers)
     for session in sessions:
@@ -99,8 +105,11 @@ async def _stream(someone: User, sessions: Sequence[dict[str, Any]], lines: int)
     return delays
 
 
-async def _read(socket: aiohttp.ClientWebSocketResponse, delays: Delays, lines: int) -> None:
-    """Read until the turn's end. Raises: RuntimeError (a line is missing)."""
+async def _read(socket: aiohttp.ClientWebSocketResponse, delays: Delays, pieces: int) -> None:
+    """Read until the turn's end; deltas that the whole text has overtaken do not count.
+
+    Raises: RuntimeError (a line is missing).
+    """
     notices = 0
     while True:
         frame = await socket.receive_json()
@@ -112,6 +121,7 @@ async def _read(socket: aiohttp.ClientWebSocketResponse, delays: Delays, lines: 
             delays.note(delays.events, frame["payload"]["text"])
         elif kind == "turn.completed":
             break
+    lines = -(-pieces // line_agent.PIECES_PER_LINE)
     if notices != lines:
         raise RuntimeError(f"{notices} of {lines} lines arrived")
 
@@ -130,15 +140,16 @@ async def _bare_server() -> AsyncIterator[str]:
         await process.wait()
 
 
-async def _stream_bare(url: str, count: int, lines: int) -> Delays:
+async def _stream_bare(url: str, count: int, pieces: int) -> Delays:
     delays = Delays()
 
     async def watch(http: aiohttp.ClientSession) -> None:
         async with http.ws_connect(url) as socket:
-            await socket.send_str(str(lines))
+            await socket.send_str(str(pieces))
             async for message in socket:
-                if '"informational"' in message.data:
-                    delays.note(delays.events, message.data)
+                into = delays.events if '"informational"' in message.data else delays.deltas
+                if '"informational"' in message.data or '"text_delta"' in message.data:
+                    delays.note(into, message.data)
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
         await asyncio.gather(*(watch(http) for _ in range(count)))
