@@ -16,7 +16,7 @@ from sessions.turns import Turn
 FLUSH_S = 0.02  # lines that arrive within this time share one transaction
 FLUSH_BYTES = 4 * 2**20
 DELTA_S = 0.1  # streamed text is passed on at most this often
-LIVE_S = 1.0  # and stored at most this often
+LIVE_S = 1.0  # and stored, with the position in the spool, at most this often
 
 Item = Entry | Ask | Withdraw
 
@@ -32,6 +32,7 @@ class Conversation:
         self._deltas: list[claude.Delta] = []
         self._live: dict[str, Any] = {}
         self._stored_live: dict[str, Any] = {}
+        self._stored_at = 0.0
         self.ended: claude.TurnEnded | None = None
         self.mode: str | None = None  # the agent's permission mode, when it changed by itself
         self.has_news = asyncio.Event()  # a permission was asked for or withdrawn
@@ -49,16 +50,20 @@ class Conversation:
 
     async def _consume(self, lines: Sequence[claude.Line]) -> None:
         items: list[Item] = []
+        is_lasting = False
         for line in lines:
             self._offset = line.end
             self._state, outputs = claude.reduce(self._state, line.data)
             for output in outputs:
+                is_lasting |= not isinstance(output, claude.Delta)
                 self._take(output, items)
             if self.ended is not None:
                 break
         if items:
             await self.pass_on_deltas()
-        await self.commit(items)
+        # Streamed text alone is not worth a write: read again after a crash, it says the same.
+        if is_lasting or asyncio.get_running_loop().time() - self._stored_at >= LIVE_S:
+            await self.commit(items)
         if any(isinstance(item, Ask | Withdraw) for item in items):
             self.has_news.set()
 
@@ -133,6 +138,7 @@ class Conversation:
             live={} if is_settled else None,
         )
         await self._writer.commit(self._turn.session_id, self._turn.epoch, batch)
+        self._stored_at = asyncio.get_running_loop().time()
         if is_settled:
             self._stored_live = {}
 

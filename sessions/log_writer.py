@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class LogWriter:
             max_size=pool_size,
             open=False,
             kwargs={"autocommit": True},
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             name="event-log",
         )
 
@@ -108,6 +109,14 @@ def django_conninfo() -> str:
     keys = ("host", "port", "user", "password", "dbname")
     parameters = connection.get_connection_params()
     return make_conninfo("", **{key: parameters[key] for key in keys if parameters.get(key)})
+
+
+async def _check(db: _Connection) -> None:
+    """A healthy idle connection has nothing to say; one that has is asked, which finds out whether it was closed."""
+    poll = select.poll()
+    poll.register(db.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(db)
 
 
 # One statement is one round trip, and a transaction by itself.
