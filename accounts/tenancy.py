@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 from django.db import models
 from django.utils import timezone
@@ -92,6 +92,16 @@ class TenantQuerySet(models.QuerySet[Row]):
         return self.filter(organization_id__in=actor.roles)
 
 
+class AliveManager(models.Manager[Row]):
+    """The `objects` of a model with `deleted_at`: deleted rows are in no query, unless it begins at `with_deleted`.
+
+    Foreign keys that lead to such a row still find it; a filter over a join names `…__deleted_at` itself.
+    """
+
+    def get_queryset(self) -> models.QuerySet[Row]:
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class TenantModel(models.Model):
     """Base of every row that belongs to an organisation."""
 
@@ -106,12 +116,13 @@ class TenantModel(models.Model):
 
 
 def fetch(rows: type[Row] | TenantQuerySet[Row], actor: Actor, id: uuid.UUID, role: Role = Role.VIEWER) -> Row:
-    """The row with this id, from a tenant-owned model or a queryset of one.
+    """The row with this id, from a tenant-owned model (as its `objects` shows it) or a queryset of one.
 
     Raises: NotFound (no such row, or of an organisation the actor is not in); Forbidden (role too low);
         OrganizationSuspended.
     """
-    queryset: TenantQuerySet[Row] = TenantQuerySet(rows) if isinstance(rows, type) else rows
+    shown = rows._default_manager.all() if isinstance(rows, type) else rows
+    queryset = cast("models.QuerySet[Row]", shown)
     row = queryset.filter(pk=id, organization_id__in=[*actor.roles, *actor.suspended]).first()
     if row is None:
         raise NotFound

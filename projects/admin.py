@@ -21,6 +21,10 @@ class ProjectAdmin(admin.ModelAdmin[Project]):
     readonly_fields = ["id", "status", "source", "source_url", "created_at", "deleted_at"]
     list_select_related = ["organization"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
+        found: QuerySet[Project] = Project.with_deleted.all()
+        return found
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

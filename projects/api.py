@@ -51,7 +51,7 @@ def upload_project(request: ActorRequest, payload: Form[UploadIn], file: File[Up
 
 @router.get("/projects/{uuid:project_id}", response=ProjectOut, by_alias=True)
 def read_project(request: ActorRequest, project_id: uuid.UUID) -> Project:
-    return fetch(Project.objects.alive().with_import(), request.actor, project_id)
+    return fetch(Project.objects.with_import(), request.actor, project_id)
 
 
 @router.patch("/projects/{uuid:project_id}", response=ProjectOut, by_alias=True)
@@ -68,13 +68,13 @@ def delete_project(request: ActorRequest, project_id: uuid.UUID) -> Status[None]
 
 @router.get("/projects/{uuid:project_id}/branches", response=BranchesOut)
 def list_branches(request: ActorRequest, project_id: uuid.UUID) -> dict[str, list[Branch]]:
-    project = fetch(Project.objects.alive(), request.actor, project_id)
+    project = fetch(Project, request.actor, project_id)
     return {"items": services.require_ready(project).branches()}
 
 
 @router.get("/projects/{uuid:project_id}/import/stream", response=None)
 def stream_import(request: ActorRequest, project_id: uuid.UUID) -> StreamingHttpResponse:
-    row = fetch(Project.objects.alive().with_import(), request.actor, project_id).latest_import
+    row = fetch(Project.objects.with_import(), request.actor, project_id).latest_import
     if row is None:
         raise NotFound
     return stream.respond(request, request.actor, row)

@@ -68,7 +68,7 @@ def end(row: ProjectImport, status: ImportStatus, error: str) -> None:
     with transaction.atomic():
         rows = ProjectImport.objects.filter(pk=row.pk, attempt=row.attempt, status__in=LIVE)
         if rows.update(status=status, error=error[:2000], secret=None, finished_at=timezone.now()):
-            Project.objects.filter(pk=row.project_id).update(status=ProjectStatus.FAILED)
+            Project.with_deleted.filter(pk=row.project_id).update(status=ProjectStatus.FAILED)
 
 
 def fail(import_id: uuid.UUID) -> None:
@@ -151,7 +151,7 @@ def _tidy(scratch: Repository, advertised: str | None) -> str:
 def _publish(row: ProjectImport, scratch: Repository, branch: str, log: str) -> None:
     """Vault in place and rows changed, or neither; a crash between the two is mended by the next run."""
     with transaction.atomic():
-        project = Project.objects.select_for_update().get(pk=row.project_id)
+        project = Project.with_deleted.select_for_update().get(pk=row.project_id)
         rows = ProjectImport.objects.filter(
             pk=row.pk, attempt=row.attempt, status=ImportStatus.RUNNING, cancel_requested_at=None
         )

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 
 from django.db import models
 
-from accounts.tenancy import Actor, TenantModel, TenantQuerySet
+from accounts.tenancy import AliveManager, TenantModel, TenantQuerySet
 
 
 class ProjectStatus(models.TextChoices):
@@ -23,13 +23,6 @@ class ProjectSource(models.TextChoices):
 
 
 class ProjectQuerySet(TenantQuerySet["Project"]):
-    def alive(self) -> Self:
-        """Those that were not deleted."""
-        return self.filter(deleted_at=None)
-
-    def visible_to(self, actor: Actor) -> Self:
-        return super().visible_to(actor).alive()
-
     def with_import(self) -> Self:
         """Each project's imports along with it, in two queries however many there are."""
         return self.prefetch_related("imports")
@@ -48,10 +41,11 @@ class Project(TenantModel):
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     deleted_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar = ProjectQuerySet.as_manager()
+    objects: ClassVar = AliveManager.from_queryset(ProjectQuerySet)()  # type: ignore[assignment]
+    with_deleted: ClassVar = ProjectQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["organization", "-created_at"])]
+        indexes = [models.Index(fields=["organization", "id"])]
 
     def __str__(self) -> str:
         return self.name

@@ -100,7 +100,7 @@ def update_project(
 
     Raises: NotFound, Forbidden; Invalid; ProjectNotReady (a branch, before there is a vault).
     """
-    project = fetch(Project.objects.alive().with_import(), actor, id, Role.MEMBER)
+    project = fetch(Project.objects.with_import(), actor, id, Role.MEMBER)
     given = set(fields)
     if "name" in given:
         project.name = clean_name(name or "")
@@ -120,9 +120,9 @@ def update_project(
 
 def delete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> None:
     """Hide the project at once; its vault goes when a worker comes to it. Raises: NotFound, Forbidden."""
-    project = fetch(Project.objects.alive(), actor, id, Role.MEMBER)
+    project = fetch(Project, actor, id, Role.MEMBER)
     with transaction.atomic():
-        if not Project.objects.filter(pk=project.pk, deleted_at=None).update(deleted_at=now):
+        if not Project.objects.filter(pk=project.pk).update(deleted_at=now):
             return
         live = ProjectImport.objects.filter(project=project, status__in=imports.LIVE)
         live.filter(status=ImportStatus.PENDING).update(status=ImportStatus.CANCELLED, secret=None, finished_at=now)
@@ -135,19 +135,19 @@ def remove_vault(project_id: uuid.UUID) -> None:
     """Take a deleted project's repository off the disk; nothing for one that lives or is unknown."""
     with transaction.atomic():
         # An import that is being published holds this lock.
-        project = Project.objects.select_for_update().filter(pk=project_id).exclude(deleted_at=None).first()
+        project = Project.with_deleted.select_for_update().filter(pk=project_id).exclude(deleted_at=None).first()
         if project is not None:
             Vault(project_id).remove()
 
 
 def cancel_import(*, actor: Actor, id: uuid.UUID, now: datetime) -> Project:
     """Raises: NotFound, Forbidden; ImportFinished."""
-    project = fetch(Project.objects.alive().with_import(), actor, id, Role.MEMBER)
+    project = fetch(Project.objects.with_import(), actor, id, Role.MEMBER)
     row = project.latest_import
     if row is None:
         raise ImportFinished
     imports.cancel(row=row, now=now)
-    return fetch(Project.objects.alive().with_import(), actor, id)
+    return fetch(Project.objects.with_import(), actor, id)
 
 
 def require_ready(project: Project) -> Vault:

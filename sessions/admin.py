@@ -55,6 +55,10 @@ class AgentSessionAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     actions = ["stop_sessions"]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AgentSession]:
+        found: QuerySet[AgentSession] = AgentSession.with_deleted.all()
+        return found
+
     @admin.display(description="Newest events")
     def newest_events(self, session: AgentSession) -> str:
         """The log's tail; the admin has no pages for events, whose key is of two columns."""

@@ -193,7 +193,7 @@ def list_checkpoints(request: ActorRequest, session_id: uuid.UUID) -> dict[str, 
 
 
 def _project(actor: Actor, project_id: uuid.UUID, role: Role) -> Project:
-    return fetch(Project.objects.filter(deleted_at=None), actor, project_id, role)
+    return fetch(Project, actor, project_id, role)
 
 
 def _session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:

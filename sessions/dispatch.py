@@ -44,9 +44,7 @@ def rescue_turns(*, now: datetime) -> int:
     lock = Concat(Value(LOCK), Cast(OuterRef("pk"), models.TextField()))
     tasks = ProcrastinateJob.objects.filter(lock=lock, status__in=("todo", "doing"))
     waiting = Job.objects.filter(session=OuterRef("pk"), status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
-    lost = AgentSession.objects.filter(
-        Exists(waiting.filter(created_at__lt=now - LOST_AFTER)), ~Exists(tasks), deleted_at=None
-    )
+    lost = AgentSession.objects.filter(Exists(waiting.filter(created_at__lt=now - LOST_AFTER)), ~Exists(tasks))
     found = list(lost.annotate(last=waiting.order_by("-created_at", "-pk").values("pk")[:1]).values_list("pk", "last"))
     for session_id, job_id in found:
         defer_turn(session_id, job_id)

@@ -24,12 +24,12 @@ logger = structlog.get_logger(__name__)
 
 async def stop_session(session_id: uuid.UUID) -> None:
     """Save the working tree, end the sandbox and make its token worthless; harmless when repeated."""
-    if not await in_db(AgentSession.objects.filter(pk=session_id).exists)():
+    if not await in_db(AgentSession.with_deleted.filter(pk=session_id).exists)():
         return
     place = await in_db(machines.place_of)(session_id)
     sandbox = await machines.find_sandbox(place)
     if sandbox is not None:
-        session = await in_db(AgentSession.objects.get)(pk=session_id)
+        session = await in_db(AgentSession.with_deleted.get)(pk=session_id)
         try:
             commit, is_dirty = await machines.snapshot_to_vault(
                 sandbox,
@@ -49,14 +49,14 @@ async def stop_session(session_id: uuid.UUID) -> None:
 
 def _saved(session_id: uuid.UUID, commit: str, is_dirty: bool) -> None:
     git_status = GitStatus.DIRTY if is_dirty else GitStatus.CLEAN
-    AgentSession.objects.filter(pk=session_id).update(head_commit=commit, git_status=git_status)
+    AgentSession.with_deleted.filter(pk=session_id).update(head_commit=commit, git_status=git_status)
 
 
 @transaction.atomic
 def _stopped(session_id: uuid.UUID) -> None:
     now = timezone.now()
     gateway.revoke_tokens(subject_id=session_id, now=now)
-    session = AgentSession.objects.select_for_update().get(pk=session_id)
+    session = AgentSession.with_deleted.select_for_update().get(pk=session_id)
     pending = PermissionRequest.objects.filter(session=session, status=PermissionStatus.PENDING)
     entries = [
         Entry(
@@ -67,7 +67,7 @@ def _stopped(session_id: uuid.UUID) -> None:
     ]
     pending.update(status=PermissionStatus.CANCELLED, answered_at=now)
     if session.status != SessionStatus.STOPPED:
-        AgentSession.objects.filter(pk=session_id).update(
+        AgentSession.with_deleted.filter(pk=session_id).update(
             status=SessionStatus.STOPPED, status_reason="", machine=None, live={}, epoch=session.epoch + 1
         )
         payload = {"status": SessionStatus.STOPPED, "reason": "", "git_status": session.git_status}

@@ -30,7 +30,7 @@ def append(
         raise transaction.TransactionManagementError("events are appended in the transaction of what they tell")
     if not entries:
         return []
-    rows = AgentSession.objects.filter(pk=session.pk)
+    rows = AgentSession.with_deleted.filter(pk=session.pk)
     rows.update(last_seq=F("last_seq") + len(entries), updated_at=now)
     session.last_seq = last = rows.values_list("last_seq", flat=True).get()
     seqs = list(range(last - len(entries) + 1, last + 1))

@@ -61,7 +61,7 @@ def place_of(session_id: uuid.UUID) -> Place:
 
     Raises: SandboxGone (its environment was deleted).
     """
-    session = AgentSession.objects.select_related("environment", "machine__environment").get(pk=session_id)
+    session = AgentSession.with_deleted.select_related("environment", "machine__environment").get(pk=session_id)
     machine = session.machine if session.machine and session.machine.status == MachineStatus.RUNNING else None
     environment = machine.environment if machine else session.environment
     if environment is None:

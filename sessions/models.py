@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy import AliveManager, TenantModel, TenantQuerySet
 
 
 class SessionStatus(models.TextChoices):
@@ -64,6 +66,9 @@ class AgentSession(TenantModel):
     is_practice = models.BooleanField(default=False)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = AliveManager.from_queryset(TenantQuerySet)()  # type: ignore[assignment]
+    with_deleted: ClassVar = TenantQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -30,7 +30,7 @@ MAX_SUB_AGENT_TEXT = 64 * 1024
 
 def sessions() -> TenantQuerySet[AgentSession]:
     """Sessions that are not deleted, nor is their project."""
-    return AgentSession.objects.filter(deleted_at=None, project__deleted_at=None)
+    return AgentSession.objects.filter(project__deleted_at=None)
 
 
 def listed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:

@@ -15,12 +15,12 @@ from sessions.models import AgentSession, JobStatus, SessionStatus
 
 def on_project_deleted(sender: object, project: Project, now: datetime, **_: Any) -> None:
     """A deleted project's sessions go with it: their agents end, their sandboxes are removed."""
-    for session in AgentSession.objects.filter(project=project, deleted_at=None):
+    for session in AgentSession.objects.filter(project=project):
         services.delete_session(session=session, now=now)
 
 
 def on_organization_suspended(sender: object, organization: Organization, now: datetime, **_: Any) -> None:
     """A suspended organisation's sessions stop: no agent works, and no sandbox computes, for it any more."""
     is_at_work = ~Q(status=SessionStatus.STOPPED) | Q(jobs__status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
-    for session in AgentSession.objects.filter(is_at_work, organization=organization, deleted_at=None).distinct():
+    for session in AgentSession.objects.filter(is_at_work, organization=organization).distinct():
         services.stop_session(session=session, now=now)

@@ -84,7 +84,7 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID, now: datetime) -> Turn | 
     it is in the queue. So is a cancelled one whose agent nobody has told: it still works on what is no longer wanted.
     """
     with transaction.atomic():
-        session = AgentSession.objects.select_for_update().filter(pk=session_id, deleted_at=None).first()
+        session = AgentSession.objects.select_for_update().filter(pk=session_id).first()
         job = None if session is None else _due(session, job_id)
         if session is None or job is None:
             return None

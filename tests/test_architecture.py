@@ -13,7 +13,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import models
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy import AliveManager, TenantModel
 
 ROOT = Path(__file__).resolve().parents[1]
 APPS = ["accounts", "config", "environments", "gateway", "projects", "sessions"]
@@ -121,6 +121,11 @@ class TestModels:
     def test_each_belongs_to_an_organisation_or_is_known_to_be_global(self) -> None:
         strays = {model._meta.label for model in self.own_models() if not issubclass(model, TenantModel)}
         assert strays == GLOBAL_MODELS | set(PARTS)
+
+    def test_deleted_rows_are_in_no_query_that_does_not_ask_for_them(self) -> None:
+        hiding = [model for model in self.own_models() if hasattr(model, "deleted_at")]
+        assert {model._meta.label for model in hiding} == {"projects.Project", "agent_sessions.AgentSession"}
+        assert all(isinstance(model._default_manager, AliveManager) for model in hiding)
 
     @pytest.mark.parametrize(("label", "whole"), PARTS.items())
     def test_a_part_has_a_tenant_owned_whole(self, label: str, whole: str) -> None:

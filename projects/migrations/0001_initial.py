@@ -59,6 +59,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='project',
-            index=models.Index(fields=['organization', '-created_at'], name='projects_pr_organiz_7d8536_idx'),
+            index=models.Index(fields=['organization', 'id'], name='projects_pr_organiz_43285c_idx'),
         ),
     ]

@@ -108,7 +108,7 @@ def update_session(
 
 
 def _locked(session: AgentSession) -> AgentSession:
-    row = AgentSession.objects.select_for_update().filter(pk=session.pk, deleted_at=None).first()
+    row = AgentSession.objects.select_for_update().filter(pk=session.pk).first()
     if row is None:
         raise NotFound
     return row

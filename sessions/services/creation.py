@@ -108,7 +108,7 @@ def _message_ids(new: NewSessions) -> list[uuid.UUID | None]:
 
 def _lock(project: Project) -> None:
     """Sessions of one project are created one request after the other: names and branches stay unique."""
-    if not Project.objects.select_for_update().filter(pk=project.pk, deleted_at=None).exists():
+    if not Project.objects.select_for_update().filter(pk=project.pk).exists():
         raise NotFound
 
 
@@ -128,7 +128,7 @@ def _known(project: Project, names: list[str], ids: list[uuid.UUID | None], prom
 
 
 def _require_free(project: Project, names: list[str]) -> None:
-    taken = AgentSession.objects.filter(project=project, deleted_at=None, name__in=names).values_list("name", flat=True)
+    taken = AgentSession.objects.filter(project=project, name__in=names).values_list("name", flat=True)
     if name := taken.first():
         raise NameTaken(
             f"This project has a session named “{name}” already.", details=[{"field": "name", "message": "Taken."}]
@@ -137,7 +137,7 @@ def _require_free(project: Project, names: list[str]) -> None:
 
 def _taken_branches(project: Project) -> set[str]:
     """Of deleted sessions too: their checkpoints stay in the vault under that name."""
-    own = AgentSession.objects.filter(project=project).values_list("branch", flat=True)
+    own = AgentSession.with_deleted.filter(project=project).values_list("branch", flat=True)
     return {*own, *(branch.name.lower() for branch in Vault(project.pk).branches())}
 
 

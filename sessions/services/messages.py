@@ -59,7 +59,7 @@ def send_message(
         NotFound (deleted meanwhile).
     """
     text = clean_text(text)
-    if not AgentSession.objects.select_for_update().filter(pk=session.pk, deleted_at=None).exists():
+    if not AgentSession.objects.select_for_update().filter(pk=session.pk).exists():
         raise NotFound
     known = message_id and Message.objects.select_related("job", "author").filter(pk=message_id).first()
     if known:

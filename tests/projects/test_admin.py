@@ -51,6 +51,12 @@ class TestProjectAdmin:
 
         assert b"cloned" in answer.content
 
+    def test_shows_deleted_ones_too(self, operator: Client, row: ProjectImport) -> None:
+        Project.objects.update(deleted_at=timezone.now())
+
+        assert b"cloned" in operator.get("/admin/projects/project/").content
+        assert operator.get(f"/admin/projects/project/{row.project_id}/change/").status_code == 200
+
     def test_deletes_nothing(self, operator: Client, row: ProjectImport) -> None:
         assert operator.post(f"/admin/projects/project/{row.project_id}/delete/", {"post": "yes"}).status_code == 403
         assert Project.objects.filter(pk=row.project_id).exists()

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from accounts import secrets
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import Organization, User
-from accounts.tenancy import Actor
+from accounts.tenancy import Actor, fetch
 from environments.models import Environment
 from projects import imports, services
 from projects.errors import BadArchive, BadUrl, NotARepository, ProjectNotReady
@@ -251,6 +251,9 @@ class TestDeleteProject:
 
         assert told == [project]
         assert not Project.objects.visible_to(alice_actor).exists()
+        assert Project.with_deleted.get() == project
+        with pytest.raises(NotFound):
+            fetch(Project, alice_actor, project.pk)
         assert ProcrastinateJob.objects.filter(task_name="projects.remove_vault").count() == 1
         assert Vault(project.pk).exists()
         services.remove_vault(project.pk)

@@ -126,8 +126,9 @@ class TestDeleteSession:
 
         services.delete_session(session=session, now=now)
 
-        row = AgentSession.objects.get()
+        row = AgentSession.with_deleted.get()
         assert (row.deleted_at, row.epoch) == (now, 5)
+        assert not AgentSession.objects.exists()
         assert GatewayToken.objects.get().revoked_at == now
         assert Job.objects.get().status == JobStatus.CANCELLED
         assert ProcrastinateJob.objects.get().task_name == "sessions.cleanup_session"
