@@ -99,9 +99,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(**extra: str) -> Iterator[Server]:
+def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
     """A migrated, started server; everything it made is gone afterwards."""
-    data_dir = Path(tempfile.mkdtemp(prefix="slipway-journey-"))
+    data_dir = data_dir or Path(tempfile.mkdtemp(prefix="slipway-journey-"))
     server = Server(data_dir, free_port(), extra)
     try:
         server.manage("migrate", "--verbosity=0")

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""An agent that writes what no agent should: enormous lines, garbage, unknown types, half lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+SESSION = "00000000-0000-4000-8000-000000000000"
+
+
+def say(**line: Any) -> None:
+    sys.stdout.write(json.dumps({**line, "session_id": SESSION}) + "\n")
+    sys.stdout.flush()
+
+
+def raw(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def said(text: str, number: int) -> None:
+    content = [{"type": "text", "text": text}]
+    say(type="assistant", parent_tool_use_id=None, uuid="a", message={"id": f"msg_{number}", "content": content})
+
+
+def tool_result(size: int) -> None:
+    """One line of `size` bytes."""
+    content = [{"type": "tool_result", "tool_use_id": "call_1", "content": "x" * size}]
+    say(type="user", parent_tool_use_id=None, uuid="u", message={"role": "user", "content": content})
+
+
+def act(name: str, number: int) -> None:
+    if name.startswith("line "):
+        tool_result(int(name.removeprefix("line ")))
+    elif name == "garbage":
+        raw(
+            bytes(range(256)).replace(b"\n", b"") * 40
+            + b"\n\x00\x00\n{\n[]\n"
+            + b'{"type": 5}\n"\\ud800"\n{"type": "\\u0000"}\n'
+        )
+        raw(b"[" * 100_000 + b"\n")
+    elif name == "unknown":
+        say(type="from_the_future", payload={"deep": [[[[1]]]]})
+        say(type="system", subtype="from_the_future")
+        say(type="assistant", message=None)
+        say(type="user", message={"content": 5})
+        say(type="stream_event", event={"type": "content_block_delta", "index": "x", "delta": 7})
+        say(type="control_request", request_id="odd", request={"subtype": "from_the_future"})
+    elif name == "half":
+        raw(b'{"type": "assistant", "message": {"id": "msg_half", "content": [{"type": "text", "text": "never')
+        os._exit(3)
+    else:
+        said(name, number)
+
+
+def turn(message: dict[str, Any]) -> None:
+    say(type="system", subtype="init", model="fake", permissionMode="default", uuid="i", tools=[])
+    content = message["message"]["content"]
+    text = content if isinstance(content, str) else content[0]["text"]
+    for number, name in enumerate(text.split(", ")):
+        act(name, number)
+    ending = {"subtype": "success", "is_error": False, "result": "", "num_turns": 1, "duration_ms": 1, "usage": {}}
+    say(type="result", **ending, total_cost_usd=0, user_message_uuids=[message["uuid"]], uuid="r")
+
+
+def main() -> None:
+    for line in sys.stdin:
+        received = json.loads(line)
+        if received["type"] == "control_request":
+            reply = {"subtype": "success", "request_id": received["request_id"], "response": {}}
+            say(type="control_response", response={**reply, "pending_permission_requests": []})
+        elif received["type"] == "user":
+            turn(received)
+
+
+if __name__ == "__main__":
+    main()
