@@ -61,7 +61,8 @@ class User:
             return value
 
     async def new_session(self, prompt: str = "") -> dict[str, Any]:
-        body = {"name": f"bench {uuid.uuid4().hex[:8]}", "prompt": prompt}
+        """One whose agent, a real one too, waits for nobody's permission."""
+        body = {"name": f"bench {uuid.uuid4().hex[:8]}", "prompt": prompt, "permission_mode": "bypassPermissions"}
         return dict((await self.call("POST", f"/projects/{self.project_id}/sessions", body))["items"][0])
 
     async def send(self, session_id: str, text: str) -> None:

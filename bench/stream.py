@@ -26,20 +26,41 @@ class Size:
     """How much is measured."""
 
     sessions: Sequence[int] = (1, 10)
-    pieces: int = 100
     rounds: int = 3
+
+    def pieces(self, sessions: int) -> int:
+        """So many that all of them still stream when the last has begun."""
+        return 60 + 6 * sessions
 
 
 @dataclass
-class Delays:
-    """Milliseconds from writing to receiving."""
+class Stream:
+    """What arrived of one session: when each stamp was written, and how many milliseconds later it came."""
 
-    events: list[float] = field(default_factory=list)
-    deltas: list[float] = field(default_factory=list)
+    events: list[tuple[float, float]] = field(default_factory=list)
+    deltas: list[tuple[float, float]] = field(default_factory=list)
 
-    def note(self, into: list[float], text: str) -> None:
+    def note(self, into: list[tuple[float, float]], text: str) -> None:
         now = time.time()
-        into.extend((now - float(written)) * 1000 for written in STAMP.findall(text))
+        into.extend((float(written), (now - float(written)) * 1000) for written in STAMP.findall(text))
+
+
+@dataclass(frozen=True)
+class Round:
+    """The delays of what was written while all streamed; turns that begin and end are another matter."""
+
+    events: Spread
+    deltas: Spread
+
+    @classmethod
+    def of(cls, streams: Sequence[Stream]) -> Round:
+        begin = max(stream.deltas[0][0] for stream in streams)
+        end = min(stream.deltas[-1][0] for stream in streams)
+        kinds = ([stream.events for stream in streams], [stream.deltas for stream in streams])
+        found = [[delay for each in kind for at, delay in each if begin <= at <= end] for kind in kinds]
+        if not all(found):
+            raise RuntimeError("at no time did all of them stream")
+        return cls(*map(spread, found))
 
 
 async def measure(size: Size) -> list[Figure]:
@@ -61,12 +82,13 @@ async def _warm_session(someone: User) -> dict[str, Any]:
 
 
 async def _compare(someone: User, sessions: Sequence[dict[str, Any]], size: Size) -> list[Figure]:
-    ours: list[Delays] = []
-    raw: list[Delays] = []
+    ours: list[Round] = []
+    raw: list[Round] = []
+    pieces = size.pieces(len(sessions))
     async with _bare_server() as url:
         for _ in range(size.rounds):
-            ours.append(await _stream(someone, sessions, size.pieces))
-            raw.append(await _stream_bare(url, len(sessions), size.pieces))
+            ours.append(Round.of(await _stream(someone, sessions, pieces)))
+            raw.append(Round.of(await _stream_bare(url, len(sessions), pieces)))
     name = f"{len(sessions)} streaming session{'s' if len(sessions) > 1 else ''}"
     return [
         *_figures(f"line → event frame, {name}", _events(ours), _events(raw)),
@@ -74,12 +96,12 @@ async def _compare(someone: User, sessions: Sequence[dict[str, Any]], size: Size
     ]
 
 
-def _events(rounds: Sequence[Delays]) -> Spread:
-    return median_spread([spread(one.events) for one in rounds])
+def _events(rounds: Sequence[Round]) -> Spread:
+    return median_spread([one.events for one in rounds])
 
 
-def _deltas(rounds: Sequence[Delays]) -> Spread:
-    return median_spread([spread(one.deltas) for one in rounds])
+def _deltas(rounds: Sequence[Round]) -> Spread:
+    return median_spread([one.deltas for one in rounds])
 
 
 def _figures(name: str, ours: Spread, raw: Spread) -> list[Figure]:
@@ -90,40 +112,39 @@ def _figures(name: str, ours: Spread, raw: Spread) -> list[Figure]:
     ]
 
 
-async def _stream(someone: User, sessions: Sequence[dict[str, Any]], pieces: int) -> Delays:
+async def _stream(someone: User, sessions: Sequence[dict[str, Any]], pieces: int) -> list[Stream]:
     """Every session streams at once, each watched by one socket."""
-    delays = Delays()
     async with contextlib.AsyncExitStack() as stack:
         fresh = [await someone.session(session["id"]) for session in sessions]
         sockets = [await stack.enter_async_context(await someone.open_socket(session)) for session in fresh]
-        readers = [asyncio.create_task(_read(socket, delays, pieces)) for socket in sockets]
+        readers = [asyncio.create_task(_read(socket, pieces)) for socket in sockets]
         await asyncio.gather(*(someone.send(session["id"], str(pieces)) for session in sessions))
         async with asyncio.timeout(service.TURN_TIMEOUT_S):
-            await asyncio.gather(*readers)
+            streams = await asyncio.gather(*readers)
     for session in sessions:
         await someone.until_idle(session["id"])
-    return delays
+    return streams
 
 
-async def _read(socket: aiohttp.ClientWebSocketResponse, delays: Delays, pieces: int) -> None:
+async def _read(socket: aiohttp.ClientWebSocketResponse, pieces: int) -> Stream:
     """Read until the turn's end; deltas that the whole text has overtaken do not count.
 
     Raises: RuntimeError (a line is missing).
     """
-    notices = 0
+    stream = Stream()
     while True:
         frame = await socket.receive_json()
         kind = frame["kind"] if frame["type"] == "event" else frame["type"]
         if kind == "delta":
-            delays.note(delays.deltas, frame["text"])
-        elif kind == "agent.notice" and STAMP.fullmatch(frame["payload"]["text"]):
-            notices += 1
-            delays.note(delays.events, frame["payload"]["text"])
+            stream.note(stream.deltas, frame["text"])
+        elif kind == "agent.notice":
+            stream.note(stream.events, frame["payload"]["text"])
         elif kind == "turn.completed":
             break
     lines = -(-pieces // line_agent.PIECES_PER_LINE)
-    if notices != lines:
-        raise RuntimeError(f"{notices} of {lines} lines arrived")
+    if len(stream.events) != lines:
+        raise RuntimeError(f"{len(stream.events)} of {lines} lines arrived")
+    return stream
 
 
 @contextlib.asynccontextmanager
@@ -140,17 +161,18 @@ async def _bare_server() -> AsyncIterator[str]:
         await process.wait()
 
 
-async def _stream_bare(url: str, count: int, pieces: int) -> Delays:
-    delays = Delays()
-
-    async def watch(http: aiohttp.ClientSession) -> None:
-        async with http.ws_connect(url) as socket:
-            await socket.send_str(str(pieces))
-            async for message in socket:
-                into = delays.events if '"informational"' in message.data else delays.deltas
-                if '"informational"' in message.data or '"text_delta"' in message.data:
-                    delays.note(into, message.data)
-
+async def _stream_bare(url: str, count: int, pieces: int) -> list[Stream]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        await asyncio.gather(*(watch(http) for _ in range(count)))
-    return delays
+        return await asyncio.gather(*(_read_bare(http, url, pieces) for _ in range(count)))
+
+
+async def _read_bare(http: aiohttp.ClientSession, url: str, pieces: int) -> Stream:
+    stream = Stream()
+    async with http.ws_connect(url) as socket:
+        await socket.send_str(str(pieces))
+        async for message in socket:
+            if '"informational"' in message.data:
+                stream.note(stream.events, message.data)
+            elif '"text_delta"' in message.data:
+                stream.note(stream.deltas, message.data)
+    return stream

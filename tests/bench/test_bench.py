@@ -1,0 +1,68 @@
+"""The benchmarks run: their smallest round, without a word on how long anything takes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench import api, create, memory, stream
+from bench.figures import Figure, median_spread, spread, table
+
+pytestmark = pytest.mark.timeout(180)
+
+
+class SmallStream(stream.Size):
+    def pieces(self, sessions: int) -> int:
+        return 10
+
+
+class TestSpread:
+    def test_is_of_values_that_occurred(self) -> None:
+        found = spread([float(number) for number in range(100, 0, -1)])
+
+        assert (found.p50, found.p99) == (50, 99)
+
+    def test_takes_the_median_round(self) -> None:
+        rounds = [spread([1.0]), spread([9.0]), spread([2.0])]
+
+        assert median_spread(rounds) == spread([2.0])
+
+
+class TestTable:
+    def test_shows_each_figure_beside_its_baseline(self) -> None:
+        text = table([Figure("create", 90, "ms", "clone", 60)])
+
+        assert text.splitlines()[-1] == "| create | 90 ms | clone | 60 ms | 1.50 |"
+
+
+class TestBenchmarks:
+    async def test_create_makes_sandboxes_and_bare_trees(self) -> None:
+        figures = await create.measure(create.Size(files=(10,), rounds=1))
+
+        assert all_measured(figures, 2)
+
+    async def test_stream_follows_a_real_session(self) -> None:
+        figures = await stream.measure(SmallStream(sessions=(1,), rounds=1))
+
+        assert all_measured(figures, 4)
+
+    async def test_memory_finds_every_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(memory, "SETTLE_S", 0.1)
+
+        figures = await memory.measure(memory.Size(sockets=2, sessions=1))
+
+        of_server, of_all, _, of_session = figures
+        assert all_measured([of_server, of_all, of_session], 3)
+        assert of_all.value > of_server.value
+        assert of_session.ratio > 1
+
+    async def test_api_sends_lists_and_catches_up(self) -> None:
+        figures = await api.measure(api.Size(rows=20, events=150, rounds=1))
+
+        assert all_measured(figures, 6)
+        assert figures[-1].ratio == 1  # as many queries with twice the rows
+
+
+def all_measured(figures: list[Figure], count: int) -> bool:
+    return len(figures) == count and all(figure.value > 0 and math.isfinite(figure.ratio) for figure in figures)
