@@ -5,9 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ninja import Router
+from ninja import Query, Router
 
 from accounts.auth import ActorRequest
+from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, fetch
 from environments import health, services
 from environments.models import Environment
@@ -16,13 +17,16 @@ from environments.schemas import EnvironmentIn, EnvironmentOut, EnvironmentPatch
 router = Router(tags=["environments"])
 
 
-@router.get("/environments", response=dict[str, Any])
-def list_environments(request: ActorRequest, organization_id: uuid.UUID | None = None) -> dict[str, Any]:
-    rows = Environment.objects.visible_to(request.actor).order_by("-is_default", "name")
+@router.get("/environments", response=Page[EnvironmentOut])
+def list_environments(
+    request: ActorRequest, page: Query[PageIn], organization_id: uuid.UUID | None = None
+) -> Slice[Environment]:
+    """The environments of one organisation, or of all of the caller's, in the order they were made."""
+    rows = Environment.objects.visible_to(request.actor)
     if organization_id is not None:
         request.actor.require(organization_id, Role.VIEWER)
         rows = rows.filter(organization_id=organization_id)
-    return {"items": [EnvironmentOut.from_orm(row) for row in rows[:200]], "next": None}
+    return paginate(rows, page, newest_first=False)
 
 
 @router.post("/environments", response={201: EnvironmentOut})

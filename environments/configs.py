@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accounts.errors import Invalid
+from environments.errors import KindNotAvailable
 from environments.models import EnvironmentKind
 
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
@@ -60,7 +62,17 @@ MODELS: dict[str, type[Config]] = {
 }
 
 # Kinds whose backend exists; the others are shown as coming and refused.
-AVAILABLE = frozenset({EnvironmentKind.HOST})
+BACKENDS = frozenset({EnvironmentKind.HOST})
+SHARE_THE_KERNEL = frozenset({EnvironmentKind.HOST})
+
+
+def require_available(kind: str) -> None:
+    """Raise KindNotAvailable for a kind without a backend, and for one that this deployment does not allow."""
+    if kind not in BACKENDS:
+        label = EnvironmentKind(kind).label
+        raise KindNotAvailable.field("kind", f"{label} environments are coming and cannot be used yet.")
+    if settings.TENANCY == "multi" and kind in SHARE_THE_KERNEL:
+        raise KindNotAvailable.field("kind", "This server does not run sessions on its own machine.")
 
 
 def parse(kind: str, config: dict[str, Any]) -> Config:

@@ -16,4 +16,4 @@ class EnvironmentInUse(Conflict):
 
 
 class KindNotAvailable(Invalid):
-    """This kind of environment is coming, and cannot be used yet."""
+    """This kind of environment cannot be used here."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 
 from environments import configs
+from environments.errors import KindNotAvailable
 from environments.models import Environment
+from sandbox import bubblewrap
+from sandbox.errors import BackendUnavailable
 
 CACHE_S = 30
 
@@ -19,21 +21,25 @@ def status_of(environment: Environment) -> dict[str, Any]:
     key = f"environment-status:{environment.id}"
     status: dict[str, Any] | None = cache.get(key)
     if status is None:
-        status = _host_status() if environment.kind in configs.AVAILABLE else _coming()
+        status = _status(environment)
         cache.set(key, status, CACHE_S)
     return status
 
 
-def _host_status() -> dict[str, Any]:
-    confined = shutil.which("bwrap") is not None
-    available = confined or settings.ALLOW_UNCONFINED
-    error = (
-        ""
-        if available
-        else "bubblewrap is missing: install it, or set SLIPWAY_ALLOW_UNCONFINED=1 to run without a sandbox."
-    )
-    return {"available": available, "authenticated": True, "error": error, "details": {"is_confined": confined}}
-
-
-def _coming() -> dict[str, Any]:
-    return {"available": False, "authenticated": False, "error": "This kind of environment is coming.", "details": {}}
+def _status(environment: Environment) -> dict[str, Any]:
+    try:
+        configs.require_available(environment.kind)
+    except KindNotAvailable as error:
+        return {"available": False, "authenticated": False, "error": error.message, "details": {}}
+    reason = ""
+    try:
+        bubblewrap.find()
+    except BackendUnavailable as error:
+        reason = str(error)
+    is_available = not reason or settings.ALLOW_UNCONFINED
+    return {
+        "available": is_available,
+        "authenticated": True,
+        "error": "" if is_available else reason,
+        "details": {"is_confined": not reason},
+    }

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from accounts.errors import Conflict, Invalid
+from accounts.errors import Conflict, Invalid, NotFound
 from accounts.models import Organization
 from accounts.tenancy import Actor, Role, fetch
 from environments import configs
-from environments.errors import EnvironmentInUse, KindNotAvailable
+from environments.errors import EnvironmentInUse
 from environments.models import Environment, EnvironmentKind, Machine, MachineStatus
 
 LIVE = (MachineStatus.CREATING, MachineStatus.RUNNING)
@@ -38,66 +40,53 @@ def create_environment(
     """
     actor.require(organization_id, Role.ADMIN)
     typed = configs.parse(kind, config)
-    if kind not in configs.AVAILABLE:
-        raise KindNotAvailable(
-            f"{EnvironmentKind(kind).label} environments are coming; for now choose {EnvironmentKind.HOST.label}.",
-            details=[{"field": "kind", "message": "Not available yet."}],
+    configs.require_available(kind)
+    with _free_name():
+        return Environment.objects.create(
+            organization_id=organization_id,
+            name=_name(name),
+            kind=kind,
+            description=description,
+            config=typed.model_dump(),
         )
-    try:
-        with transaction.atomic():
-            return Environment.objects.create(
-                organization_id=organization_id,
-                name=_name(name),
-                kind=kind,
-                description=description,
-                config=typed.model_dump(),
-            )
-    except IntegrityError as error:
-        raise Conflict(
-            "An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]
-        ) from error
 
 
+@transaction.atomic
 def update_environment(
     *, actor: Actor, id: uuid.UUID, name: str | None, description: str | None, is_default: bool | None
 ) -> Environment:
     """Rename, describe, or make an environment the organisation's default.
 
-    Raises: NotFound, Forbidden; Invalid; Conflict (the name is taken).
+    Raises: NotFound, Forbidden; Invalid (also for taking the default away); Conflict (the name is taken).
     """
-    environment = fetch(Environment, actor, id, Role.ADMIN)
+    environment = _locked(actor, id)
     if name is not None:
         environment.name = _name(name)
     if description is not None:
         environment.description = description
-    try:
-        with transaction.atomic():
-            if is_default:
-                Environment.objects.filter(organization_id=environment.organization_id, is_default=True).update(
-                    is_default=False
-                )
-                environment.is_default = True
-            environment.save()
-    except IntegrityError as error:
-        raise Conflict(
-            "An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]
-        ) from error
+    if is_default is False and environment.is_default:
+        raise Invalid.field("is_default", "Make another environment the default instead.")
+    if is_default and not environment.is_default:
+        Environment.objects.filter(organization_id=environment.organization_id).update(is_default=False)
+        environment.is_default = True
+    with _free_name():
+        environment.save(update_fields=["name", "description", "is_default"])
     return environment
 
 
+@transaction.atomic
 def delete_environment(*, actor: Actor, id: uuid.UUID) -> None:
     """Remove an environment that nothing uses.
 
     Raises: NotFound, Forbidden; Invalid (it is the default one); EnvironmentInUse.
     """
-    environment = fetch(Environment, actor, id, Role.ADMIN)
+    environment = _locked(actor, id)
     if environment.is_default:
         raise Invalid("The default environment cannot be deleted; make another one the default first.")
-    with transaction.atomic():
-        if Machine.objects.filter(environment=environment, status__in=LIVE).exists():
-            raise EnvironmentInUse
-        Machine.objects.filter(environment=environment).delete()
-        environment.delete()
+    if Machine.objects.filter(environment=environment, status__in=LIVE).exists():
+        raise EnvironmentInUse
+    Machine.objects.filter(environment=environment).delete()
+    environment.delete()
 
 
 def choose_environment(
@@ -119,7 +108,11 @@ def choose_environment(
 
 
 def create_machine(environment: Environment) -> Machine:
-    """A row for a sandbox that is about to be made, so that a crash leaves a trace to reconcile."""
+    """A row for a sandbox that is about to be made, so that a crash leaves a trace to reconcile.
+
+    Raises: KindNotAvailable (the deployment no longer allows such machines).
+    """
+    configs.require_available(environment.kind)
     return Machine.objects.create(organization_id=environment.organization_id, environment=environment)
 
 
@@ -136,9 +129,33 @@ def machine_ended(*, machine_id: uuid.UUID, status: MachineStatus, reason: str, 
 
 
 def _available(environment: Environment) -> Environment:
-    if environment.kind not in configs.AVAILABLE:
-        raise KindNotAvailable
+    configs.require_available(environment.kind)
     return environment
+
+
+def _locked(actor: Actor, id: uuid.UUID) -> Environment:
+    """The row as it is now, locked: no machine is made in it; and its organisation, so that one default stays.
+
+    Raises: NotFound, Forbidden (below ADMIN).
+    """
+    environment = fetch(Environment, actor, id, Role.ADMIN)
+    Organization.objects.select_for_update(no_key=True).get(pk=environment.organization_id)
+    fresh = Environment.objects.select_for_update().filter(pk=id).first()
+    if fresh is None:
+        raise NotFound
+    return fresh
+
+
+@contextlib.contextmanager
+def _free_name() -> Iterator[None]:
+    """Raises: Conflict (another environment has the name)."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        raise Conflict(
+            "An environment of this name exists.", details=[{"field": "name", "message": "Taken."}]
+        ) from error
 
 
 def _name(name: str) -> str:

@@ -9,5 +9,5 @@ from environments import services
 
 
 def on_organization_created(sender: object, organization: Organization, **_: Any) -> None:
-    """Each organisation starts with a HOST environment, where the deployment allows sessions on its own machine."""
+    """Each organisation starts with a HOST environment; a `multi` deployment lists it, and refuses to use it."""
     services.create_default_environment(organization)

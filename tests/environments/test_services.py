@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from pytest_django.fixtures import Settings
 
 from accounts.auth import actor_for
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
@@ -114,3 +116,50 @@ class TestDeleteEnvironment:
         services.machine_ended(machine_id=machine.id, status=MachineStatus.STOPPED, reason="", now=machine.created_at)
         services.delete_environment(actor=actor_for(alice), id=second.id)
         assert not Environment.objects.filter(pk=second.pk).exists()
+
+
+class TestUpdateEnvironment:
+    def test_says_when_the_name_is_taken(self, alice: User, organization: Organization) -> None:
+        second = add(alice, organization)
+
+        with pytest.raises(Conflict):
+            services.update_environment(
+                actor=actor_for(alice),
+                id=second.id,
+                name=default_of(organization).name,
+                description=None,
+                is_default=None,
+            )
+
+    @pytest.mark.django_db(transaction=True)
+    def test_leaves_one_default_when_two_are_chosen_at_once(self, alice: User, organization: Organization) -> None:
+        actor = actor_for(alice)
+        ids = [add(alice, organization, f"number {number}").pk for number in range(4)]
+
+        def choose(id: uuid.UUID) -> None:
+            try:
+                services.update_environment(actor=actor, id=id, name=None, description=None, is_default=True)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(choose, ids))
+
+        assert default_of(organization).pk in ids
+
+
+class TestMultiTenancy:
+    def test_refuses_sandboxes_that_share_the_kernel(
+        self, alice: User, organization: Organization, settings: Settings
+    ) -> None:
+        settings.TENANCY = "multi"
+        actor, environment = actor_for(alice), default_of(organization)
+
+        with pytest.raises(KindNotAvailable):
+            services.choose_environment(
+                actor=actor, organization_id=organization.id, environment_id=None, preferred=None
+            )
+        with pytest.raises(KindNotAvailable):
+            add(alice, organization)
+        with pytest.raises(KindNotAvailable):
+            services.create_machine(environment)
