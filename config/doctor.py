@@ -111,6 +111,9 @@ def check_unconfined() -> Finding:
 def check_tenancy() -> Finding:
     if settings.TENANCY == "multi" and settings.ALLOW_UNCONFINED:
         return Finding("tenancy", "error", "multi, with unconfined agents", "unset SLIPWAY_ALLOW_UNCONFINED")
+    if settings.TENANCY == "multi":
+        mend = "unset SLIPWAY_TENANCY where all who sign up trust one another; other kinds of environments are coming"
+        return Finding("tenancy", "warning", "multi: sessions on this machine are refused", mend)
     return Finding("tenancy", "ok", settings.TENANCY)
 
 
@@ -250,6 +253,9 @@ def check_address() -> Finding:
         return Finding(
             "address", "warning", detail, "put a TLS proxy in front and set SLIPWAY_BASE_URL to its https address"
         )
+    if base.scheme == "https" and not env.trusted_proxies:
+        mend = "set SLIPWAY_TRUSTED_PROXIES to their number, or all visitors share one limit on failed sign-ins"
+        return Finding("address", "warning", f"{detail}, behind a proxy that is not counted", mend)
     if base.scheme == "http" and env.listen.rpartition(":")[2] != str(base.port or 80):
         return Finding(
             "address", "warning", detail, "the ports differ: set SLIPWAY_BASE_URL to what browsers really use"

@@ -46,6 +46,12 @@ class Env(BaseSettings):
     tenancy: Literal["single", "multi"] = Field(
         "single", description="`multi` refuses sandboxes that share the kernel with the server."
     )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies in front that append the client's address to X-Forwarded-For; sign-in limits go by it.",
+    )
     secret_key: str = Field("", description="Django's secret key; made and kept in the data folder when empty.")
     encryption_keys: CommaList = Field(
         [],
@@ -113,9 +119,12 @@ class Env(BaseSettings):
         path = self.data_dir / "keys" / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            fresh = path.with_name(f"{name}.{os.getpid()}")
-            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            # A random name: containers that share the folder may have equal process ids.
+            fresh = path.with_name(f"{name}.{secrets.token_hex(8)}")
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(48))
+                file.flush()
+                os.fsync(file.fileno())  # after a power cut the name must not stand for an empty file
             with contextlib.suppress(FileExistsError):  # another process was first, and its secret is whole
                 os.link(fresh, path)
             fresh.unlink()

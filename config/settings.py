@@ -129,6 +129,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
+ALLAUTH_TRUSTED_PROXY_COUNT = env.trusted_proxies
 ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Slipway] "
@@ -192,7 +193,6 @@ EMAIL_TIMEOUT = 10  # seconds
 DEFAULT_FROM_EMAIL = env.email_from
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20  # bytes of one JSON body; uploads are files and capped apart
-FILE_UPLOAD_TEMP_DIR = None
 
 LOGGING_CONFIG = "config.logs.configure"
 LOGGING = logs.settings(env.log_level, env.data_dir / "logs")

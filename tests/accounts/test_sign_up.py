@@ -9,6 +9,7 @@ import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
 from tests import factories
@@ -143,3 +144,24 @@ class TestPasswordReset:
         client.post("/accounts/login/", {"login": alice.email, "password": "another-long-passphrase"})
 
         assert client.get("/api/me").status_code == 200
+
+
+@pytest.mark.django_db
+class TestSignInLimits:
+    def refused(self, client: Client, addresses: list[str]) -> list[bool]:
+        """Which of some failed sign-ins, each for another account, were not even tried."""
+        answers = []
+        for number, address in enumerate(addresses):
+            form = {"login": f"nobody{number}@example.com", "password": "x"}
+            answer = client.post("/accounts/login/", form, headers={"X-Forwarded-For": f"6.6.6.6, {address}"})
+            answers.append("Too many failed" in answer.content.decode())
+        return answers
+
+    def test_are_of_each_client_behind_a_proxy(self, client: Client, settings: Settings) -> None:
+        settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+
+        assert self.refused(client, ["1.1.1.1"] * 11) == [False] * 10 + [True]
+        assert self.refused(client, ["2.2.2.2"]) == [False]
+
+    def test_cannot_be_evaded_by_a_header_that_no_proxy_sent(self, client: Client) -> None:
+        assert self.refused(client, [f"1.1.1.{number}" for number in range(11)])[-1]

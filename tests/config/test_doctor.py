@@ -88,7 +88,7 @@ class TestFindings:
         ("base_url", "listen", "level"),
         [
             ("http://127.0.0.1:8470", "127.0.0.1:8470", "ok"),
-            ("https://slipway.example", "127.0.0.1:8470", "ok"),
+            ("https://slipway.example", "127.0.0.1:8470", "ok"),  # one proxy, see below
             ("http://slipway.example", "0.0.0.0:80", "warning"),
             ("http://127.0.0.1:8470", "127.0.0.1:9000", "warning"),
             ("https://slipway.example/app", "127.0.0.1:8470", "error"),
@@ -99,8 +99,17 @@ class TestFindings:
         self, settings: Any, monkeypatch: pytest.MonkeyPatch, base_url: str, listen: str, level: str
     ) -> None:
         settings.BASE_URL = base_url
-        monkeypatch.setattr(doctor, "env", Env(listen=listen))
+        monkeypatch.setattr(doctor, "env", Env(listen=listen, trusted_proxies=1))
         assert doctor.check_address().level == level
+
+    def test_a_proxy_that_is_not_counted(self, settings: Any) -> None:
+        settings.BASE_URL = "https://slipway.example"
+        assert "SLIPWAY_TRUSTED_PROXIES" in doctor.check_address().mend
+
+    @pytest.mark.parametrize(("tenancy", "level"), [("single", "ok"), ("multi", "warning")])
+    def test_tenancy(self, settings: Any, tenancy: str, level: str) -> None:
+        settings.TENANCY = tenancy
+        assert doctor.check_tenancy().level == level
 
     def test_debug_where_others_can_reach_it(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.DEBUG = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,16 @@ class TestKeptSecret:
         assert stat.S_IMODE((tmp_path / "keys" / "thing").stat().st_mode) == 0o600
         assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
         assert [path.name for path in (tmp_path / "keys").iterdir()] == ["thing"]
+
+    def test_is_one_for_processes_that_make_it_at_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("os.getpid", lambda: 1)  # as in two containers
+        here = env.Env(data_dir=tmp_path)
+
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda _: here.kept_secret("thing"), range(40)))
+
+        assert len(set(made)) == 1
+        assert made[0] == (tmp_path / "keys" / "thing").read_text()
 
     def test_is_another_for_another_purpose(self, tmp_path: Path) -> None:
         here = env.Env(data_dir=tmp_path)
