@@ -46,9 +46,11 @@ class ScriptedGuest(GuestClient):
         self.agents: dict[str, ScriptedAgent] = {}
         self.files: dict[str, bytes] = {}
         self.git = GitState(head=None, is_dirty=False)
-        self.next_snapshot: tuple[str, bool, bytes] | None = None
+        self.next_snapshot: tuple[str, bool, bytes] | Exception | None = None
         self.cloned: dict[str, Any] | None = None
         self.failure: Exception | None = None
+        self.signals: list[int] = []
+        self.shrugs_off: set[int] = set()  # signals that agents survive
         self._changed = asyncio.Event()
 
     def print(self, run: str, *lines: bytes) -> None:
@@ -137,7 +139,8 @@ class ScriptedGuest(GuestClient):
     async def signal_agent(self, run: str, signal: int) -> bool:
         self._check()
         was_alive = self._agent(run).is_alive
-        if was_alive:
+        self.signals.append(int(signal))
+        if was_alive and signal not in self.shrugs_off:
             self.end_agent(run, exit_code=None, signal=int(signal))
         return was_alive
 
@@ -176,6 +179,8 @@ class ScriptedGuest(GuestClient):
 
     async def snapshot(self, *, message: str, known: list[str], parent: str | None = None) -> Snapshot:
         self._check()
+        if isinstance(self.next_snapshot, Exception):
+            raise self.next_snapshot
         commit, is_dirty, pack = self.next_snapshot or (self.git.head or "0" * 40, self.git.is_dirty, b"")
         return Snapshot(commit, is_dirty, [], _once(pack))
 

@@ -55,13 +55,17 @@ class AgentProcess:
         return extended
 
     async def start(self) -> None:
-        """A new process, going on with the conversation if there is one."""
+        """A new process with a token of its own, going on with the conversation if there is one."""
         turn, paths = self._turn, self._paths
         session_id = turn.claude_session_id or uuid.uuid4()
         self.run = f"run-{uuid.uuid4().hex}"
-        await in_db(turns.begin_run)(turn, run=self.run, claude_session_id=session_id, options=self.wanted_options)
+        now = timezone.now()
+        await in_db(turns.begin_run)(
+            turn, run=self.run, claude_session_id=session_id, options=self.wanted_options, now=now
+        )
+        await in_db(gateway.revoke_tokens)(subject_id=turn.session_id, now=now)
         token = await in_db(gateway.issue_token)(
-            organization_id=turn.organization_id, subject_id=turn.session_id, now=timezone.now()
+            organization_id=turn.organization_id, subject_id=turn.session_id, now=now
         )
         argv = claude.argv(
             self._program,

@@ -33,7 +33,8 @@ class Conversation:
         self._live: dict[str, Any] = {}
         self._stored_live: dict[str, Any] = {}
         self._stored_at = 0.0
-        self.ended: claude.TurnEnded | None = None
+        self.result: dict[str, Any] | None = None  # the end of the turn, as the log has it
+        self.has_message = turn.is_delivered  # else what ends is not our turn, whatever the agent says
         self.mode: str | None = None  # the agent's permission mode, when it changed by itself
         self.has_news = asyncio.Event()  # a permission was asked for or withdrawn
         self.unknown: list[str] = []  # requests of the agent that nobody here can answer
@@ -45,7 +46,7 @@ class Conversation:
         async with contextlib.aclosing(_batched(reader)) as chunks:
             async for chunk in chunks:
                 await self._consume(framer.feed(chunk))
-                if self.ended is not None:
+                if self.result is not None:
                     return
 
     async def _consume(self, lines: Sequence[claude.Line]) -> None:
@@ -57,7 +58,7 @@ class Conversation:
             for output in outputs:
                 is_lasting |= not isinstance(output, claude.Delta)
                 self._take(output, items)
-            if self.ended is not None:
+            if self.result is not None:
                 break
         if items:
             await self.pass_on_deltas()
@@ -66,11 +67,12 @@ class Conversation:
             await self.commit(items)
         if any(isinstance(item, Ask | Withdraw) for item in items):
             self.has_news.set()
+            await events.aring_control(self._turn.session_id)
 
     def _take(self, output: claude.Output, items: list[Item]) -> None:
         match output:
-            case Entry():
-                items.append(self._priced(output))
+            case Entry() if output.kind != "turn.completed":
+                items.append(output)
             case claude.Delta():
                 self._deltas.append(output)
             case claude.Initialized():
@@ -82,7 +84,9 @@ class Conversation:
             case claude.ControlReply():
                 items.extend(self._ask(asked) for asked in output.pending)
             case claude.TurnEnded() if self._is_ours(output):
-                self.ended = output
+                entry = self._priced(output.entry)
+                self.result = entry.payload
+                items.append(entry)
             case claude.ModeChanged():
                 self.mode = output.permission_mode
             case claude.RequestUnknown():
@@ -92,9 +96,7 @@ class Conversation:
 
     def _priced(self, entry: Entry) -> Entry:
         """The agent reckons with list prices, whoever answers; the practice model costs nothing."""
-        if entry.kind != "turn.completed" or not self._turn.is_practice:
-            return entry
-        return Entry(entry.kind, {**entry.payload, "cost_usd": "0"})
+        return Entry(entry.kind, {**entry.payload, "cost_usd": "0"}) if self._turn.is_practice else entry
 
     def _started(self, output: claude.Initialized) -> Entry:
         payload = {
@@ -118,7 +120,7 @@ class Conversation:
         )
 
     def _is_ours(self, ended: claude.TurnEnded) -> bool:
-        return not ended.message_ids or str(self._turn.message_id) in ended.message_ids
+        return str(self._turn.message_id) in ended.message_ids or (self.has_message and not ended.message_ids)
 
     async def commit(self, items: Sequence[Item]) -> None:
         """Append, with the position up to which the stream has been read.

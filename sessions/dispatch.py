@@ -31,8 +31,9 @@ def defer_stop(session_id: uuid.UUID) -> None:
 
 
 def defer_cleanup(session_id: uuid.UUID) -> None:
-    """Not behind the turns' lock, since a deleted session's lease is gone and nothing more of it is kept."""
-    app.configure_task("sessions.cleanup_session", queue=QUEUE).defer(session_id=str(session_id))
+    """Behind the turn that still runs, which ends when it sees its lease gone: no sandbox is made afterwards."""
+    task = app.configure_task("sessions.cleanup_session", queue=QUEUE, lock=f"{LOCK}{session_id}")
+    task.defer(session_id=str(session_id))
 
 
 @transaction.atomic

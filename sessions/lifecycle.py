@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import uuid
 
 import structlog
@@ -14,10 +13,13 @@ from django.utils import timezone
 from accounts.errors import DomainError
 from environments import specs
 from gateway import services as gateway
+from sandbox import Phase, Sandbox
 from sandbox.errors import SandboxError
+from sandbox.folders import remove_tree
 from sessions import log, machines
 from sessions.events import Entry
-from sessions.models import AgentSession, GitStatus, PermissionRequest, PermissionStatus, SessionStatus
+from sessions.models import AgentSession, GitStatus, SessionStatus
+from sessions.services.permissions import withdraw
 
 logger = structlog.get_logger(__name__)
 
@@ -27,24 +29,30 @@ async def stop_session(session_id: uuid.UUID) -> None:
     if not await in_db(AgentSession.with_deleted.filter(pk=session_id).exists)():
         return
     place = await in_db(machines.place_of)(session_id)
-    sandbox = await machines.find_sandbox(place)
-    if sandbox is not None:
-        session = await in_db(AgentSession.with_deleted.get)(pk=session_id)
-        try:
-            commit, is_dirty = await machines.snapshot_to_vault(
-                sandbox,
-                project_id=place.project_id,
-                ref=f"refs/sessions/{session_id}/{uuid.uuid4()}",
-                message=f"Checkpoint of {session.branch} at its stop",
-                known=[oid for oid in (session.base_commit, session.head_commit) if oid],
-            )
-        except (SandboxError, DomainError) as error:
-            # The folder stays on disk, so the work is not lost; the next start finds it there.
-            logger.warning("no snapshot at stop", session_id=str(session_id), error=str(error))
-        else:
-            await in_db(_saved)(session_id, commit, is_dirty)
-        await machines.stop_sandbox(place, now=timezone.now())
+    sandbox = await machines.attached(place)
+    if sandbox is not None and place.machine is not None:
+        if await sandbox.poll() == Phase.RUNNING:
+            await _save(session_id, sandbox)
+        await machines.stop_sandbox(sandbox, place.machine)
     await in_db(_stopped)(session_id)
+
+
+async def _save(session_id: uuid.UUID, sandbox: Sandbox) -> None:
+    """Bring the working tree into the vault, if it can be done."""
+    session = await in_db(AgentSession.with_deleted.get)(pk=session_id)
+    try:
+        commit, is_dirty = await machines.snapshot_to_vault(
+            sandbox,
+            project_id=session.project_id,
+            ref=f"refs/sessions/{session_id}/{uuid.uuid4()}",
+            message=f"Checkpoint of {session.branch} at its stop",
+            known=[oid for oid in (session.base_commit, session.head_commit) if oid],
+        )
+    except (SandboxError, DomainError, OSError) as error:
+        # The folder stays on disk, so the work is not lost; the next start finds it there.
+        logger.warning("no snapshot at stop", session_id=str(session_id), error=str(error))
+    else:
+        await in_db(_saved)(session_id, commit, is_dirty)
 
 
 def _saved(session_id: uuid.UUID, commit: str, is_dirty: bool) -> None:
@@ -57,28 +65,17 @@ def _stopped(session_id: uuid.UUID) -> None:
     now = timezone.now()
     gateway.revoke_tokens(subject_id=session_id, now=now)
     session = AgentSession.with_deleted.select_for_update().get(pk=session_id)
-    pending = PermissionRequest.objects.filter(session=session, status=PermissionStatus.PENDING)
-    entries = [
-        Entry(
-            "permission.resolved",
-            {"id": str(id), "status": PermissionStatus.CANCELLED, "reason": "stopped", "by": None},
-        )
-        for id in pending.values_list("id", flat=True)
-    ]
-    pending.update(status=PermissionStatus.CANCELLED, answered_at=now)
+    new = withdraw(session, reason="The session was stopped.", now=now)
     if session.status != SessionStatus.STOPPED:
         AgentSession.with_deleted.filter(pk=session_id).update(
             status=SessionStatus.STOPPED, status_reason="", machine=None, live={}, epoch=session.epoch + 1
         )
         payload = {"status": SessionStatus.STOPPED, "reason": "", "git_status": session.git_status}
-        entries.append(Entry("session.status", payload))
-    if entries:
-        log.append(session, entries, now=now)
+        new.append(Entry("session.status", payload))
+    log.append(session, new, now=now)
 
 
 async def cleanup_session(session_id: uuid.UUID) -> None:
     """End a deleted session's sandbox and remove its working tree; its checkpoints stay in the vault."""
     await stop_session(session_id)
-    folder = specs.session_folder(session_id)
-    if folder.exists():
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    await asyncio.to_thread(remove_tree, specs.session_folder(session_id))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import posixpath
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -22,14 +21,16 @@ from environments.models import Environment, Machine, MachineStatus
 from gateway import sockets
 from projects.vault import Vault
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
-from sandbox.errors import SandboxError, SandboxGone
+from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
 from sandbox.spec import LocalSpec, Mount
 from sessions import cli
 from sessions.models import AgentSession
-from sessions.turns import Turn, use_machine
+from sessions.storable import clean
+from sessions.turns import Turn, new_machine
 
 logger = structlog.get_logger(__name__)
 
+POLLS = 4  # of a sandbox that does not answer; each takes some seconds
 USER_NAME = "Slipway agent"
 USER_EMAIL = "agent@slipway.invalid"
 
@@ -40,15 +41,30 @@ class Place:
 
     session_id: uuid.UUID
     project_id: uuid.UUID
-    environment: Environment
+    environment: Environment | None
     machine: Machine | None
 
-    def spec(self, machine: Machine) -> LocalSpec:
-        vault = Vault(self.project_id)
-        mounts = (Mount(vault.objects_dir, str(vault.objects_dir)), Mount(Path(program_dir()), program_dir()))
+    def require_environment(self) -> Environment:
+        """Raises: SandboxGone (it was deleted)."""
+        if self.environment is None:
+            raise SandboxGone(
+                "The environment of this session was deleted. Start another session in one that is there."
+            )
+        return self.environment
+
+    def spec(self, machine: Machine, mounts: tuple[Mount, ...] | None = None) -> LocalSpec:
+        """What the machine is made of; to find it again no mounts are needed."""
         return specs.spec_for(
-            self.environment, machine, session_id=self.session_id, mounts=mounts, gateway_dir=sockets.socket_dir()
+            self.require_environment(),
+            machine,
+            session_id=self.session_id,
+            mounts=self._mounts() if mounts is None else mounts,
+            gateway_dir=sockets.socket_dir(),
         )
+
+    def _mounts(self) -> tuple[Mount, ...]:
+        vault = Vault(self.project_id)
+        return (Mount(vault.objects_dir, str(vault.objects_dir)), Mount(Path(program_dir()), program_dir()))
 
 
 def program_dir() -> str:
@@ -57,72 +73,100 @@ def program_dir() -> str:
 
 
 def place_of(session_id: uuid.UUID) -> Place:
-    """Where the session runs.
-
-    Raises: SandboxGone (its environment was deleted).
-    """
+    """Where the session runs, or is to run."""
     session = AgentSession.with_deleted.select_related("environment", "machine__environment").get(pk=session_id)
-    machine = session.machine if session.machine and session.machine.status == MachineStatus.RUNNING else None
+    machine = session.machine if session.machine and session.machine.status in environments.LIVE else None
     environment = machine.environment if machine else session.environment
-    if environment is None:
-        raise SandboxGone("The environment of this session was deleted; choose another one.")
     return Place(session.id, session.project_id, environment, machine)
 
 
 async def ensure_sandbox(turn: Turn) -> Sandbox:
     """The session's running sandbox, made anew if there is none.
 
-    Raises: SandboxError (it cannot be made; the message says why).
+    A machine that is still being created is one whose worker died over it: its sandbox may be there already.
+    Raises: SandboxError (it cannot be made, or does not answer; the message says why).
     """
     place = await in_db(place_of)(turn.session_id)
     if (sandbox := await find_sandbox(place)) is not None:
         return sandbox
-    machine = await in_db(environments.create_machine)(place.environment)
-    await in_db(use_machine)(turn, machine)
+    machine = place.machine
+    if machine is None or machine.status != MachineStatus.CREATING:
+        machine = await in_db(new_machine)(turn, place.require_environment())
     try:
         sandbox = await open_sandbox(place.spec(machine))
     except SandboxError as error:
-        await _ended(machine, MachineStatus.LOST, str(error))
+        await _ended(machine, MachineStatus.LOST, error.message)
         raise
+    except OSError as error:
+        await _ended(machine, MachineStatus.LOST, str(error))
+        raise SandboxError(f"The sandbox could not be made: {error.strerror or error}.") from error
     await in_db(environments.machine_started)(machine_id=machine.id, handle=sandbox.handle, now=timezone.now())
     return sandbox
 
 
 async def find_sandbox(place: Place) -> Sandbox | None:
-    """The sandbox that the session's machine row names, if it still runs; a lost one is recorded as lost."""
-    if place.machine is None:
+    """The sandbox that the session's machine row names, if it still runs; a lost one is recorded as lost.
+
+    Raises: GuestSilent (it lives, but does not answer).
+    """
+    if place.machine is None or (sandbox := await attached(place)) is None:
         return None
-    with contextlib.suppress(SandboxGone):
-        sandbox = await attach_sandbox(place.spec(place.machine), place.machine.handle)
-        if await sandbox.poll() == Phase.RUNNING:
+    for _ in range(POLLS):
+        phase = await sandbox.poll()
+        if phase == Phase.RUNNING:
             return sandbox
-    await _ended(place.machine, MachineStatus.LOST, "The sandbox was gone when the server looked for it.")
-    return None
+        if phase != Phase.UNREACHABLE:
+            await _ended(place.machine, MachineStatus.LOST, "The sandbox was gone when the server looked for it.")
+            return None
+    raise GuestSilent("The sandbox does not answer. Try again, or stop the session to start another one.")
+
+
+async def attached(place: Place) -> Sandbox | None:
+    """What the machine's handle names, in whatever phase; None when there was never a handle, or it is not believed."""
+    machine = place.machine
+    if machine is None or not machine.handle:
+        return None
+    try:
+        return await attach_sandbox(place.spec(machine, mounts=()), machine.handle)
+    except SandboxRefused as error:
+        await _ended(machine, MachineStatus.LOST, error.message)
+        return None
 
 
 async def ensure_workspace(turn: Turn, sandbox: Sandbox) -> str:
     """The session's branch in the working tree, whose path is returned: kept if it is there, else made from the newest
     snapshot or from the base commit."""
     work = (await sandbox.guest.paths()).work
-    if await _has_repository(sandbox, work):
-        return work
-    vault = Vault(turn.project_id)
-    await sandbox.guest.clone(
-        commit=turn.head_commit or turn.base_commit,
-        branch=turn.branch,
-        alternates=str(vault.objects_dir),
-        user_name=USER_NAME,
-        user_email=USER_EMAIL,
-    )
-    if turn.head_commit and turn.is_dirty:
+    head = await _head(sandbox, work) or await _clone(turn, sandbox)
+    if turn.is_dirty and head == turn.head_commit:
         # A snapshot of a dirty tree is one commit above the agent's own: put its changes back into the working tree.
         await sandbox.guest.run(["git", "reset", "--quiet", "HEAD^"], cwd=work)
     return work
 
 
-async def _has_repository(sandbox: Sandbox, work: str) -> bool:
-    probe = await sandbox.guest.run(["git", "rev-parse", "--verify", "--quiet", "HEAD"], cwd=work)
-    return probe.exit_code == 0
+async def _clone(turn: Turn, sandbox: Sandbox) -> str | None:
+    """Fill an empty working tree; the commit that it has now, or None when it holds something that is the agent's."""
+    commit = turn.head_commit or turn.base_commit
+    try:
+        await sandbox.guest.clone(
+            commit=commit,
+            branch=turn.branch,
+            alternates=str(Vault(turn.project_id).objects_dir),
+            user_name=USER_NAME,
+            user_email=USER_EMAIL,
+        )
+    except WorkTreeNotEmpty:
+        # The agent may be on a branch without commits, or have removed the repository: that is its business.
+        logger.warning("work tree without a commit", session_id=str(turn.session_id))
+        return None
+    return commit
+
+
+async def _head(sandbox: Sandbox, work: str) -> str | None:
+    """The working tree's commit; a repository further up is not taken for its own."""
+    ceiling = {"GIT_CEILING_DIRECTORIES": posixpath.dirname(work)}
+    probe = await sandbox.guest.run(["git", "rev-parse", "--verify", "--quiet", "HEAD"], cwd=work, env=ceiling)
+    return probe.stdout.decode("ascii", "replace").strip() if probe.exit_code == 0 else None
 
 
 async def snapshot_to_vault(
@@ -152,18 +196,16 @@ async def _spool(chunks: AsyncIterator[bytes], write: Callable[[bytes], int]) ->
         write(chunk)
 
 
-async def stop_sandbox(place: Place, *, now: datetime) -> None:
-    """End the sandbox and all that runs in it; its folder stays."""
-    if place.machine is None:
-        return
-    sandbox = await find_sandbox(place)
-    if sandbox is not None:
-        await sandbox.stop()
-        await in_db(environments.machine_ended)(
-            machine_id=place.machine.id, status=MachineStatus.STOPPED, reason="", now=now
-        )
+async def stop_sandbox(sandbox: Sandbox, machine: Machine) -> None:
+    """End the sandbox and all that runs in it, whether it answers or not; its folder stays."""
+    await sandbox.stop()
+    await in_db(environments.machine_ended)(
+        machine_id=machine.id, status=MachineStatus.STOPPED, reason="", now=timezone.now()
+    )
 
 
 async def _ended(machine: Machine, status: MachineStatus, reason: str) -> None:
     logger.warning("sandbox ended", machine_id=str(machine.id), status=status, reason=reason)
-    await in_db(environments.machine_ended)(machine_id=machine.id, status=status, reason=reason, now=timezone.now())
+    await in_db(environments.machine_ended)(
+        machine_id=machine.id, status=status, reason=str(clean(reason)), now=timezone.now()
+    )

@@ -61,12 +61,21 @@ async def _run(turn: Turn, writer: LogWriter) -> None:
             await TurnRunner(turn, writer).run()
         except (StaleEpoch, *DATABASE_LOST):
             raise
-        except (SandboxError, DomainError, AgentFailed) as error:
-            logger.warning("turn failed", error=str(error), kind=type(error).__name__)
+        except AgentFailed as error:
+            logger.warning("agent failed", error=str(error))
             await _fail(turn, str(error))
+        except (SandboxError, DomainError) as error:
+            logger.warning("turn failed", error=str(error), kind=type(error).__name__)
+            await _break_off(turn, str(error))
         except Exception:
             logger.exception("turn broke")
-            await _fail(turn, "The server could not run this turn. Send the message again; the log has the details.")
+            await _break_off(turn, "The server could not run this turn. Send it again; the log has the details.")
+
+
+async def _break_off(turn: Turn, error: str) -> None:
+    """End a turn whose agent may live and still be at work on it."""
+    await in_db(turns.distrust_agent)(turn)
+    await _fail(turn, error)
 
 
 async def _fail(turn: Turn, error: str) -> None:
@@ -117,7 +126,7 @@ class TurnRunner:
             await self.agent.end()
         if self.agent.run and (await self.agent.status()).exists:
             await self.talk.follow()
-        if self.talk.ended is not None or turn.is_cancelled:
+        if self.talk.result is not None or turn.is_cancelled:
             return False
         if turn.is_delivered:
             await self._record_exit()
@@ -131,13 +140,18 @@ class TurnRunner:
     async def _converse(self) -> None:
         """Hand over the message and follow the stream until the turn has ended."""
         turn, name = self.turn, f"init-{self.turn.epoch}"
+        if not turn.is_delivered and (await in_db(turns.wishes)(turn))[1]:
+            self.is_cancelled = True
+            return
         await self.agent.send(name, claude.initialize(name))
         await self.agent.send(str(turn.message_id), claude.user_message(turn.message_id, turn.text))
         if not turn.is_delivered:
             await in_db(turns.mark_delivered)(turn, timezone.now())
+        self.talk.has_message = True
         await _while(self.talk.follow(), self._serve_wishes(), self.talk.keep_passing_on(), self._keep_token())
         await self.talk.pass_on_deltas()
-        if self.talk.ended is None and not self.is_cancelled:
+        await self._take_over_mode()
+        if self.talk.result is None and not self.is_cancelled:
             await self._record_exit()
 
     async def _record_exit(self) -> None:
@@ -151,6 +165,8 @@ class TurnRunner:
         withdrawn = [Withdraw(request_id, "The agent ended.") for request_id in asked]
         await self.talk.commit([Entry("agent.exited", told), *withdrawn])
         how = f"signal {status.signal}" if status.signal else f"exit code {status.exit_code}"
+        if status.signal is None and status.exit_code is None:
+            how = "its sandbox was lost"
         tail = status.stderr_tail.strip()[-500:]
         raise AgentFailed(f"The agent ended unexpectedly ({how}). Send a message to go on. {tail}".strip())
 
@@ -207,8 +223,8 @@ class TurnRunner:
 
     async def _keep_token(self) -> None:
         while True:
-            await asyncio.sleep(TOKEN_S)
             await self.agent.extend_token()
+            await asyncio.sleep(TOKEN_S)
 
     # The end of the turn
 
@@ -224,7 +240,7 @@ class TurnRunner:
                 known=[oid for oid in (turn.base_commit, turn.head_commit) if oid],
             )
             files = await asyncio.to_thread(Vault(turn.project_id).files_changed, turn.base_commit, commit)
-        except (SandboxError, DomainError) as error:
+        except (SandboxError, DomainError, OSError) as error:
             logger.warning("snapshot failed", error=str(error))
             await in_db(turns.note_lost_snapshot)(turn, str(error), timezone.now())
             return
@@ -234,11 +250,12 @@ class TurnRunner:
 
     async def _finish(self) -> None:
         """Show how the turn went; what the log holds counts, also when an earlier worker wrote it."""
-        result = self.turn.result or (self.talk.ended and self.talk.ended.entry.payload)
+        result = self.turn.result or self.talk.result
+        is_interrupted, is_cancelled = await in_db(turns.wishes)(self.turn)
         finish, now = in_db(turns.finish), timezone.now()
-        if self.is_cancelled or self.turn.is_cancelled:
+        if is_cancelled:
             await finish(self.turn, JobStatus.CANCELLED, SessionStatus.COMPLETED, now)
-        elif result and result["is_error"] and not self.is_interrupted:
+        elif result and result["is_error"] and not is_interrupted:
             await finish(self.turn, JobStatus.FAILED, SessionStatus.ERROR, now, error=result["error"])
         else:
             await finish(self.turn, JobStatus.COMPLETED, SessionStatus.COMPLETED, now, result=result)

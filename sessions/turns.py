@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from environments.models import Machine
+from environments import services as environments
+from environments.models import Environment, Machine
 from gateway import services as gateway
 from sessions import log
 from sessions.errors import StaleEpoch
@@ -32,6 +33,8 @@ from sessions.models import (
     SessionStatus,
 )
 from sessions.services import entries
+from sessions.services.permissions import withdraw
+from sessions.storable import clean
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 WORKING = (SessionStatus.RUNNING, SessionStatus.WAITING_INPUT)
@@ -176,17 +179,22 @@ def set_status(turn: Turn, status: SessionStatus, now: datetime, *, reason: str 
 
 
 @transaction.atomic
-def use_machine(turn: Turn, machine: Machine) -> None:
-    """The session's sandbox from now on."""
-    AgentSession.objects.filter(pk=locked_session(turn).pk).update(machine=machine)
+def new_machine(turn: Turn, environment: Environment) -> Machine:
+    """A row for the sandbox that is about to be made, which is the session's from now on."""
+    session = locked_session(turn)
+    machine = environments.create_machine(environment)
+    AgentSession.objects.filter(pk=session.pk).update(machine=machine)
+    return machine
 
 
 @transaction.atomic
-def begin_run(turn: Turn, *, run: str, claude_session_id: uuid.UUID, options: dict[str, Any]) -> None:
-    """A new agent process is about to be started: its spool is read from the beginning."""
-    AgentSession.objects.filter(pk=locked_session(turn).pk).update(
+def begin_run(turn: Turn, *, run: str, claude_session_id: uuid.UUID, options: dict[str, Any], now: datetime) -> None:
+    """A new agent process is about to be started: its spool is read from the beginning, the old one asks no more."""
+    session = locked_session(turn)
+    AgentSession.objects.filter(pk=session.pk).update(
         agent_run=run, agent_offset=0, agent_state={}, agent_options=options, claude_session_id=claude_session_id
     )
+    log.append(session, withdraw(session, now=now, reason="The agent ended."), job_id=turn.job_id, now=now)
 
 
 @transaction.atomic
@@ -198,8 +206,9 @@ def mark_delivered(turn: Turn, now: datetime) -> None:
 
 
 def undelivered_answers(turn: Turn) -> list[Answer]:
+    """Answers to what was asked in this turn; those that came too late for an earlier one are of no use to anybody."""
     rows = PermissionRequest.objects.filter(
-        session_id=turn.session_id, delivered_at=None, status__in=(PermissionStatus.ALLOWED, PermissionStatus.DENIED)
+        job_id=turn.job_id, delivered_at=None, status__in=(PermissionStatus.ALLOWED, PermissionStatus.DENIED)
     ).order_by("answered_at")
     return [
         Answer(
@@ -223,8 +232,14 @@ def pending_request_ids(turn: Turn) -> list[str]:
 
 
 def wishes(turn: Turn) -> tuple[bool, bool]:
-    """Whether the user wants the turn interrupted, and whether it is cancelled."""
-    job = Job.objects.get(pk=turn.job_id)
+    """Whether the user wants the turn interrupted, and whether it is cancelled.
+
+    Raises: StaleEpoch (another worker has taken over, or the session is gone).
+    """
+    held = AgentSession.objects.filter(pk=OuterRef("session_id"), epoch=turn.epoch)
+    job = Job.objects.filter(Exists(held), pk=turn.job_id).first()
+    if job is None:
+        raise StaleEpoch
     return (
         job.interrupt_requested_at is not None,
         job.cancel_requested_at is not None or job.status == JobStatus.CANCELLED,
@@ -241,10 +256,13 @@ def finish(
     error: str = "",
     result: dict[str, Any] | None = None,
 ) -> None:
-    """End the job, unless the user has ended it already, and show the session's state after it."""
-    session = locked_session(turn)
+    """End the job, unless the user has ended it already, and show the session's state after it.
+
+    What is still asked is withdrawn, since nobody will deliver an answer. `error` may hold anything from inside.
+    """
+    session, error = locked_session(turn), str(clean(error))
     job = Job.objects.select_related("message").get(pk=turn.job_id)
-    new = []
+    new = withdraw(session, now=now, reason="The turn has ended.")
     if job.status == JobStatus.PROCESSING:
         job.status, job.error, job.result, job.finished_at = status, error[:2000], result, now
         job.progress = 100 if status == JobStatus.COMPLETED else job.progress
@@ -264,11 +282,20 @@ def _show(session: AgentSession, status: SessionStatus, reason: str) -> None:
 
 @transaction.atomic
 def note_mode(turn: Turn, mode: str) -> None:
-    """The agent changed its permission mode by itself, as after an approved plan."""
+    """The agent changed its permission mode by itself, as after an approved plan; a person's newer choice stays."""
     session = locked_session(turn)
-    if mode in PermissionMode.values:
-        options = {**session.agent_options, "permission_mode": mode}
-        AgentSession.objects.filter(pk=session.pk).update(permission_mode=mode, agent_options=options)
+    if mode not in PermissionMode.values:
+        return
+    if session.permission_mode == session.agent_options.get("permission_mode"):
+        session.permission_mode = mode
+    session.agent_options = {**session.agent_options, "permission_mode": mode}
+    session.save(update_fields=["permission_mode", "agent_options"])
+
+
+@transaction.atomic
+def distrust_agent(turn: Turn) -> None:
+    """The next turn takes a new process: nobody knows what this one is doing."""
+    AgentSession.objects.filter(pk=locked_session(turn).pk).update(agent_options={})
 
 
 @transaction.atomic

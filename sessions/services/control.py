@@ -13,9 +13,10 @@ from accounts.errors import NotFound
 from gateway import services as gateway
 from sessions import dispatch, events, log
 from sessions.errors import NameTaken, NothingRunning
-from sessions.models import AgentSession, Job, JobStatus, PermissionRequest, PermissionStatus, SessionStatus
+from sessions.models import AgentSession, Job, JobStatus, SessionStatus
 from sessions.services import entries, naming
 from sessions.services.creation import require_mode
+from sessions.services.permissions import withdraw
 
 ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
 
@@ -55,7 +56,7 @@ def cancel(*, session: AgentSession, job_id: uuid.UUID | None = None, now: datet
 def stop_session(*, session: AgentSession, now: datetime) -> AgentSession:
     """Cancel what runs and end the sandbox, keeping the work; the next message starts it again."""
     session = _locked(session)
-    new = [*_cancel_jobs(session, Q(), now), *_cancel_permissions(session, Q(), now)]
+    new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     if session.status != SessionStatus.STOPPED:
         dispatch.defer_stop(session.pk)
@@ -69,7 +70,7 @@ def delete_session(*, session: AgentSession, now: datetime) -> None:
     The lease is raised, so that whatever still works on it can write no more.
     """
     session = _locked(session)
-    new = [*_cancel_jobs(session, Q(), now), *_cancel_permissions(session, Q(), now)]
+    new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     AgentSession.objects.filter(pk=session.pk).update(deleted_at=now, epoch=F("epoch") + 1)
     gateway.revoke_tokens(subject_id=session.pk, now=now)
@@ -120,19 +121,8 @@ def _cancel_jobs(session: AgentSession, which: Q, now: datetime) -> list[events.
         job.status, job.progress_message = JobStatus.CANCELLED, ""
         job.cancel_requested_at = job.finished_at = now
     Job.objects.bulk_update(jobs, ["status", "progress_message", "cancel_requested_at", "finished_at"])
-    cancelled = _cancel_permissions(session, Q(job__in=jobs), now) if jobs else []
+    cancelled = withdraw(session, which=Q(job__in=jobs), now=now) if jobs else []
     return [*map(entries.job_status, jobs), *cancelled]
-
-
-def _cancel_permissions(session: AgentSession, which: Q, now: datetime) -> list[events.Entry]:
-    """Nobody can answer any more what a cancelled job has asked."""
-    requests = list(
-        session.permission_requests.filter(which, status=PermissionStatus.PENDING).order_by("created_at", "pk")
-    )
-    for request in requests:
-        request.status, request.answered_at = PermissionStatus.CANCELLED, now
-    PermissionRequest.objects.bulk_update(requests, ["status", "answered_at"])
-    return [entries.permission_resolved(request, reason="", by=None) for request in requests]
 
 
 def _settle(session: AgentSession) -> list[events.Entry]:

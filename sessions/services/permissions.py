@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.errors import Invalid, NotFound
 from accounts.models import User
@@ -59,6 +60,16 @@ def answer_permission(
     log.append(session, new, job_id=request.job_id, now=now)
     transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
     return request
+
+
+def withdraw(session: AgentSession, *, which: Q | None = None, reason: str = "", now: datetime) -> list[events.Entry]:
+    """Take back what nobody can answer any more; returns what the log is to tell of it."""
+    waiting = session.permission_requests.filter(which or Q(), status=PermissionStatus.PENDING)
+    requests = list(waiting.order_by("created_at", "pk"))
+    for request in requests:
+        request.status, request.answered_at = PermissionStatus.CANCELLED, now
+    PermissionRequest.objects.bulk_update(requests, ["status", "answered_at"])
+    return [entries.permission_resolved(request, reason=reason, by=None) for request in requests]
 
 
 def _check(request: PermissionRequest, answer: Answer) -> None:
