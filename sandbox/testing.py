@@ -12,7 +12,7 @@ from sandbox.answers import AgentStatus, FileInfo, GitState, Hello, Paths, Resul
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import MIB, GuestClient
 from sandbox.connection import ANSWER_TIMEOUT_S, Streams
-from sandbox.errors import AgentEnded, CommandNotFound, FileMissing, NoSuchRun, SandboxGone
+from sandbox.errors import AgentEnded, CommandNotFound, FileMissing, NoSuchRun, SandboxGone, WorkTreeNotEmpty
 
 Reply = Callable[[bytes], Iterable[bytes]]
 Command = Callable[[Sequence[str], bytes], Result]
@@ -48,6 +48,7 @@ class ScriptedGuest(GuestClient):
         self.git = GitState(head=None, is_dirty=False)
         self.next_snapshot: tuple[str, bool, bytes] | Exception | None = None
         self.cloned: dict[str, Any] | None = None
+        self.is_work_empty = True
         self.failure: Exception | None = None
         self.signals: list[int] = []
         self.shrugs_off: set[int] = set()  # signals that agents survive
@@ -169,6 +170,8 @@ class ScriptedGuest(GuestClient):
         user_email: str,
     ) -> None:
         self._check()
+        if not self.is_work_empty:
+            raise WorkTreeNotEmpty
         received = b"".join([part async for part in bundle]) if bundle is not None else None
         self.cloned = {"commit": commit, "branch": branch, "alternates": alternates, "bundle": received}
         self.git = GitState(head=commit, is_dirty=False)

@@ -17,6 +17,7 @@ from accounts.models import Organization, User
 from projects.vault import Vault
 from sandbox import Phase
 from sandbox.answers import Result
+from sandbox.errors import SandboxRefused
 from sandbox.spec import LocalSpec
 from sandbox.testing import ScriptedAgent, ScriptedGuest, ScriptedSandbox
 from sessions import runner, services
@@ -103,9 +104,12 @@ class ScriptedBackend:
         self.player = Player()
         self.refusal: Exception | None = None
         self.has_transcript = False
+        self.refuses_handles = False
+        self.opening = 0
         self.on_open: Callable[[], Awaitable[object]] | None = None
 
     async def open(self, spec: LocalSpec) -> ScriptedSandbox:
+        self.opening += 1
         if self.on_open is not None:
             await self.on_open()
         if self.refusal is not None:
@@ -120,6 +124,8 @@ class ScriptedBackend:
         return sandbox
 
     def attach(self, spec: LocalSpec, handle: dict[str, Any]) -> ScriptedSandbox:
+        if self.refuses_handles:
+            raise SandboxRefused
         return next(sandbox for sandbox in self.made if sandbox.handle == handle)
 
     def _command(self, argv: Sequence[str], input: bytes) -> Result:
@@ -193,6 +199,11 @@ class Stage:
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    def snapshot_is(self, commit: str, is_dirty: bool, prompt_id: str) -> Lines:
+        """An act: the turn ends, and this is the working tree after it."""
+        self.guest.next_snapshot = (commit, is_dirty, b"")
+        return [result(prompt_id)]
 
     async def reread(self, job: Job) -> Job:
         await self.session.arefresh_from_db()
