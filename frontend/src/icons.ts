@@ -17,6 +17,7 @@ import list from "lucide-static/icons/list-checks.svg";
 import menu from "lucide-static/icons/menu.svg";
 import question from "lucide-static/icons/message-circle-question-mark.svg";
 import chat from "lucide-static/icons/message-square.svg";
+import more from "lucide-static/icons/ellipsis.svg";
 import panel from "lucide-static/icons/panel-right.svg";
 import plus from "lucide-static/icons/plus.svg";
 import search from "lucide-static/icons/search.svg";
@@ -31,7 +32,7 @@ import wrench from "lucide-static/icons/wrench.svg";
 import cross from "lucide-static/icons/x.svg";
 
 const SHAPES = {
-  arrowDown, bot, brain, chat, check, chevron, copy, cross, filePen, fileText, gitBranch, globe, info, list, menu, panel,
+  arrowDown, bot, brain, chat, check, chevron, copy, cross, filePen, fileText, gitBranch, globe, info, list, menu, more, panel,
   plus, question, search, send, shield, stop, terminal, trash, upload, warning, wrench,
 };
 

@@ -1,6 +1,7 @@
 // The one bundle: defines the elements and wires what the server-rendered pages ask for by data attributes.
 
 import "./elements/import-progress.ts";
+import { Manage, type Managed } from "./elements/manage.ts";
 import { NewProject } from "./elements/new-project.ts";
 import { NewSession } from "./elements/new-session.ts";
 import "./elements/sidebar.ts";
@@ -23,17 +24,30 @@ document.addEventListener("click", (event) => {
   const opener = find<HTMLElement>(event, "[data-open]");
   if (opener?.dataset.open === "new-project") void document.querySelector<NewProject>("slw-new-project")?.openWith(opener.dataset.source as never);
   if (opener?.dataset.open === "new-session") document.querySelector<NewSession>("slw-new-session")?.openFor(opener.dataset.project);
+  const managed = find<HTMLElement>(event, "[data-manage]");
+  if (managed) document.querySelector<Manage>("slw-manage")?.openFor(managed.dataset);
   if (find(event, "[data-drawer]")) drawer(true);
   else if (find(event, ".drawer-shade") || opener) drawer(false);
   const theme = find<HTMLElement>(event, "[data-theme-choice]");
   if (theme) setTheme(theme.dataset.themeChoice ?? "system");
-  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) if (!menu.contains(event.target as Node)) menu.open = false;
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) if (!menu.contains(event.target as Node) || managed) menu.open = false;
 });
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   drawer(false);
-  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) menu.open = false;
+  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
+    if (menu.contains(document.activeElement)) menu.querySelector("summary")?.focus();
+    menu.open = false;
+  }
+});
+
+/** The page of a deleted session is left; a session's own page shows its new name by itself. */
+document.addEventListener("slw-managed", (event) => {
+  const { kind, verb, id } = (event as CustomEvent<Managed>).detail;
+  const isOwnPage = kind === "session" && document.querySelector("slw-session")?.getAttribute("session-id") === id;
+  if (isOwnPage && verb === "delete") location.assign("/");
+  else if (!isOwnPage) location.reload();
 });
 
 document.addEventListener("slw-imported", () => {

@@ -53,6 +53,19 @@ describe("Connection", () => {
   beforeEach(() => { mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"] }); globalThis.WebSocket ??= { OPEN: 1 } as never; });
   afterEach(() => mock.timers.reset());
 
+  it("ends when an answer says that the session is gone", async () => {
+    const { connection, sockets, states } = setUp();
+    connection.open();
+    sockets[0]?.say({ type: "hello", session: {}, last_seq: 0, live: {} });
+
+    assert.equal(connection.end(404), true);
+    mock.timers.tick(60_000);
+
+    assert.deepEqual(states.slice(-1), ["gone"]);
+    assert.equal(sockets.length, 1);
+    assert.equal(connection.end(500), false);
+  });
+
   it("resumes after the last event that it has", () => {
     const { connection, sockets, seen } = setUp();
     connection.open();

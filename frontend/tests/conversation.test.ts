@@ -41,6 +41,45 @@ describe("applyEvents", () => {
     assert.equal(begun.queued.length, 0);
   });
 
+  it("tells why a turn failed once, and which calls will have no result", () => {
+    const job = (seq: number, status: string, error = ""): LogEvent => event(seq, "job.status", { job_id: "job", message_id: "u", status, error });
+    const state = applyEvents(EMPTY, [
+      event(1, "message.user", { message_id: "u", job_id: "job", text: "go", author: null }),
+      job(2, "PROCESSING"),
+      event(3, "tool.call", { call_id: "a", parent: null, name: "Bash", input: {} }),
+      event(4, "tool.result", { call_id: "a", is_error: false, text: "ok" }),
+      event(5, "tool.call", { call_id: "b", parent: null, name: "Bash", input: {} }),
+      event(6, "agent.exited", { exit_code: null, signal: 9, stderr: "out of memory" }),
+      job(7, "FAILED", "The agent ended unexpectedly (signal 9)."),
+    ]);
+
+    assert.deepEqual(texts(state), ["go", "tool", "tool", "The agent ended unexpectedly (signal 9)."]);
+    const notice = state.items[3];
+    assert.ok(notice?.type === "notice" && notice.detail === "out of memory" && notice.messageId === "u");
+    assert.deepEqual([...state.unfinished], ["b"]);
+  });
+
+  it("does not repeat what the end of the turn said already", () => {
+    const state = applyEvents(EMPTY, [
+      event(1, "job.status", { job_id: "job", message_id: "u", status: "PROCESSING" }),
+      event(2, "turn.completed", { is_error: true, error: "No credit." }),
+      event(3, "job.status", { job_id: "job", message_id: "u", status: "FAILED", error: "No credit." }),
+    ]);
+
+    assert.deepEqual(texts(state), ["footer"]);
+  });
+
+  it("lets the running call run when a waiting message is cancelled", () => {
+    const state = applyEvents(EMPTY, [
+      event(1, "job.status", { job_id: "job", message_id: "u", status: "PROCESSING" }),
+      event(2, "tool.call", { call_id: "a", parent: null, name: "Bash", input: {} }),
+      event(3, "job.status", { job_id: "next", message_id: "v", status: "PENDING" }),
+      event(4, "job.status", { job_id: "next", message_id: "v", status: "CANCELLED" }),
+    ]);
+
+    assert.equal(state.unfinished.size, 0);
+  });
+
   it("takes an event once, however often it comes", () => {
     const first = event(1, "assistant.text", { block: "m:0", parent: null, text: "once" });
     const state = applyEvents(applyEvents(EMPTY, [first, first]), [first]);

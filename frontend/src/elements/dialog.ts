@@ -17,6 +17,8 @@ export abstract class FormDialog extends PageElement {
   async open(): Promise<void> {
     await this.updateComplete;
     this.dialog.showModal();
+    // The browser would choose the button that closes. On a phone the keyboard would cover the form, so that is left to a tap.
+    if (matchMedia("(pointer: fine)").matches) this.dialog.querySelector<HTMLElement>(".body .input")?.focus();
   }
 
   close(): void {

@@ -26,7 +26,10 @@ const LONGEST_PAUSE_MS = 15_000;
 const PING_EVERY_MS = 20_000;
 const SILENCE_ALLOWED_MS = 45_000;
 const SOCKET_TRIES_BEFORE_SSE = 3;
-const FINAL: Record<number, ConnectionState> = { 4401: "signed-out", 4403: "gone", 4404: "gone" };
+const statusOf = (error: unknown): number => (error as { status?: number }).status ?? 0;
+
+/** By the socket's close code, or by the status of an answer. */
+const FINAL: Record<number, ConnectionState> = { 401: "signed-out", 403: "gone", 404: "gone", 4401: "signed-out", 4403: "gone", 4404: "gone" };
 
 export class Connection {
   lastSeq = 0;
@@ -63,6 +66,15 @@ export class Connection {
     this.open();
   }
 
+  /** Stops for good if this code or status says that nothing more will come; says whether it does. */
+  end(code: number): boolean {
+    const final = FINAL[code];
+    if (!final) return false;
+    this.close();
+    this.listener.state(final);
+    return true;
+  }
+
   private drop(): void {
     clearInterval(this.heartbeat);
     const { socket, stream } = this;
@@ -93,11 +105,7 @@ export class Connection {
     };
     socket.onclose = (event) => {
       if (socket !== this.socket) return;
-      const final = FINAL[event.code];
-      if (final) {
-        this.close();
-        this.listener.state(final);
-      } else this.again(event.code === 1012 ? FIRST_PAUSE_MS : undefined);
+      if (!this.end(event.code)) this.again(event.code === 1012 ? FIRST_PAUSE_MS : undefined);
     };
     this.heardAt = Date.now();
     this.heartbeat = setInterval(() => this.beat(socket), PING_EVERY_MS);
@@ -123,11 +131,22 @@ export class Connection {
     const stream = this.world.openStream(this.lastSeq);
     this.stream = stream;
     stream.onopen = () => this.opened();
+    // A stream does not tell why it ended; asking for events does.
     stream.onerror = () => {
-      if (stream === this.stream) this.again();
+      if (stream !== this.stream) return;
+      this.again();
+      void this.findOutWhy();
     };
     for (const kind of EVENT_KINDS) stream.addEventListener(kind, (event: MessageEvent<string>) => this.take(JSON.parse(event.data) as LogEvent));
     stream.addEventListener("delta", (event: MessageEvent<string>) => this.listener.delta(JSON.parse(event.data) as Delta));
+  }
+
+  private async findOutWhy(): Promise<void> {
+    try {
+      await this.world.fetchEvents(this.lastSeq);
+    } catch (error) {
+      this.end(statusOf(error));
+    }
   }
 
   private take(event: LogEvent): void {
@@ -153,9 +172,9 @@ export class Connection {
         more = page.has_more || (fresh.length > 0 && page.last_seq > this.lastSeq);
       }
       this.isFilling = false;
-    } catch {
+    } catch (error) {
       this.isFilling = false;
-      this.again();
+      if (!this.isClosed && !this.end(statusOf(error))) this.again();
     }
   }
 }

@@ -12,6 +12,8 @@ import { type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, t
 import { decisionView } from "./decision-view.ts";
 import { isAsked } from "./tool-view.ts";
 
+const TOUCH_MS = 1000;
+
 export interface Unsent { id: string; text: string; error: string }
 
 @customElement("slw-conversation")
@@ -19,14 +21,18 @@ export class ConversationView extends PageElement {
   @property({ attribute: false }) conversation: Conversation = EMPTY;
   @property({ attribute: false }) unsent: readonly Unsent[] = [];
   @property({ type: Boolean }) isWorking = false;
+  @property({ type: Boolean }) canSend = false;
   @state() private isFollowing = true;
 
   private readonly sizes = new ResizeObserver(() => this.follow());
   private lastTop = 0;
+  private lastSizes = "";
+  private touchedAt = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.addEventListener("scroll", this.onScroll, { passive: true });
+    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) this.addEventListener(name, this.onTouched, { passive: true });
   }
 
   override disconnectedCallback(): void {
@@ -40,12 +46,24 @@ export class ConversationView extends PageElement {
     if (turns) this.sizes.observe(turns);
   }
 
-  /** Growing content never moves the view up, so moving up is a person's wish to read. */
+  private readonly onTouched = (): void => {
+    this.touchedAt = performance.now();
+  };
+
+  private get currentSizes(): string {
+    return `${this.scrollHeight} ${this.clientHeight}`;
+  }
+
+  /** Moving up is a person's wish to read, unless the layout moved: a dock or a text that changes its height moves the view, too. */
   private readonly onScroll = (): void => {
     const isAtBottom = this.scrollHeight - this.scrollTop - this.clientHeight < 48;
-    if (isAtBottom) this.isFollowing = true;
-    else if (this.scrollTop < this.lastTop) this.isFollowing = false;
+    const isByHand = this.currentSizes === this.lastSizes || performance.now() - this.touchedAt < TOUCH_MS;
+    const isUp = this.scrollTop < this.lastTop;
     this.lastTop = this.scrollTop;
+    this.lastSizes = this.currentSizes;
+    if (isAtBottom) this.isFollowing = true;
+    else if (isUp && isByHand) this.isFollowing = false;
+    else this.follow();
   };
 
   override updated(): void {
@@ -53,7 +71,10 @@ export class ConversationView extends PageElement {
   }
 
   private follow(): void {
-    if (this.isFollowing) this.scrollTop = this.scrollHeight;
+    if (!this.isFollowing) return;
+    this.scrollTop = this.scrollHeight;
+    this.lastTop = this.scrollTop;
+    this.lastSizes = this.currentSizes;
   }
 
   toBottom(): void {
@@ -85,9 +106,9 @@ export class ConversationView extends PageElement {
       case "text": return html`<slw-markdown class="prose" .text=${item.text}></slw-markdown>`;
       case "thinking": return thinking(item);
       case "tool": return html`<slw-tool .item=${item} .result=${this.conversation.results.get(item.callId) ?? null}
-        .inner=${this.conversation.children.get(item.callId) ?? null} .conversation=${this.conversation.children.has(item.callId) ? this.conversation : null} .isWaiting=${isAsked(this.conversation, item)}></slw-tool>`;
+        .inner=${this.conversation.children.get(item.callId) ?? null} .conversation=${this.conversation.children.has(item.callId) ? this.conversation : null} .isWaiting=${isAsked(this.conversation, item)} .isUnfinished=${this.conversation.unfinished.has(item.callId)}></slw-tool>`;
       case "decision": return decisionView(item.permission, this.conversation.resolutions.get(item.permission.id));
-      case "notice": return notice(item);
+      case "notice": return item.messageId === undefined ? notice(item) : this.failure(item);
       case "footer": return this.footer(item);
     }
   }
@@ -98,7 +119,6 @@ export class ConversationView extends PageElement {
     return html`<article class="user-message" aria-label=${gettext("Message from {name}", { name: item.author || gettext("someone") })}>
       <header><b>${item.author || gettext("Someone")}</b><time class="soft" datetime=${item.at} title=${exactTime(item.at)}>${timeOf(item.at)}</time>${word ? html`<span class="badge">${word}</span>` : nothing}</header>
       <div class="said">${item.text}</div>
-      ${job?.status === "FAILED" && job.error ? html`<p class="note error">${icon("warning")}<span>${job.error}</span></p>` : nothing}
     </article>`;
   }
 
@@ -110,6 +130,16 @@ export class ConversationView extends PageElement {
         <button class="link" type="button" @click=${() => this.emit("slw-retry", message.id)}>${gettext("Try again")}</button>
         <button class="link" type="button" @click=${() => this.emit("slw-discard", message.id)}>${gettext("Back to the draft")}</button></div>` : nothing}
     </article>`;
+  }
+
+  /** Why a turn failed, and, while nothing came after it, the way to go on. */
+  private failure(item: NoticeItem): TemplateResult {
+    const message = this.conversation.items.find((one) => one.type === "user" && one.messageId === item.messageId) as UserItem | undefined;
+    const isLast = this.conversation.items.at(-1) === item && !this.conversation.queued.length && !this.unsent.length;
+    return html`<div class="note error">${icon("warning")}<div class="grow"><p>${plain(item.text || gettext("The turn failed."))}</p>
+      ${item.detail ? html`<details><summary class="link">${gettext("Show what the agent said last")}</summary><slw-folded-text .text=${item.detail}></slw-folded-text></details>` : nothing}
+      ${isLast && message && this.canSend ? html`<p class="soft">${gettext("The work so far is kept.")} <button class="link" type="button" @click=${() => this.emit("slw-send", message.text)}>${gettext("Send the message again")}</button></p>` : nothing}
+    </div></div>`;
   }
 
   private emit(name: string, detail: string): void {

@@ -6,7 +6,8 @@ export interface UserItem { type: "user"; key: string; at: string; messageId: st
 export interface TextItem { type: "text" | "thinking"; key: string; at: string; text: string }
 export interface ToolItem { type: "tool"; key: string; at: string; callId: string; name: string; input: Json }
 export interface DecisionItem { type: "decision"; key: string; at: string; permission: Permission }
-export interface NoticeItem { type: "notice"; key: string; at: string; level: string; text: string; detail: string }
+/** With a `messageId` it tells why that message's turn failed. */
+export interface NoticeItem { type: "notice"; key: string; at: string; level: string; text: string; detail: string; messageId?: string }
 export interface FooterItem { type: "footer"; key: string; at: string; jobId: string | null; turn: Turn }
 export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem;
 
@@ -22,6 +23,8 @@ export interface Conversation {
   readonly queued: readonly UserItem[];
   readonly children: ReadonlyMap<string, readonly Item[]>;
   readonly results: ReadonlyMap<string, ToolResult>;
+  /** Calls that will never have a result, since their turn is over. */
+  readonly unfinished: ReadonlySet<string>;
   readonly jobs: ReadonlyMap<string, JobState>;
   readonly pending: readonly Permission[];
   readonly resolutions: ReadonlyMap<string, Resolution>;
@@ -33,7 +36,7 @@ export interface Conversation {
 }
 
 export const EMPTY: Conversation = {
-  lastSeq: 0, items: [], queued: [], children: new Map(), results: new Map(), jobs: new Map(), pending: [], resolutions: new Map(),
+  lastSeq: 0, items: [], queued: [], children: new Map(), results: new Map(), unfinished: new Set(), jobs: new Map(), pending: [], resolutions: new Map(),
   filesChanged: new Map(), live: [], finished: new Set(), checkpoints: 0, status: null,
 };
 
@@ -44,6 +47,7 @@ interface Draft {
   queued: UserItem[];
   children: Map<string, readonly Item[]>;
   results: Map<string, ToolResult>;
+  unfinished: Set<string>;
   jobs: Map<string, JobState>;
   pending: Permission[];
   resolutions: Map<string, Resolution>;
@@ -60,6 +64,7 @@ const draftOf = (state: Conversation): Draft => ({
   queued: [...state.queued],
   children: new Map(state.children),
   results: new Map(state.results),
+  unfinished: new Set(state.unfinished),
   jobs: new Map(state.jobs),
   pending: [...state.pending],
   resolutions: new Map(state.resolutions),
@@ -114,17 +119,39 @@ function exitNotice(event: LogEvent): NoticeItem | null {
   return { type: "notice", key: `e${event.seq}`, at: event.created_at, level: "exited", text, detail: str(stderr) };
 }
 
+/** Tells a failure once: what the agent's exit or the turn's end said before is the same failure. */
+function tellFailure(draft: Draft, event: LogEvent, { error, messageId }: JobState): void {
+  const last = draft.items.at(-1);
+  if (last?.type === "footer" && last.turn.isError) return;
+  const isExit = last?.type === "notice" && last.level === "exited";
+  if (isExit) draft.items.pop();
+  const text = error || (isExit ? last.text : "");
+  draft.items.push({ type: "notice", key: `e${event.seq}`, at: event.created_at, level: "failed", text, detail: isExit ? last.detail : "", messageId });
+}
+
+/** The end of a turn: nothing streams any more, and what has no result by now gets none. */
+function endTurn(draft: Draft, event: LogEvent, job: JobState): void {
+  draft.live = [];
+  const calls = [...draft.items, ...[...draft.children.values()].flat()];
+  for (const item of calls) if (item.type === "tool" && !draft.results.has(item.callId)) draft.unfinished.add(item.callId);
+  if (job.status === "FAILED") tellFailure(draft, event, job);
+}
+
 type Handler = (draft: Draft, event: LogEvent) => void;
+
+const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED"]);
 
 const HANDLERS: Record<string, Handler> = {
   "session.status": (draft, { payload }) => {
     draft.status = { status: str(payload.status), reason: str(payload.reason), gitStatus: str(payload.git_status) };
   },
-  "job.status": (draft, { payload }) => {
-    const { job_id: id, message_id: messageId, status, progress, progress_message: message, error } = payload;
-    draft.jobs.set(str(id), { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId) });
-    if (["COMPLETED", "FAILED", "CANCELLED"].includes(str(status))) draft.live = [];
+  "job.status": (draft, event) => {
+    const { job_id: id, message_id: messageId, status, progress, progress_message: message, error } = event.payload;
+    const before = draft.jobs.get(str(id))?.status;
+    const job = { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId) };
+    draft.jobs.set(str(id), job);
     if (status !== "PENDING") begin(draft, str(id));
+    if (ENDED.has(job.status) && (before === "PROCESSING" || job.status === "FAILED")) endTurn(draft, event, job);
   },
   "message.user": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
     const author = str(obj(payload.author).name);

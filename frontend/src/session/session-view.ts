@@ -3,7 +3,8 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { ApiError, call, get, post, postSurely } from "../api.ts";
-import { errorNote, messageOf, PageElement, pageData } from "../elements/base.ts";
+import { errorNote, messageOf, PageElement, pageData, toast } from "../elements/base.ts";
+import type { Managed } from "../elements/manage.ts";
 import { money, statusWord } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
@@ -23,6 +24,15 @@ interface Model { name: string; label: string }
 type Pane = "chat" | "changes";
 
 const ESCAPE_TWICE_MS = 600;
+
+async function copyText(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(gettext("Copied {text}", { text }));
+  } catch {
+    toast(text);
+  }
+}
 
 const modes = (): [string, string][] => [
   ["default", gettext("Ask before acting")],
@@ -45,7 +55,7 @@ export class SessionView extends PageElement {
   @state() private changedFiles = 0;
   @state() private error: unknown = null;
   private page: PageSession = pageData<PageSession>("session-data") ?? { id: "", organization_id: "", name: "", branch: "", environment: "", can_write: false };
-  private readonly pageTitle = document.title;
+  private pageTitle = document.title;
   private connection: Connection | null = null;
   private escapedAt = 0;
   private refresh: ReturnType<typeof setTimeout> | undefined;
@@ -59,6 +69,7 @@ export class SessionView extends PageElement {
     window.addEventListener("online", () => this.connection?.retryNow());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.connection?.retryNow());
     document.addEventListener("keydown", this.onKey);
+    document.addEventListener("slw-managed", this.onManaged);
     void this.loadModels();
   }
 
@@ -66,6 +77,7 @@ export class SessionView extends PageElement {
     super.disconnectedCallback();
     this.connection?.close();
     document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("slw-managed", this.onManaged);
   }
 
   private readonly listener = {
@@ -82,6 +94,8 @@ export class SessionView extends PageElement {
     },
     state: (state: ConnectionState) => {
       this.connectionState = state;
+      // Only the socket says hello.
+      if (state === "open" && !this.session) void this.reload();
     },
   };
 
@@ -98,8 +112,9 @@ export class SessionView extends PageElement {
     try {
       this.session = await get<Session>(`/sessions/${this.sessionId}`);
       document.dispatchEvent(new CustomEvent("slw-sidebar"));
-    } catch {
+    } catch (error) {
       // The connection says when the server is away; the header keeps what it knew.
+      if (error instanceof ApiError) this.connection?.end(error.status);
     }
   }
 
@@ -155,6 +170,13 @@ export class SessionView extends PageElement {
     }
     this.requestUpdate();
   }
+
+  private readonly onManaged = (event: Event): void => {
+    const { id, verb, name } = (event as CustomEvent<Managed>).detail;
+    if (id !== this.sessionId || verb !== "rename") return;
+    this.pageTitle = this.pageTitle.replace(this.session?.name ?? this.page.name, () => name);
+    void this.reload();
+  };
 
   private readonly onSend = (event: CustomEvent<string>): void => {
     const message = { id: crypto.randomUUID(), text: event.detail, error: "" };
@@ -219,6 +241,7 @@ export class SessionView extends PageElement {
         <span title=${gettext("Cost so far, in US dollars")}>${money(this.session?.cost_usd ?? 0)}</span>
       </div>
       <div class="actions">${this.page.can_write ? this.controls() : nothing}
+        ${this.page.can_write ? this.menu() : nothing}
         <button class="button quiet square wide-only" type="button" aria-pressed=${this.isSideOpen} aria-label=${gettext("Show the changes")} title=${gettext("Changes")} @click=${() => this.toggleSide()}>${icon("panel")}</button></div>
     </header>`;
   }
@@ -229,11 +252,22 @@ export class SessionView extends PageElement {
     return html`<button class="button quiet" type="button" title=${gettext("End the agent and its sandbox; the work is kept and the next message starts them again")} @click=${() => this.act("stop")}>${gettext("Stop")}</button>`;
   }
 
+  private menu(): TemplateResult {
+    const name = this.session?.name ?? this.page.name;
+    const branch = this.session?.branch ?? this.page.branch;
+    const manage = (verb: string, word: string): TemplateResult =>
+      html`<button class="menu-item" type="button" data-manage=${verb} data-kind="session" data-id=${this.sessionId} data-name=${name}>${word}</button>`;
+    return html`<details class="menu end"><summary class="button quiet square" aria-label=${gettext("More about this session")} title=${gettext("More")}>${icon("more")}</summary>
+      <div class="menu-body">${manage("rename", gettext("Rename…"))}
+        <button class="menu-item" type="button" @click=${() => copyText(branch)}>${gettext("Copy the branch's name")}</button>
+        <div class="menu-line"></div>${manage("delete", gettext("Delete…"))}</div></details>`;
+  }
+
   private chat(): TemplateResult {
     const { items, queued, live, pending } = this.conversation;
     const isEmpty = !items.length && !queued.length && !live.length && !this.unsent.length && this.connectionState === "open" && !this.session?.last_seq;
     const first = pending[0];
-    return html`${isEmpty ? this.emptyView() : html`<slw-conversation role="log" aria-live="polite" tabindex="0" aria-label=${gettext("Messages")} .conversation=${this.conversation} .unsent=${this.unsent} .isWorking=${this.isWorking}></slw-conversation>`}
+    return html`${isEmpty ? this.emptyView() : html`<slw-conversation role="log" aria-live="polite" tabindex="0" aria-label=${gettext("Messages")} .conversation=${this.conversation} .unsent=${this.unsent} .isWorking=${this.isWorking} .canSend=${this.page.can_write}></slw-conversation>`}
       <div class="dock">
         ${this.connectionNote()}
         ${errorNote(this.error)}
@@ -273,7 +307,7 @@ export class SessionView extends PageElement {
   }
 
   private side(): TemplateResult {
-    return html`<div class="pane-tabs" role="tablist"><button class="tab" role="tab" type="button" aria-selected="true">${gettext("Changes")}${this.changedFiles ? html` <span class="soft">${this.changedFiles}</span>` : nothing}</button></div>
+    return html`<div class="pane-tabs"><h2 class="tab">${gettext("Changes")}${this.changedFiles ? html` <span class="soft">${this.changedFiles}</span>` : nothing}</h2></div>
       <slw-changes .sessionId=${this.sessionId} .version=${this.conversation.checkpoints} @slw-files=${(event: CustomEvent<number>) => (this.changedFiles = event.detail)}></slw-changes>`;
   }
 

@@ -23,6 +23,7 @@ export class ToolView extends PageElement {
   @property({ attribute: false }) inner: readonly Item[] | null = null;
   @property({ attribute: false }) conversation: Conversation | null = null;
   @property({ type: Boolean }) isWaiting = false;
+  @property({ type: Boolean }) isUnfinished = false;
   @state() private isOpen = false;
 
   override render(): unknown {
@@ -41,7 +42,7 @@ export class ToolView extends PageElement {
 
   private outcome(): unknown {
     if (!this.result && this.isWaiting) return html`<span class="status waiting">${gettext("waits for you")}</span>`;
-    if (!this.result) return html`<span class="soft">${gettext("running…")}</span>`;
+    if (!this.result) return html`<span class="soft">${this.isUnfinished ? gettext("not finished") : gettext("running…")}</span>`;
     const took = Date.parse(this.result.at) - Date.parse(this.item.at);
     const time = took >= 1000 ? html`<span class="soft took">${duration(took)}</span>` : nothing;
     return this.result.isError ? html`${time}<span class="removed">${gettext("failed")}</span>` : html`${time}<span class="ok">${icon("check")}<span class="unseen">${gettext("ok")}</span></span>`;
@@ -76,7 +77,7 @@ export class ToolView extends PageElement {
     const state = this.conversation;
     return repeat(this.inner ?? [], (item) => item.key, (item) => {
       if (item.type === "tool") return html`<slw-tool .item=${item} .result=${state?.results.get(item.callId) ?? null}
-        .inner=${state?.children.get(item.callId) ?? null} .conversation=${state} .isWaiting=${state ? isAsked(state, item) : false}></slw-tool>`;
+        .inner=${state?.children.get(item.callId) ?? null} .conversation=${state} .isWaiting=${state ? isAsked(state, item) : false} .isUnfinished=${state?.unfinished.has(item.callId) ?? false}></slw-tool>`;
       return html`<slw-markdown class="prose" .text=${(item as TextItem).text ?? ""}></slw-markdown>`;
     });
   }

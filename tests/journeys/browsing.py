@@ -1,0 +1,132 @@
+"""What all journeys in a real browser share: Chromium, pages that watch themselves, people who are signed in, ready sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from tests.journeys.curl import wait_for
+from tests.journeys.person import Person
+from tests.journeys.server import Server
+
+CHROMIUM = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+SIZES = {"desktop": (1440, 900), "phone": (390, 844), "small": (360, 740)}
+ATTENTION_MS = 20_000
+_numbers = itertools.count(1)
+# The reports of the policy are kept where the test can read them after any number of pages.
+_REPORTS = """addEventListener("securitypolicyviolation", (event) =>
+    console.error(`Content Security Policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));"""
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=ATTENTION_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+class Watch:
+    """What must not happen while pages are used: a request to another origin, a CSP report, an error in a script."""
+
+    def __init__(self, context: BrowserContext, origin: str) -> None:
+        self.wrong: list[str] = []
+        self.origins = (origin, origin.replace("http", "ws", 1), "data:", "blob:")
+        context.add_init_script(_REPORTS)
+        context.on("request", self._note_request)
+        context.on("weberror", lambda error: self.wrong.append(str(error.error)))
+        context.on("console", self._note_console)
+
+    def _note_request(self, request: Request) -> None:
+        if not request.url.startswith(self.origins):
+            self.wrong.append(f"request to {request.url}")
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error" or "Content Security Policy" in message.text:
+            self.wrong.append(message.text)
+
+    def forgive(self, *parts: str) -> None:
+        """Answers that the journey provokes are written to the console by the browser itself."""
+        self.wrong = [text for text in self.wrong if not any(part in text for part in parts)]
+
+
+class Visitor:
+    """A person with a browser: signed in over HTTP, so that each journey begins where its own part does."""
+
+    def __init__(self, server: Server, browser: Browser, *, size: str = "desktop", theme: str = "light") -> None:
+        self.server, self.browser = server, browser
+        self.person = Person(server, f"alice{next(_numbers)}@example.com")
+        self.person.sign_up()
+        self.context = self.device(size, theme)
+        self.watch = Watch(self.context, server.url)
+
+    def device(self, size: str = "desktop", theme: str = "light", **more: Any) -> BrowserContext:
+        """One more browser of the same person."""
+        width, height = SIZES[size]
+        is_phone = size != "desktop"
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if theme == "dark" else "light",
+            has_touch=is_phone,
+            is_mobile=is_phone,
+            **more,
+        )
+        context.set_default_timeout(ATTENTION_MS)
+        for cookie in self.person.jar:
+            context.add_cookies([{"name": cookie.name, "value": cookie.value or "", "url": self.server.url}])
+        return context
+
+    def open(self, path: str, context: BrowserContext | None = None) -> Page:
+        page = (context or self.context).new_page()
+        page.goto(self.server.url + path)
+        return page
+
+    @property
+    def organization_id(self) -> str:
+        return str(self.person.call("GET", "/api/me")["organizations"][0]["id"])
+
+    def project(self, name: str = "sample", source: str = "SAMPLE") -> dict[str, Any]:
+        body = {"organization_id": self.organization_id, "name": name, "source": source}
+        return dict(self.person.call("POST", "/api/projects", body))
+
+    def session(self, project: dict[str, Any], prompt: str = "", **more: Any) -> dict[str, Any]:
+        body = {"name": "feature", **({"prompt": prompt} if prompt else {}), **more}
+        return dict(self.person.call("POST", f"/api/projects/{project['id']}/sessions", body)["items"][0])
+
+    def read(self, session: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.person.call("GET", f"/api/sessions/{session['id']}"))
+
+    def wait_until_asked(self, session: dict[str, Any]) -> dict[str, Any]:
+        return dict(wait_for(lambda: self.read(session)["pending_permissions"], 60)[0])
+
+    def wait_until_idle(self, session: dict[str, Any]) -> dict[str, Any]:
+        def idle() -> dict[str, Any] | None:
+            now = self.read(session)
+            return now if now["active_job"] is None and now["last_seq"] > 2 else None
+
+        return dict(wait_for(idle, 60))
+
+    def close(self) -> None:
+        self.context.close()
+
+
+def script(*steps: list[dict[str, Any]]) -> str:
+    """A prompt that tells the practice model exactly what to answer."""
+    return f"<<<{json.dumps(list(steps))}>>>"
+
+
+def bash(command: str) -> list[dict[str, Any]]:
+    return [{"tool": "Bash", "input": {"command": command}}]
+
+
+def session_path(session: dict[str, Any]) -> str:
+    return f"/sessions/{session['id']}/"

@@ -1,0 +1,129 @@
+"""Names and ends: sessions and projects are renamed and deleted from the page, and a branch's name is copied."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.journeys.browsing import Visitor, chromium, session_path
+from tests.journeys.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def alice(request: pytest.FixtureRequest, server: Server, browser: Browser) -> Iterator[Visitor]:
+    visitor = Visitor(server, browser, size=request.param)
+    yield visitor
+    visitor.close()
+    assert visitor.watch.wrong == []
+
+
+def choose(page: Page, menu: str, item: str) -> None:
+    page.get_by_label(menu, exact=True).click()
+    page.get_by_role("button", name=item).click()
+
+
+class TestASession:
+    def test_gets_another_name(self, alice: Visitor) -> None:
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+
+        choose(page, "More about this session", "Rename…")
+        dialog = page.get_by_role("dialog", name="Rename the session")
+        expect(dialog.get_by_label("Name")).to_have_value("feature")
+        dialog.get_by_label("Name").fill("better name")
+        dialog.get_by_role("button", name="Rename").click()
+
+        expect(page.get_by_role("heading", name="better name")).to_be_visible()
+        expect(page).to_have_title(re.compile("^better name · sample"))
+        assert alice.read(session)["name"] == "better name"
+
+    def test_keeps_its_name_when_another_has_that_one(self, alice: Visitor) -> None:
+        project = alice.project()
+        alice.session(project, name="taken")
+        page = alice.open(session_path(alice.session(project)))
+
+        choose(page, "More about this session", "Rename…")
+        dialog = page.get_by_role("dialog", name="Rename the session")
+        dialog.get_by_label("Name").fill("taken")
+        dialog.get_by_role("button", name="Rename").click()
+
+        expect(dialog.get_by_role("alert")).to_be_visible()
+        dialog.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("heading", name="feature")).to_be_visible()
+        alice.watch.forgive("status of 409")
+
+    def test_is_deleted_once_that_is_confirmed(self, alice: Visitor) -> None:
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+
+        choose(page, "More about this session", "Delete…")
+        dialog = page.get_by_role("dialog", name="Delete the session?")
+        dialog.get_by_role("button", name="Cancel").click()
+        assert alice.read(session)["name"] == "feature"
+        choose(page, "More about this session", "Delete…")
+        dialog.get_by_role("button", name="Delete feature").click()
+
+        page.wait_for_url(f"{alice.server.url}/")
+        expect(page.get_by_text("feature", exact=True)).to_have_count(0)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            alice.read(session)
+
+    def test_deleted_elsewhere_says_that_it_is_gone(self, alice: Visitor) -> None:
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+        expect(page.get_by_role("heading", name="Tell the agent what to build")).to_be_visible()
+
+        alice.person.call("DELETE", f"/api/sessions/{session['id']}")
+
+        expect(page.get_by_text("This session is gone")).to_be_visible()
+        page.get_by_role("link", name="Back to the projects").click()
+        page.wait_for_url(f"{alice.server.url}/")
+        alice.watch.forgive("status of 404")
+
+    def test_gives_its_branch_to_the_clipboard(self, alice: Visitor) -> None:
+        alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+
+        choose(page, "More about this session", "Copy the branch's name")
+
+        expect(page.get_by_text(f"Copied {session['branch']}")).to_be_visible()
+        assert page.evaluate("navigator.clipboard.readText()") == session["branch"]
+
+
+class TestAProject:
+    def test_gets_another_name(self, alice: Visitor) -> None:
+        alice.project()
+        page = alice.open("/")
+
+        choose(page, "More about sample", "Rename…")
+        page.get_by_role("dialog", name="Rename the project").get_by_label("Name").fill("tools")
+        page.get_by_role("button", name="Rename", exact=True).click()
+
+        expect(page.get_by_role("heading", name="tools", exact=True)).to_be_visible()
+
+    def test_is_deleted_by_whoever_types_its_name(self, alice: Visitor) -> None:
+        alice.session(alice.project())
+        page = alice.open("/")
+
+        choose(page, "More about sample", "Delete…")
+        dialog = page.get_by_role("dialog", name="Delete the project?")
+        delete = dialog.get_by_role("button", name="Delete sample")
+        expect(delete).to_be_disabled()
+        dialog.get_by_label("Type the project's name").fill("sample")
+        delete.click()
+
+        expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
+        assert alice.person.call("GET", "/api/projects")["items"] == []
