@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 from django.utils import timezone
+from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
 
 from projects import imports, services
 from projects.errors import ImportHalted
@@ -19,7 +21,14 @@ QUEUE = "imports"
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="import")
 
 
-@app.task(name="projects.import_url", queue=QUEUE)
+class HandOn(BaseRetryStrategy):
+    """Back to the queue when the worker stops; all else has been told in the row."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        return RetryDecision(retry_in={"seconds": 0}) if isinstance(exception, asyncio.CancelledError) else None
+
+
+@app.task(name="projects.import_url", queue=QUEUE, retry=HandOn())
 async def import_url(*, import_id: str) -> None:
     """One import; when the worker stops, git is stopped and the job goes back to the queue."""
     halted = threading.Event()
@@ -44,7 +53,7 @@ def _import(import_id: uuid.UUID, halted: threading.Event) -> None:
         connections.close_all()
 
 
-@app.task(name="projects.remove_vault", queue=QUEUE)
+@app.task(name="projects.remove_vault", queue=QUEUE, retry=HandOn())
 async def remove_vault(*, project_id: str) -> None:
     await asyncio.get_running_loop().run_in_executor(_threads, _remove_vault, uuid.UUID(project_id))
 

@@ -37,12 +37,18 @@ def _create(actor: Actor, organization: Organization, server: GitServer) -> Proj
     )
 
 
-async def _work() -> None:
-    """Do what is in the queue, as a worker does it."""
+async def _work(*, wait: bool = False) -> None:
+    """Do what is in the queue, as a worker does it; with `wait` until cancelled."""
     connector = cast(PsycopgConnector, django_app.connector.get_worker_connector())  # type: ignore[attr-defined]
     app = django_app.with_connector(connector)
     async with app.open_async():
-        await app.run_worker_async(queues=[tasks.QUEUE], wait=False, listen_notify=False, install_signal_handlers=False)
+        await app.run_worker_async(
+            queues=[tasks.QUEUE],
+            wait=wait,
+            listen_notify=False,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=0.1,
+        )
 
 
 async def _row(project: Project) -> ProjectImport:
@@ -64,13 +70,16 @@ class TestImportUrl:
     ) -> None:
         project = await sync_to_async(_create)(alice_actor, organization, server)
         server.delay_s = 20
-        running = asyncio.create_task(tasks.import_url(import_id=str((await _row(project)).pk)))
-        await asyncio.sleep(0.7)
+        running = asyncio.create_task(_work(wait=True))
+        async with asyncio.timeout(10):
+            while (await _row(project)).status != ImportStatus.RUNNING:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
 
         running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(running, 5)
+        await asyncio.wait([running], timeout=10)
 
+        assert (await ProcrastinateJob.objects.aget(task_name="projects.import_url")).status == "todo"
         assert (await _row(project)).status == ImportStatus.RUNNING
         assert not list(scratch_root().iterdir())
         server.delay_s = 0
