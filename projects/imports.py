@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -91,8 +92,9 @@ def rescue(*, now: datetime) -> int:
         )
         _remove_scratch(row.pk)
     for path in scratch_root().iterdir():
-        if path.stat().st_mtime < (now - SCRATCH_KEPT).timestamp():
-            _remove(path)
+        with contextlib.suppress(FileNotFoundError):  # whoever made it has just removed it
+            if path.stat().st_mtime < (now - SCRATCH_KEPT).timestamp():
+                _remove(path)
     return len(rows)
 
 

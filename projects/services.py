@@ -102,6 +102,8 @@ def update_project(
     """
     project = fetch(Project.objects.with_import(), actor, id, Role.MEMBER)
     given = set(fields)
+    if not given:
+        return project
     if "name" in given:
         project.name = clean_name(name or "")
     if "default_branch" in given:
@@ -112,7 +114,7 @@ def update_project(
     if "default_environment_id" in given:
         project.default_environment = _environment(actor, project, default_environment_id)
     with transaction.atomic():
-        project.save(update_fields=sorted({field.removesuffix("_id") for field in given} | {"name"}))
+        project.save(update_fields=sorted(field.removesuffix("_id") for field in given))
         if "default_branch" in given:
             Vault(project.pk).repository.set_head(project.default_branch)
     return project

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
@@ -185,6 +187,19 @@ class TestUpdateProject:
         assert (project.name, project.default_branch, project.default_model) == ("other", "dev", "sonnet")
         assert project.default_environment == environment
         assert Vault(project.pk).default_branch() == "dev"
+
+    def test_writes_only_what_is_given_so_that_nobody_elses_change_is_undone(
+        self, alice_actor: Actor, organization: Organization
+    ) -> None:
+        project = _create(alice_actor, organization)
+
+        with CaptureQueriesContext(connection) as seen:
+            self._update(alice_actor, project, default_model="sonnet")
+            self._update(alice_actor, project)
+
+        written = [query["sql"] for query in seen.captured_queries if query["sql"].startswith("UPDATE")]
+        assert len(written) == 1
+        assert '"name"' not in written[0]
 
     def test_leaves_the_rest_alone_and_can_clear(self, alice_actor: Actor, organization: Organization) -> None:
         project = _create(alice_actor, organization)
