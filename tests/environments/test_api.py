@@ -43,7 +43,7 @@ class TestStatus:
 
         answer = api(alice).get(f"/environments/{default.pk}/status").json()
 
-        assert (answer["available"]["authenticated"]) == (False, False)
+        assert (answer["available"], answer["authenticated"]) == (False, False)
         assert "coming" in answer["error"]
 
     def test_says_what_is_missing_for_confinement(
@@ -64,7 +64,7 @@ class TestStatus:
 
         answer = api(alice).get(f"/environments/{default.pk}/status").json()
 
-        assert (answer["available"]["error"]) == (True, "")
+        assert (answer["available"], answer["error"]) == (True, "")
 
 
 class TestUpdate:
