@@ -11,6 +11,8 @@ from django.conf import settings
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 
+from config.env import env
+
 logger = structlog.get_logger(__name__)
 
 GRACE_S = 1.0  # turns outlive us by far: they are handed back, not waited for
@@ -47,6 +49,8 @@ async def _run_once() -> None:
     connector = cast(PsycopgConnector, django_app.connector.get_worker_connector())  # type: ignore[attr-defined]
     app = django_app.with_connector(connector)
     async with app.open_async():
+        if not env.redis_url:  # one process: what is under way was our predecessor's, who is dead
+            await rescue_stalled(app, connector, silent_s=0)
         keeper = asyncio.create_task(_keep(app, connector), name="worker keeper")
         try:
             await app.run_worker_async(
@@ -74,7 +78,7 @@ async def _keep(app: App, connector: PsycopgConnector) -> None:
         await asyncio.sleep(RESCUE_EVERY_S)
 
 
-async def rescue_stalled(app: App, connector: PsycopgConnector) -> int:
+async def rescue_stalled(app: App, connector: PsycopgConnector, silent_s: float = STALLED_S) -> int:
     """Give jobs whose worker has fallen silent back to the queue; how many.
 
     An advisory lock keeps two rescuers from acting on the same sight: the second would take the job from the worker
@@ -85,7 +89,7 @@ async def rescue_stalled(app: App, connector: PsycopgConnector) -> int:
         row = await cursor.fetchone()
         if row is None or not row[0]:
             return 0
-        stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S))
+        stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_s))
         for job in stalled:
             await app.job_manager.retry_job(job)
             logger.warning("job_rescued", job=job.id, task=job.task_name)

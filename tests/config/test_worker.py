@@ -10,6 +10,7 @@ import pytest
 
 from tests.config.deployment import Deployment, eventually
 
+NO_REDIS = "redis://127.0.0.1:1"  # doorbells that never ring: readers look by themselves
 TASK = "builtin:procrastinate.builtin_tasks.remove_old_jobs"
 
 
@@ -79,9 +80,14 @@ class TestRescue:
         deployment.serve("--no-web")
         assert eventually(lambda: status(deployment, job) == "succeeded"), deployment.logs()
 
-    def test_leaves_the_jobs_of_a_living_worker(self, deployment: Deployment) -> None:
+    def test_takes_all_jobs_at_once_where_there_is_one_process_only(self, deployment: Deployment) -> None:
         job = defer_to_silent_worker(deployment, "0 seconds")
         deployment.serve("--no-web")
+        assert eventually(lambda: status(deployment, job) == "succeeded", 10), deployment.logs()
+
+    def test_leaves_the_jobs_of_a_living_worker_where_there_may_be_several(self, deployment: Deployment) -> None:
+        job = defer_to_silent_worker(deployment, "0 seconds")
+        deployment.serve("--no-web", REDIS_URL=NO_REDIS)
         other = defer(deployment)
         assert eventually(lambda: status(deployment, other) == "succeeded")
         time.sleep(1)
