@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
 
 from bench import bare_daphne, processes, service
+from bench.bare_daphne import Bare
 from bench.figures import Figure
 from bench.service import User
 from tests.journeys.server import ROOT, Server
@@ -31,14 +34,11 @@ async def measure(size: Size) -> list[Figure]:
     """Proportional set sizes, where pages that processes share count once."""
     async with bare_daphne.serving() as bare:
         bare_kib = await _settled({bare.pid})
-        async with contextlib.AsyncExitStack() as stack:
-            http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-            for _ in range(size.sockets):
-                await stack.enter_async_context(http.ws_connect(bare.url))
-            bare_socket_kib = (await _settled({bare.pid}) - bare_kib) / size.sockets
+        bare_socket_kib = await _bare_socket_kib(bare, size.sockets)
     with service.served(**_real_agent()) as server:
         figures = await _at_rest(server, bare_kib)
-        figures.append(await _sockets(server, size.sockets, bare_socket_kib))
+        socket_kib = await _socket_kib(server, size.sockets)
+        figures.append(Figure("an idle WebSocket", socket_kib, "KiB", "of bare daphne", bare_socket_kib))
         return figures + await _sessions(server, size.sessions)
 
 
@@ -52,22 +52,39 @@ async def _at_rest(server: Server, bare_kib: float) -> list[Figure]:
     ]
 
 
-async def _sockets(server: Server, count: int, bare_kib: float) -> Figure:
-    """What one more idle socket costs the server; the first ones of each user are opened before counting."""
+async def _bare_socket_kib(bare: Bare, count: int) -> float:
     async with contextlib.AsyncExitStack() as stack:
-        people = [
-            await stack.enter_async_context(service.user(server, f"user{number}"))
-            for number in range(-(-count // (PER_USER - 1)))
-        ]
-        sessions = [await someone.new_session() for someone in people]
-        for someone, session in zip(people, sessions, strict=True):
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+
+        async def open_socket() -> None:
+            await stack.enter_async_context(http.ws_connect(bare.url))
+
+        return await _growth_kib(bare.pid, open_socket, count)
+
+
+async def _socket_kib(server: Server, count: int) -> float:
+    assert server.process is not None
+    async with contextlib.AsyncExitStack() as stack:
+        names = (f"user{number}" for number in range(-(-2 * count // PER_USER)))
+        people = [await stack.enter_async_context(service.user(server, name)) for name in names]
+        pairs = itertools.cycle([(someone, await someone.new_session()) for someone in people])
+
+        async def open_socket() -> None:
+            someone, session = next(pairs)
             await stack.enter_async_context(await someone.open_socket(session))
-        before = await _settled(_serve(server))
-        for number in range(count):
-            someone, session = people[number % len(people)], sessions[number % len(people)]
-            await stack.enter_async_context(await someone.open_socket(session))
-        taken = (await _settled(_serve(server)) - before) / count
-    return Figure("an idle WebSocket", taken, "KiB", "an idle WebSocket of bare daphne", bare_kib)
+
+        return await _growth_kib(server.process.pid, open_socket, count)
+
+
+async def _growth_kib(pid: int, step: Callable[[], Awaitable[None]], count: int) -> float:
+    """By how much a process grows with each step; as many before fill the gaps in its memory."""
+    sizes = []
+    for _ in range(2):
+        for _ in range(count):
+            await step()
+        await asyncio.sleep(SETTLE_S)
+        sizes.append(processes.anonymous_kib(pid))
+    return (sizes[1] - sizes[0]) / count
 
 
 async def _sessions(server: Server, count: int) -> list[Figure]:

@@ -38,13 +38,18 @@ def named(pids: set[int], text: str) -> set[int]:
 
 def pss_kib(pids: set[int]) -> float:
     """Proportional set size: pages that several processes share count once."""
-    return sum(_pss_kib(pid) for pid in pids)
+    return sum(_rollup_kib(pid, "Pss:") for pid in pids)
 
 
-def _pss_kib(pid: int) -> float:
+def anonymous_kib(pid: int) -> float:
+    """What the process itself has written: pages of programs, which the kernel may drop at any time, do not count."""
+    return _rollup_kib(pid, "Pss_Anon:")
+
+
+def _rollup_kib(pid: int, name: str) -> float:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(name):
                 return float(line.split()[1])
     return 0
 
