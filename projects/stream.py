@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
 
-from accounts.models import Membership
+from accounts.credentials import RECHECK_S, Credentials
+from accounts.errors import Unauthenticated
 from accounts.tenancy import Actor
 from projects.models import ProjectImport
 from projects.schemas import ImportOut
 
 POLL_S = 0.3
 PING_S = 15.0
-RECHECK_S = 10.0
 LONGEST_S = 3600.0
 
 
 def respond(request: HttpRequest, actor: Actor, row: ProjectImport) -> StreamingHttpResponse:
     """Events until the import ends, the reader leaves, or loses access."""
-    frames = _Frames(actor, row.pk, row.organization_id)
+    key = None if actor.token_id else request.session.session_key
+    frames = _Frames(Credentials(actor, key), row)
     # A synchronous server (the test client's) cannot iterate an asynchronous body.
     body = _asynchronous(frames) if isinstance(request, ASGIRequest) else _synchronous(frames)
     response = StreamingHttpResponse(body, content_type="text/event-stream")
@@ -59,8 +60,9 @@ def _synchronous(frames: _Frames) -> Iterator[bytes]:
 class _Frames:
     """What to send next."""
 
-    def __init__(self, actor: Actor, import_id: uuid.UUID, organization_id: uuid.UUID) -> None:
-        self.actor, self.import_id, self.organization_id = actor, import_id, organization_id
+    def __init__(self, credentials: Credentials, row: ProjectImport) -> None:
+        self.credentials, self.import_id = credentials, row.pk
+        self.actor = credentials.actor
         self.is_over = False
         self._last = ""
         self._sent_at = self._checked_at = self._began_at = time.monotonic()
@@ -68,8 +70,8 @@ class _Frames:
     def poll(self) -> bytes:
         """A frame when something changed, a ping when nothing did for long, else nothing."""
         now = time.monotonic()
-        row = ProjectImport.objects.visible_to(self.actor).filter(pk=self.import_id).first()
-        if row is None or now - self._began_at > LONGEST_S or not self._may_read(now):
+        row = self._row(now)
+        if row is None or now - self._began_at > LONGEST_S:
             self.is_over = True
             return b""
         self.is_over = row.is_finished
@@ -82,13 +84,12 @@ class _Frames:
             return b": ping\n\n"
         return b""
 
-    def _may_read(self, now: float) -> bool:
-        if now - self._checked_at < RECHECK_S:
-            return True
-        self._checked_at = now
-        return Membership.objects.filter(
-            organization_id=self.organization_id,
-            user=self.actor.user,
-            user__is_active=True,
-            organization__suspended_at=None,
-        ).exists()
+    def _row(self, now: float) -> ProjectImport | None:
+        """The import as it is now; None for whoever may not see it any more."""
+        if now - self._checked_at >= RECHECK_S:
+            self._checked_at = now
+            try:
+                self.actor = self.credentials.actor_now(timezone.now())
+            except Unauthenticated:
+                return None
+        return ProjectImport.objects.visible_to(self.actor).filter(pk=self.import_id).first()

@@ -13,9 +13,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Organization, User
+from accounts.models import ApiToken, Membership, Organization, User
 from projects import imports
 from projects.models import ImportStatus, Project, ProjectImport
+from tests import factories
 from tests.client import ApiClient
 from tests.projects.serving import GitServer
 
@@ -163,6 +164,25 @@ class TestImport:
 
         assert b'"status":"PENDING"' in first
         assert [b'"status":"CANCELLED"' in frame for frame in rest] == [True]
+
+    @pytest.mark.parametrize("what", ["revoked", "removed", "suspended"])
+    def test_is_streamed_no_longer_to_who_lost_access(
+        self, alice: User, organization: Organization, server: GitServer, monkeypatch: pytest.MonkeyPatch, what: str
+    ) -> None:
+        client = ApiClient(token=factories.make_token(alice, organization))
+        path, _ = self._start(client, organization, server)
+        monkeypatch.setattr("projects.stream.RECHECK_S", 0.0)
+        frames = client.get(f"{path}/import/stream").streaming_content
+        assert b'"status":"PENDING"' in next(frames)
+
+        if what == "revoked":
+            ApiToken.objects.update(revoked_at=timezone.now())
+        elif what == "removed":
+            Membership.objects.filter(user=alice).delete()
+        else:
+            Organization.objects.update(suspended_at=timezone.now())
+
+        assert list(frames) == []
 
     def test_is_cancelled_once(self, client: ApiClient, organization: Organization, server: GitServer) -> None:
         path, row = self._start(client, organization, server)
