@@ -53,6 +53,10 @@ class UserAdmin(DjangoUserAdmin[User]):
     add_fieldsets = [(None, {"fields": ["email", "usable_password", "password1", "password2"]})]
     inlines = [MembershipInline]
 
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Not the last owner of an organisation, whose projects and running sessions nobody could reach any more."""
+        return super().has_delete_permission(request, obj) and (obj is None or not services.owns_alone(user=obj))
+
 
 @admin.register(Organization)
 class OrganizationAdmin(admin.ModelAdmin[Organization]):

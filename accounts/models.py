@@ -52,6 +52,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    def clean(self) -> None:
+        """Forms keep addresses in lower case too, so that one person cannot have two accounts by mistake."""
+        super().clean()
+        self.email = self.email.lower()
+
     @property
     def display_name(self) -> str:
         return self.name or self.email.split("@", 1)[0]

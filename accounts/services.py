@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from accounts import tokens
 from accounts.errors import Forbidden, Invalid, LastOwner, NotFound
@@ -83,6 +84,12 @@ def _guard_owner(actor: Actor, membership: Membership, becomes: Role | None) -> 
     owners = Membership.objects.filter(organization_id=membership.organization_id, role=Role.OWNER)
     if was_owner and becomes != Role.OWNER and owners.count() == 1:
         raise LastOwner
+
+
+def owns_alone(*, user: User) -> bool:
+    """Whether an organisation would be without an owner if the user were gone."""
+    others = Membership.objects.filter(organization=OuterRef("organization"), role=Role.OWNER).exclude(user=user)
+    return Membership.objects.filter(~Exists(others), user=user, role=Role.OWNER).exists()
 
 
 @transaction.atomic

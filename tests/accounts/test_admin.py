@@ -55,6 +55,29 @@ class TestPages:
         assert User.objects.get(email__iexact="added@example.com").check_password("a-very-long-passphrase")
 
 
+class TestUserAdmin:
+    def test_keeps_addresses_in_lower_case(self, operator: Client, bob: User) -> None:
+        form = {"email": "BOB@example.com", "usable_password": "true", "password1": "a-very-long-passphrase"}
+        form |= {"password2": form["password1"], "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+
+        response = operator.post(reverse("admin:accounts_user_add"), form)
+
+        assert response.status_code == 200
+        assert User.objects.filter(email__iexact=bob.email).count() == 1
+
+    @pytest.mark.parametrize("how", ["page", "action"])
+    def test_deletes_members_but_not_the_last_owner(self, operator: Client, alice: User, bob: User, how: str) -> None:
+        for user in (alice, bob):
+            if how == "page":
+                operator.post(reverse("admin:accounts_user_delete", args=[user.pk]), {"post": "yes"})
+            else:
+                form = {"action": "delete_selected", "_selected_action": [str(user.pk)], "post": "yes"}
+                operator.post(reverse("admin:accounts_user_changelist"), form)
+
+        assert User.objects.filter(pk=alice.pk).exists()
+        assert not User.objects.filter(pk=bob.pk).exists()
+
+
 class TestActions:
     def test_suspend_and_resume_an_organization(
         self, operator: Client, alice: User, organization: Organization
