@@ -1,8 +1,9 @@
-"""Environments and machines for the operator."""
+"""Environments and machines for the operator; services make and end them, since there is more to one than its row."""
 
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from environments.models import Environment, Machine
 
@@ -11,7 +12,16 @@ from environments.models import Environment, Machine
 class EnvironmentAdmin(admin.ModelAdmin[Environment]):
     list_display = ("name", "organization", "kind", "is_default", "created_at")
     list_filter = ("kind", "is_default")
+    list_select_related = ("organization",)
     search_fields = ("name", "organization__name")
+    fields = ("id", "organization", "name", "kind", "description", "config", "is_default", "created_at")
+    readonly_fields = ("id", "organization", "kind", "config", "is_default", "created_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Environment | None = None) -> bool:
+        return False
 
 
 @admin.register(Machine)
@@ -20,3 +30,12 @@ class MachineAdmin(admin.ModelAdmin[Machine]):
     list_filter = ("status",)
     search_fields = ("id", "organization__name")
     list_select_related = ("organization", "environment")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Machine | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Machine | None = None) -> bool:
+        return False
