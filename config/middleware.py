@@ -15,6 +15,8 @@ from accounts.errors import DomainError, Unauthenticated
 from config.errors import problem_for_status, problem_of
 from sandbox.errors import SandboxError
 
+log = structlog.get_logger(__name__)
+
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -73,6 +75,8 @@ class DomainErrorMiddleware:
         if not isinstance(error, (DomainError, SandboxError)):
             return None
         problem = problem_of(error)
+        if problem.status >= 500:
+            log.error("page.failed", path=request.path, exc_info=error)
         names = [f"{problem.status}.html", "error.html"]
         body = render_to_string(names, {"problem": problem, "exception": problem.message}, request)
         return HttpResponse(body, status=problem.status, headers=problem.headers)
