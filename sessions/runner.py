@@ -30,6 +30,7 @@ from sessions.turns import Turn
 logger = structlog.get_logger(__name__)
 
 WISH_S = 0.5  # how often the database is asked for answers and wishes, besides the doorbell
+STUBBORN_S = 1.0  # after which a task that goes on although it was cancelled is cancelled again
 TOKEN_S = 600.0  # how often the sandbox's token is extended while a turn runs
 
 
@@ -269,8 +270,11 @@ async def _while(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, N
         for task in done:
             task.result()
     finally:
-        for task in tasks:
-            task.cancel()
+        # Again and again: on Python 3.11 `wait_for`, which the database's pool uses, can swallow a cancellation.
+        while left := [task for task in tasks if not task.done()]:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=STUBBORN_S)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
