@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from sandbox import answers
@@ -130,7 +130,7 @@ class GuestClient:
         """How the agent of a run is; one that was never started has `exists` False."""
         return answers.agent_status(await self._ask("agent.status", {"run": run}))
 
-    async def read_agent(self, run: str, offset: int) -> AsyncIterator[bytes]:
+    async def read_agent(self, run: str, offset: int) -> AsyncGenerator[bytes, None]:
         """The agent's raw output from a byte offset on; follows it, and ends when the agent has ended and all is read.
 
         Raises: NoSuchRun; SandboxGone when the sandbox ends meanwhile (what was read counts; go on from there).

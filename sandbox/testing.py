@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,7 +112,7 @@ class ScriptedGuest(GuestClient):
             return AgentStatus(False, False, None, None, None, 0, "")
         return AgentStatus(True, agent.is_alive, 7, agent.exit_code, agent.signal, len(agent.spool), agent.stderr)
 
-    async def read_agent(self, run: str, offset: int) -> AsyncIterator[bytes]:
+    async def read_agent(self, run: str, offset: int) -> AsyncGenerator[bytes, None]:
         agent = self._agent(run)
         while True:
             self._check()

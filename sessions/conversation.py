@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from sessions import claude, events
@@ -16,6 +16,7 @@ from sessions.turns import Turn
 FLUSH_S = 0.02  # lines that arrive within this time share one transaction
 FLUSH_BYTES = 4 * 2**20
 DELTA_S = 0.1  # streamed text is passed on at most this often
+MAX_LIVE = 256 * 1024  # characters of a block that are streamed; its final text comes as an event
 LIVE_S = 1.0  # and stored, with the position in the spool, at most this often
 
 Item = Entry | Ask | Withdraw
@@ -43,7 +44,7 @@ class Conversation:
         """Store the stream as it comes, until the turn has ended or the process has gone."""
         framer = claude.LineFramer(self._offset)
         reader = self._agent.guest.read_agent(self._agent.run, self._offset)
-        async with contextlib.aclosing(_batched(reader)) as chunks:
+        async with contextlib.aclosing(batched(reader)) as chunks:
             async for chunk in chunks:
                 await self._consume(framer.feed(chunk))
                 if self.result is not None:
@@ -74,7 +75,8 @@ class Conversation:
             case Entry() if output.kind != "turn.completed":
                 items.append(output)
             case claude.Delta():
-                self._deltas.append(output)
+                if output.offset < MAX_LIVE:
+                    self._deltas.append(output)
             case claude.Initialized():
                 items.append(self._started(output))
             case claude.PermissionAsked():
@@ -173,20 +175,25 @@ class Conversation:
         before = self._live.get("text", "") if self._live.get("block") == delta.block else ""
         if delta.offset > len(before):
             return  # of several that stream at a time the one that began last is kept
-        whole = before[: delta.offset] + delta.text
+        whole = (before[: delta.offset] + delta.text)[:MAX_LIVE]
         self._live = {"block": delta.block, "parent": delta.parent, "kind": delta.kind, "text": whole}
 
 
-async def _batched(reader: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """Join chunks that arrive close together, so that a burst costs one transaction."""
+async def batched(reader: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Join chunks that arrive close together, so that a burst costs one transaction; closes the reader."""
     queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=64)
 
     async def fill() -> None:
         try:
-            async for chunk in reader:
-                await queue.put(chunk)
-        finally:
+            async with contextlib.aclosing(reader):
+                async for chunk in reader:
+                    await queue.put(chunk)
+        except asyncio.CancelledError:
+            raise  # nobody takes anything any more: with a full queue, putting would wait for ever
+        except BaseException:
             await queue.put(None)
+            raise
+        await queue.put(None)
 
     task = asyncio.create_task(fill())
     try:

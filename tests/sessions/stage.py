@@ -62,6 +62,7 @@ class Player:
         self.after_answer: Lines = []
         self.on_interrupt: Callable[[], Lines] = lambda: [result(None, **INTERRUPTED)]
         self.does_leave = True
+        self.does_greet = True
 
     def __call__(self, line: bytes) -> Iterable[bytes]:
         return self.lines(*self._play(json.loads(line)))
@@ -81,7 +82,7 @@ class Player:
             case "control_response", _:
                 self.answers.append(message["response"])
                 return self.after_answer
-            case "control_request", "initialize":
+            case "control_request", "initialize" if self.does_greet:
                 reply = {"subtype": "success", "request_id": message["request_id"], "response": {}}
                 return [
                     {"type": "control_response", "response": {**reply, "pending_permission_requests": self.waiting}}
