@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -27,11 +28,13 @@ Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 
 CALLS_MAX = 48  # of one session at once in this process; the CLI counts tokens in bursts of 25
+HELD_MAX_BYTES = 3 * calls.BODY_MAX_BYTES  # of all bodies of one session, which stay in memory while they are answered
 
 _PARSE_INLINE_BYTES = 256 * 2**10  # longer bodies are parsed off the event loop
 
 logger = structlog.get_logger(__name__)
 _under_way: Counter[uuid.UUID] = Counter()
+_held_bytes: Counter[uuid.UUID] = Counter()
 
 
 class ClientLeft(Exception):
@@ -75,9 +78,9 @@ async def _serve(scope: Message, receive: Receive, send: Send) -> None:
         raise refusals.too_many_calls()
     _under_way[caller.subject_id] += 1
     try:
-        body = await _read_body(receive)
-        call = await _read_call(path, scope["query_string"], scope["headers"], body)
-        await (_run_free if call.is_free else _run_metered)(caller, call, receive, send)
+        async with _body(receive, caller.subject_id) as body:
+            call = await _read_call(path, scope["query_string"], scope["headers"], body)
+            await (_run_free if call.is_free else _run_metered)(caller, call, receive, send)
     finally:
         _under_way[caller.subject_id] -= 1
         if not _under_way[caller.subject_id]:
@@ -189,19 +192,32 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _read_body(receive: Receive) -> bytes:
+@asynccontextmanager
+async def _body(receive: Receive, subject_id: uuid.UUID) -> AsyncIterator[bytes]:
+    """The request's body, counted as held by the session until the block ends."""
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        chunks.append(message.get("body", b""))
-        size += len(chunks[-1])
-        if size > calls.BODY_MAX_BYTES:
-            raise refusals.too_large(calls.BODY_MAX_BYTES)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+    try:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            _held_bytes[subject_id] += len(chunks[-1])
+            if size > calls.BODY_MAX_BYTES:
+                raise refusals.too_large(calls.BODY_MAX_BYTES)
+            if _held_bytes[subject_id] > HELD_MAX_BYTES:
+                raise refusals.too_many_calls()
+            if not message.get("more_body", False):
+                break
+        body = b"".join(chunks)
+        chunks.clear()
+        yield body
+    finally:
+        _held_bytes[subject_id] -= size
+        if not _held_bytes[subject_id]:
+            del _held_bytes[subject_id]
 
 
 async def _read_call(path: str, query: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> Call:

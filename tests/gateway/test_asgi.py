@@ -320,6 +320,28 @@ class TestRequests:
             exchange = await driver.call(token, b"", headers={"content-length": str(10**12)})
             assert refusal_of(exchange) == (413, "request_too_large")
 
+    async def test_one_session_cannot_fill_the_memory_with_bodies(
+        self, settings: Settings, deployment_key: str, token: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(asgi, "HELD_MAX_BYTES", 150)  # one such question has about 100
+
+        async def slow(request: web.Request) -> web.StreamResponse:
+            response = await vendor.stream_of(request, vendor.START)
+            await asyncio.sleep(30)
+            return response
+
+        async with vendor.running(slow) as world:
+            settings.ANTHROPIC_BASE_URL = world.url
+            first = driver.begin(token, question())
+            await first.chunk()
+
+            assert refusal_of(await driver.call(token, question())) == (429, "rate_limit_error")
+
+            first.hang_up()
+            await first.task
+            world.answer = vendor.whole
+            assert (await driver.call(token, question())).status == 200
+
     async def test_one_session_cannot_have_any_number_of_calls_at_once(
         self, settings: Settings, deployment_key: str, token: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
