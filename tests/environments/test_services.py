@@ -88,7 +88,10 @@ class TestChooseEnvironment:
 
         def choose(asked: Environment | None, preferred: Environment | None) -> Environment:
             return services.choose_environment(
-                actor=actor, organization_id=organization.id, environment_id=asked and asked.id, preferred=preferred
+                actor=actor,
+                organization_id=organization.id,
+                environment_id=asked.id if asked else None,
+                preferred=preferred,
             )
 
         assert choose(second, third) == second
