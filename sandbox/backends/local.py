@@ -105,6 +105,8 @@ class LocalBackend:
                 return found
             process = await asyncio.to_thread(_launch, spec, is_confined)
             sandbox = LocalSandbox(spec, process, is_confined=is_confined)
+            # Before anything is awaited: a server that dies here must find this sandbox, not make a second one.
+            (spec.root / "handle.json").write_text(json.dumps(sandbox.handle))
             try:
                 await sandbox.guest.hello(timeout_s=START_TIMEOUT_S)
             except SandboxError as error:
@@ -114,7 +116,6 @@ class LocalBackend:
             except BaseException:
                 await process.kill()
                 raise
-            (spec.root / "handle.json").write_text(json.dumps(sandbox.handle))
             return sandbox
 
     def attach(self, spec: LocalSpec, handle: dict[str, Any]) -> LocalSandbox:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +62,24 @@ class TestOpen:
             await sandbox.open_sandbox(spec_in(private(tmp_path)))
 
         assert find_marked("SLIPWAY_SANDBOX", "m-1") == []
+
+    async def test_finds_the_sandbox_over_whose_start_a_server_died(self, tmp_path: Path) -> None:
+        spec = spec_in(private(tmp_path))
+        dying = f"""
+import asyncio, os
+from pathlib import Path
+from sandbox import GuestClient, LocalSpec, open_sandbox
+GuestClient.hello = lambda self, timeout_s: os._exit(9)
+spec = LocalSpec("m-1", Path({str(spec.root)!r}), (), None, 60)
+asyncio.run(open_sandbox(spec))
+"""
+        died = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", dying])
+        left = json.loads((spec.root / "handle.json").read_text())
+
+        made = await sandbox.open_sandbox(spec)
+        await made.destroy()
+
+        assert (died.returncode, made.handle) == (9, left)
 
     async def test_works_where_the_path_is_longer_than_a_socket_address(self, tmp_path: Path) -> None:
         folder = private(tmp_path)
