@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from typing import Any
 
 import psycopg
@@ -13,13 +12,12 @@ from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
-from gateway.models import GatewayToken
 from sandbox.errors import BackendUnavailable, GitFailed, GuestSilent
 from sessions import runner, services
 from sessions.log_writer import django_conninfo
 from sessions.models import AgentSession, PermissionRequest
 from sessions.runner import DATABASE_LOST
-from tests.sessions.stage import INTERRUPTED, Stage, asks, eventually, result, text
+from tests.sessions.stage import Stage, asks, eventually, result, text
 
 
 class TestWhile:
@@ -326,144 +324,6 @@ class TestPermissions:
 
         assert job.status == "COMPLETED"
         assert stage.player.answers[0] == {"subtype": "error", "request_id": "odd", "error": "Not supported here."}
-
-
-class TestInterrupting:
-    async def test_ends_the_turn_without_failing_it(self, stage: Stage) -> None:
-        stage.player.acts = [[text("so far")]]
-        job = await stage.asend()
-
-        async with stage.playing(job) as task:
-            await stage.until("assistant.text")
-            await in_db(services.interrupt)(session=stage.session, now=timezone.now())
-            await task
-        job = await stage.reread(job)
-
-        assert (job.status, stage.session.status, stage.player.interrupts) == ("COMPLETED", "COMPLETED", 1)
-
-    async def test_is_no_failure_either_when_another_worker_sees_the_end(self, stage: Stage) -> None:
-        stage.player.acts = [[text("so far")]]
-        stage.player.on_interrupt = lambda: []
-        job = await stage.asend()
-        async with stage.playing(job):
-            await stage.until("assistant.text")
-            await in_db(services.interrupt)(session=stage.session, now=timezone.now())
-            await eventually(lambda: stage.player.interrupts == 1)
-        stage.guest.print(stage.run_name, *stage.player.lines(result(stage.player.prompt_ids[0], **INTERRUPTED)))
-        stage.guest.end_agent(stage.run_name)
-
-        job = await stage.play(job)
-
-        assert (job.status, stage.session.status, stage.player.interrupts) == ("COMPLETED", "COMPLETED", 1)
-
-
-class TestCancelling:
-    async def test_interrupts_first(self, stage: Stage) -> None:
-        stage.player.acts = [[text("so far")]]
-        job = await stage.asend()
-
-        async with stage.playing(job) as task:
-            await stage.until("assistant.text")
-            await in_db(services.cancel)(session=stage.session, now=timezone.now())
-            await task
-        job = await stage.reread(job)
-
-        assert (job.status, stage.session.status) == ("CANCELLED", "COMPLETED")
-        assert (stage.player.interrupts, stage.guest.signals) == (1, [])
-
-    async def test_goes_on_to_term_and_kill(self, stage: Stage) -> None:
-        stage.player.acts = [[text("so far")]]
-        stage.player.on_interrupt = lambda: []
-        job = await stage.asend()
-
-        async with stage.playing(job) as task:
-            await stage.until("assistant.text")
-            stage.guest.shrugs_off = {signal.SIGTERM}
-            await in_db(services.cancel)(session=stage.session, now=timezone.now())
-            await task
-        job = await stage.reread(job)
-
-        assert (job.status, stage.session.status) == ("CANCELLED", "COMPLETED")
-        assert stage.guest.signals == [signal.SIGTERM, signal.SIGKILL]
-        assert len(await stage.events("checkpoint.created")) == 1
-
-    async def test_before_the_agent_has_the_message_keeps_it_from_it(self, stage: Stage) -> None:
-        async def cancel() -> None:
-            await in_db(services.cancel)(session=stage.session, now=timezone.now())
-
-        stage.backend.on_open = cancel
-
-        job = await stage.play(await stage.asend())
-
-        assert (job.status, stage.session.status) == ("CANCELLED", "COMPLETED")
-        assert stage.player.prompts == []
-
-    async def test_deleting_ends_the_turn_at_once(self, stage: Stage) -> None:
-        stage.player.acts = [[text("so far")]]
-        job = await stage.asend()
-
-        async with stage.playing(job) as task:
-            await stage.until("assistant.text")
-            await in_db(services.delete_session)(session=stage.session, now=timezone.now())
-            await eventually(task.done)
-
-            assert "taken over" in str(task.exception())
-
-
-class TestTheNextProcess:
-    async def test_has_a_token_when_the_old_one_has_run_out(self, stage: Stage) -> None:
-        await stage.play(await stage.asend("one"))
-        await GatewayToken.objects.aupdate(expires_at=timezone.now())
-        stage.backend.has_transcript = True
-
-        job = await stage.play(await stage.asend("two"))
-
-        assert (job.status, len(stage.guest.agents)) == ("COMPLETED", 2)
-        assert "--resume" in stage.agent.argv
-        assert await GatewayToken.objects.live(timezone.now()).acount() == 1
-
-    @pytest.mark.parametrize("does_leave", [True, False])
-    async def test_has_the_options_that_were_changed(self, stage: Stage, does_leave: bool) -> None:
-        await stage.play(await stage.asend("one"))
-        stage.player.does_leave = does_leave
-        await in_db(services.update_session)(session=stage.session, model="opus", now=timezone.now())
-
-        job = await stage.play(await stage.asend("two"))
-
-        assert job.status == "COMPLETED"
-        assert [agent.is_alive for agent in stage.guest.agents.values()] == [False, True]
-        assert stage.agent.argv[stage.agent.argv.index("--model") + 1] == "opus"
-        assert await GatewayToken.objects.live(timezone.now()).acount() == 1
-
-
-class TestThePermissionMode:
-    async def test_follows_the_agent_also_at_the_very_end(self, stage: Stage) -> None:
-        stage.player.acts = [lambda id: [mode("plan"), mode("acceptEdits"), result(id)]]
-
-        await stage.play(await stage.asend("one"))
-        await stage.play(await stage.asend("two"))
-
-        assert stage.session.permission_mode == "acceptEdits"
-        assert len(stage.guest.agents) == 1
-
-    async def test_stays_what_somebody_chose_meanwhile(self, stage: Stage) -> None:
-        stage.player.acts = [[text("so far")]]
-        job = await stage.asend()
-
-        async with stage.playing(job) as task:
-            await stage.until("assistant.text")
-            await in_db(services.update_session)(
-                session=stage.session, permission_mode="bypassPermissions", now=timezone.now()
-            )
-            stage.guest.print(stage.run_name, *stage.player.lines(mode("plan"), result(stage.player.prompt_ids[0])))
-            await task
-        await stage.reread(job)
-
-        assert stage.session.permission_mode == "bypassPermissions"
-
-
-def mode(name: str) -> dict[str, Any]:
-    return {"type": "system", "subtype": "status", "status": None, "permissionMode": name}
 
 
 class TestTheCheckpoint:
