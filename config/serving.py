@@ -40,6 +40,7 @@ class Plan:
     has_worker: bool
     announce: Callable[[str], None]
     revive_database: Callable[[], bool] | None = None  # for the embedded one
+    at_end: Callable[[], Coroutine[Any, Any, None]] | None = None  # what the applications leave open in this loop
     servers: list[BackPressureServer] = field(default_factory=list)
 
 
@@ -169,6 +170,8 @@ async def _leave(
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    if plan.at_end is not None:
+        await plan.at_end()
     logger.info("stopped", seconds=round(time.monotonic() - began, 2))
 
 

@@ -45,6 +45,7 @@ class Command(BaseCommand):
     def _plan(self, *, has_web: bool, has_worker: bool) -> serving.Plan:
         from config import asgi  # builds the application, for which the database must be migrated
         from gateway import asgi as gateway_asgi
+        from gateway import upstream
 
         return serving.Plan(
             listen=env.listen,
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             gateway_socket=sockets.socket_path(),
             has_worker=has_worker,
             announce=self._announce,
+            at_end=upstream.close,
             revive_database=None if env.database_url else partial(postgres.revive, postgres.place(env.data_dir)),
         )
 
