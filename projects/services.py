@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import uuid
 from collections.abc import Iterable
@@ -16,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from accounts import secrets
 from accounts.errors import Invalid
+from accounts.names import UNSAFE
 from accounts.tenancy import Actor, Role, fetch
 from environments.models import Environment
 from gateway import services as gateway_services
@@ -27,8 +27,6 @@ from projects.signals import project_deleted
 from projects.vault import Vault
 
 MAX_NAME = 100  # characters
-# Marks that turn the reading direction round can make one name look like another.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def create_project(
@@ -81,7 +79,7 @@ def create_from_upload(
         for chunk in chunks:
             file.write(chunk)
         file.flush()
-        shown = _UNSAFE.sub("", Path(filename).name)[:100] or "an upload"
+        shown = UNSAFE.sub("", Path(filename).name)[:100] or "an upload"
         branch = contents.fill_upload(scratch, Path(file.name), filename=shown)
         return _publish(actor, organization_id, name, ProjectSource.UPLOAD, scratch, branch, now)
 
@@ -162,7 +160,7 @@ def require_ready(project: Project) -> Vault:
 def clean_name(name: str) -> str:
     """A name to show: 1 to 100 characters, none of them invisible control. Raises: Invalid."""
     stripped = name.strip()
-    if not 1 <= len(stripped) <= MAX_NAME or _UNSAFE.search(stripped):
+    if not 1 <= len(stripped) <= MAX_NAME or UNSAFE.search(stripped):
         raise Invalid.field("name", "A name has 1 to 100 characters and no control characters.")
     return stripped
 

@@ -41,7 +41,18 @@ ROLES = {
 }
 ROLES |= {"receivers", "stream", "tasks", "urls", "views"}
 MODULES = {
-    "accounts": {"adapters", "auth", "context", "credentials", "forms", "middleware", "pages", "pagination", "secrets"}
+    "accounts": {
+        "adapters",
+        "auth",
+        "context",
+        "credentials",
+        "forms",
+        "middleware",
+        "names",
+        "pages",
+        "pagination",
+        "secrets",
+    }
     | {"tenancy", "tokens"},
     "config": {"asgi", "daphne", "doctor", "env", "health", "logs", "management", "middleware", "parser", "postgres"}
     | {"serving", "settings", "sockets", "worker"},

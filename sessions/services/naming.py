@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from accounts.errors import Invalid
+from accounts.names import UNSAFE
 
 MAX_NAME = 100
 MAX_SLUG = 60
@@ -22,7 +23,7 @@ def clean_name(name: str) -> str:
         raise Invalid.field("name", "Give the session a name.")
     if len(name) > MAX_NAME:
         raise Invalid.field("name", f"A name has at most {MAX_NAME} characters.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+    if UNSAFE.search(name):
         raise Invalid.field("name", "A name cannot have control characters.")
     return name
 
