@@ -10,6 +10,7 @@ from typing import Any, Dict
 from guest.conversation import Call
 from guest.errors import Fail
 from guest.git import Git
+from guest.places import Places
 
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 BUNDLE_LIMIT = 16 * 2**30
@@ -17,15 +18,29 @@ BUNDLE_LIMIT = 16 * 2**30
 
 def clone(call: Call) -> Dict[str, Any]:
     """Make the work tree a repository with `branch` at `commit`; on failure it is empty again."""
-    work = call.daemon.places.work
-    if os.listdir(work):
+    places = call.daemon.places
+    if os.listdir(places.work):
         raise Fail("not_empty", "The work tree is not empty.")
+    with open(_marker(places), "w", encoding="ascii"):
+        pass
     try:
-        _clone(call, Git(call), os.path.join(work, ".git"))
+        _clone(call, Git(call), os.path.join(places.work, ".git"))
     except BaseException:
-        _empty(work)
+        drop_half_clone(places)
         raise
+    os.unlink(_marker(places))
     return {}
+
+
+def drop_half_clone(places: Places) -> None:
+    """Empty the work tree if a clone into it has not come to its end, as when the sandbox died meanwhile."""
+    if os.path.exists(_marker(places)):
+        _empty(places.work)
+        os.unlink(_marker(places))
+
+
+def _marker(places: Places) -> str:
+    return os.path.join(places.state, "cloning")
 
 
 def status(call: Call) -> Dict[str, Any]:
@@ -59,9 +74,9 @@ def _clone(call: Call, git: Git, git_folder: str) -> None:
         raise Fail("git_failed", "The commit %s is not in what was given." % commit)
     for key, value in (("user.name", name), ("user.email", email)):
         git.run("config", "--local", "--", key, value)
-    git.run("update-ref", "refs/heads/" + branch, commit)
     git.run("symbolic-ref", "HEAD", "refs/heads/" + branch)
-    git.run("reset", "--quiet", "--hard")
+    git.run("read-tree", "--reset", "-u", commit)
+    git.run("update-ref", "refs/heads/" + branch, commit)  # last: a HEAD that names a commit says that all is there
 
 
 def _borrow(git_folder: str, objects: str) -> None:

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from guest import PROTOCOL, wire
+from guest import PROTOCOL, repository, wire
 from guest.children import Children
 from guest.conversation import Call
 from guest.errors import Fail
@@ -196,6 +196,7 @@ def main(arguments: List[str]) -> int:
         _become_subreaper()
     places = Places(home=options.home, work=options.work, state=options.state, gateway=options.gateway)
     os.makedirs(os.path.join(options.state, "runs"), mode=0o700, exist_ok=True)
+    repository.drop_half_clone(places)
     listener = _listener(options.fd, options.socket)
     threading.stack_size(512 * 1024)
     Daemon(listener, places, label=options.label, lifetime_s=options.lifetime).run()
