@@ -1,4 +1,4 @@
-"""What all journeys in a real browser share: Chromium, pages that watch themselves, people who are signed in, ready sessions."""
+"""What all journeys in a real browser share: Chromium, pages that watch themselves, people who are signed in."""
 
 from __future__ import annotations
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.journeys.browsing import Visitor, chromium
 from tests.journeys.person import Person
 from tests.journeys.server import Server, running
 
+Visit = Callable[..., Visitor]
 _numbers = itertools.count(1)
 
 
@@ -29,3 +33,24 @@ def person(server: Server) -> Callable[[str], Person]:
         return someone
 
     return make
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def visit(server: Server, browser: Browser) -> Iterator[Visit]:
+    """`visit(size="phone")` is someone new with a browser, in whose pages nothing went wrong by the end."""
+    visitors: list[Visitor] = []
+
+    def come(**more: Any) -> Visitor:
+        visitors.append(Visitor(server, browser, **more))
+        return visitors[-1]
+
+    yield come
+    for visitor in visitors:
+        visitor.close()
+    assert [visitor.watch.wrong for visitor in visitors if visitor.watch.wrong] == []

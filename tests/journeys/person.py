@@ -38,6 +38,10 @@ class Person:
         """What a page of ours sends with each write."""
         return next((cookie.value for cookie in self.jar if cookie.name.endswith("csrftoken")), "") or ""
 
+    def sign_out(self) -> None:
+        """End the browser session, in every browser that shares it."""
+        self._submit("/accounts/logout/", {})
+
     def make_token(self, *scopes: str) -> str:
         """The text of a new API token for the person's own organisation."""
         organization = self.call("GET", "/api/me")["organizations"][0]["id"]

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import re
 import urllib.error
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.journeys.browsing import Visitor, chromium, session_path
-from tests.journeys.server import Server
+from tests.journeys.browsing import Visitor, session_path
+from tests.journeys.conftest import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
-
-
 @pytest.fixture(params=["desktop", "phone"])
-def alice(request: pytest.FixtureRequest, server: Server, browser: Browser) -> Iterator[Visitor]:
-    visitor = Visitor(server, browser, size=request.param)
-    yield visitor
-    visitor.close()
-    assert visitor.watch.wrong == []
+def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
+    return visit(size=request.param)
 
 
 def choose(page: Page, menu: str, item: str) -> None:

@@ -105,7 +105,11 @@ export class Connection {
     };
     socket.onclose = (event) => {
       if (socket !== this.socket) return;
-      if (!this.end(event.code)) this.again(event.code === 1012 ? FIRST_PAUSE_MS : undefined);
+      if (this.end(event.code)) return;
+      // A handshake that is refused does not tell why, either.
+      const wasRefused = !this.hasEverOpened || this.failures > 0;
+      this.again(event.code === 1012 ? FIRST_PAUSE_MS : undefined);
+      if (wasRefused) void this.findOutWhy();
     };
     this.heardAt = Date.now();
     this.heartbeat = setInterval(() => this.beat(socket), PING_EVERY_MS);

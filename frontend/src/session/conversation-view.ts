@@ -13,6 +13,7 @@ import { decisionView } from "./decision-view.ts";
 import { isAsked } from "./tool-view.ts";
 
 const TOUCH_MS = 1000;
+const LEAVE_MS = 400;
 
 export interface Unsent { id: string; text: string; error: string }
 
@@ -28,11 +29,14 @@ export class ConversationView extends PageElement {
   private lastTop = 0;
   private lastSizes = "";
   private touchedAt = 0;
+  private leaving: ReturnType<typeof setTimeout> | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
     this.addEventListener("scroll", this.onScroll, { passive: true });
-    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) this.addEventListener(name, this.onTouched, { passive: true });
+    for (const name of ["touchmove", "pointerdown"]) this.addEventListener(name, this.onTouched, { passive: true });
+    this.addEventListener("wheel", (event) => event.deltaY < 0 && this.leave(), { passive: true });
+    this.addEventListener("keydown", (event) => ["PageUp", "ArrowUp", "Home"].includes(event.key) && this.leave());
   }
 
   override disconnectedCallback(): void {
@@ -50,18 +54,34 @@ export class ConversationView extends PageElement {
     this.touchedAt = performance.now();
   };
 
+  /** Off the end at once: text that streams would pull back a wheel's first small steps before they were noticed. */
+  private leave(): void {
+    if (this.scrollTop <= 0) return;
+    this.onTouched();
+    this.isFollowing = false;
+    clearTimeout(this.leaving);
+    this.leaving = setTimeout(() => {
+      this.leaving = undefined;
+      if (this.isAtBottom) this.isFollowing = true;
+    }, LEAVE_MS);
+  }
+
+  private get isAtBottom(): boolean {
+    return this.scrollHeight - this.scrollTop - this.clientHeight < 48;
+  }
+
   private get currentSizes(): string {
     return `${this.scrollHeight} ${this.clientHeight}`;
   }
 
   /** Moving up is a person's wish to read, unless the layout moved: a dock or a text that changes its height moves the view, too. */
   private readonly onScroll = (): void => {
-    const isAtBottom = this.scrollHeight - this.scrollTop - this.clientHeight < 48;
     const isByHand = this.currentSizes === this.lastSizes || performance.now() - this.touchedAt < TOUCH_MS;
     const isUp = this.scrollTop < this.lastTop;
     this.lastTop = this.scrollTop;
     this.lastSizes = this.currentSizes;
-    if (isAtBottom) this.isFollowing = true;
+    if (this.leaving !== undefined) return;
+    if (this.isAtBottom) this.isFollowing = true;
     else if (isUp && isByHand) this.isFollowing = false;
     else this.follow();
   };

@@ -1,0 +1,238 @@
+"""A session's page in use: interrupting, stopping, plans, questions, sub-agents, a dead agent, large output."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys.conftest import Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
+
+TURN_MS = 60_000
+SLOW = script([{"text": "one two three four five six seven eight nine ten " * 8, "chunks": 80, "delay": 0.25}])
+FREE = {"permission_mode": "bypassPermissions"}
+
+
+def at_bottom(page: Page) -> bool:
+    return bool(
+        page.locator("slw-conversation").evaluate("view => view.scrollHeight - view.scrollTop - view.clientHeight < 4")
+    )
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name)
+
+
+def working(page: Page) -> Locator:
+    return page.get_by_role("button", name="Interrupt")
+
+
+class TestATurnThatIsEndedEarly:
+    def test_by_the_button_keeps_what_was_said(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open(session_path(alice.session(alice.project(), SLOW)))
+        expect(page.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
+
+        working(page).click()
+
+        expect(working(page)).to_be_hidden()
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        expect(page.get_by_label("Message to the agent")).to_be_enabled()
+
+    def test_by_two_escapes(self, visit: Visit) -> None:
+        alice = visit()
+        session = alice.session(alice.project(), SLOW)
+        page = alice.open(session_path(session))
+        expect(page.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
+
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+
+        expect(working(page)).to_be_hidden()
+        assert alice.wait_until_idle(session)["active_job"] is None
+
+    def test_goes_on_after_the_sandbox_was_stopped(self, visit: Visit) -> None:
+        alice = visit()
+        session = alice.session(alice.project(), script([{"text": "first"}]), **FREE)
+        page = alice.open(session_path(session))
+        expect(page.get_by_text("first", exact=True)).to_be_visible(timeout=TURN_MS)
+
+        page.get_by_role("button", name="Stop").click()
+        expect(page.locator(".session-head").get_by_text("Stopped")).to_be_visible()
+        page.get_by_label("Message to the agent").fill(script([{"text": "second"}]))
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("second", exact=True)).to_be_visible(timeout=TURN_MS)
+
+
+class TestWhatTheAgentAsks:
+    def test_a_plan_is_sent_back_and_then_approved(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open(session_path(alice.session(alice.project(), "make a plan", permission_mode="plan")))
+        plan = card(page, "Approve this plan?")
+        expect(plan.get_by_role("heading", name="FizzBuzz")).to_be_visible(timeout=TURN_MS)
+
+        plan.get_by_role("button", name="Keep planning…").click()
+        page.get_by_label("What should be different?").fill("Use primes.")
+        plan.get_by_role("button", name="Keep planning", exact=True).click()
+
+        expect(page.get_by_text("Asked to keep planning")).to_be_visible()
+        expect(page.get_by_text("“Use primes.”")).to_be_visible()
+        expect(working(page)).to_be_hidden(timeout=TURN_MS)
+        page.get_by_label("Message to the agent").fill("make a plan")
+        page.keyboard.press("Enter")
+        card(page, "Approve this plan?").get_by_role("button", name="Approve the plan").click(timeout=TURN_MS)
+        expect(page.get_by_text("Plan approved")).to_be_visible()
+        expect(page.get_by_text("The plan is approved, so I carry it out.")).to_be_visible(timeout=TURN_MS)
+
+    def test_a_question_is_answered_by_the_keyboard(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open(session_path(alice.session(alice.project(), "ask me a question")))
+        question = card(page, "The agent asks")
+        expect(question.get_by_role("button", name="Answer")).to_be_disabled(timeout=TURN_MS)
+
+        question.get_by_role("radio", name="Primes").focus()
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("You chose Primes")).to_be_visible(timeout=TURN_MS)
+
+    def test_single_keys_deny_and_allow(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open(session_path(alice.session(alice.project(), "Write a small fizzbuzz program and test it")))
+        expect(card(page, "May the agent do this?")).to_be_visible(timeout=TURN_MS)
+
+        page.keyboard.press("Escape")
+        page.keyboard.press("d")
+        page.get_by_label("What should the agent do instead?").fill("no, thanks")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_text("“no, thanks”")).to_be_visible()
+        expect(page.get_by_text("I stop here and leave everything as it is.")).to_be_visible(timeout=TURN_MS)
+
+    def test_an_answer_in_one_tab_ends_the_question_in_the_other(self, visit: Visit) -> None:
+        alice = visit()
+        session = alice.session(alice.project(), "Write a small fizzbuzz program and test it")
+        one, other = alice.open(session_path(session)), alice.open(session_path(session))
+        expect(card(other, "May the agent do this?").get_by_text("/workspace/fizzbuzz.py")).to_be_visible(
+            timeout=TURN_MS
+        )
+
+        card(one, "May the agent do this?").get_by_role("button", name="Allow once").click()
+
+        expect(other.get_by_text(re.compile("Allowed by alice"))).to_be_visible()
+        expect(card(other, "May the agent do this?").get_by_text("/workspace/fizzbuzz.py", exact=True)).to_be_hidden()
+
+
+class TestWhatTheAgentDid:
+    def test_a_sub_agents_work_is_nested_below_it(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open(session_path(alice.session(alice.project(), "use a sub-agent")))
+
+        expect(page.locator(".nested").get_by_text("git ls-files")).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_text("The sub-agent is back.")).to_be_visible(timeout=TURN_MS)
+
+    def test_long_output_and_many_files_stay_usable(self, visit: Visit) -> None:
+        alice = visit()
+        many = "for i in $(seq 1 300); do echo $i > file-$i.txt; done"
+        session = alice.session(alice.project(), script(bash("seq 1 2000"), bash(many), [{"text": "made"}]), **FREE)
+        page = alice.open(session_path(session))
+        expect(page.get_by_text("made", exact=True)).to_be_visible(timeout=TURN_MS)
+
+        page.get_by_text("seq 1 2000").last.click()
+        expect(page.locator("pre.output")).to_have_text(re.compile(r"^1\n2\n(.*\n)+20$"))
+        page.get_by_role("button", name="Show all 2000 lines").click()
+
+        expect(page.locator("pre.output")).to_have_text(re.compile(r"\n2000$"))
+        changes = page.get_by_role("region", name="Changes")
+        expect(changes.get_by_text("300 files changed")).to_be_visible()
+        changes.get_by_text("file-200.txt").click()
+        expect(changes.get_by_role("cell", name="200")).to_be_visible()
+
+    def test_a_dead_agent_is_told_once_and_sent_to_again(self, visit: Visit) -> None:
+        alice = visit()
+        session = alice.session(alice.project(), script(bash("kill -9 $PPID")), **FREE)
+        page = alice.open(session_path(session))
+
+        expect(page.get_by_text(re.compile("ended unexpectedly"))).to_have_count(1, timeout=TURN_MS)
+        expect(page.get_by_text("not finished")).to_be_visible()
+        expect(page.locator(".session-head").get_by_text("Failed")).to_be_visible()
+        page.get_by_role("button", name="Send the message again").click()
+
+        expect(page.get_by_text(re.compile("ended unexpectedly"))).to_have_count(2, timeout=TURN_MS)
+
+
+class TestTheEndOfTheConversation:
+    @pytest.mark.parametrize("size", ["phone", "small"])
+    def test_stays_in_view_while_the_dock_grows(self, visit: Visit, size: str) -> None:
+        alice = visit(size=size)
+        page = alice.open(session_path(alice.session(alice.project(), "Write a small fizzbuzz program and test it")))
+
+        for _ in range(3):
+            ask = card(page, "May the agent do this?")
+            expect(ask).to_be_visible(timeout=TURN_MS)
+            page.wait_for_timeout(300)
+            assert at_bottom(page)
+            expect(page.get_by_role("button", name="New output")).to_be_hidden()
+            asked = ask.inner_text()
+            ask.get_by_role("button", name="Allow once").click()
+            page.wait_for_function(
+                "asked => ![...document.querySelectorAll('.permission')].some(one => one.innerText === asked)",
+                arg=asked,
+            )
+        expect(page.get_by_text("The tests passed")).to_be_visible(timeout=TURN_MS)
+        assert at_bottom(page)
+
+    def test_is_left_by_scrolling_up_and_found_again(self, visit: Visit) -> None:
+        alice = visit()
+        lines = "\n\n".join(f"Paragraph {number} of many." for number in range(60))
+        text = script([{"text": lines, "chunks": 60, "delay": 0.1}])
+        page = alice.open(session_path(alice.session(alice.project(), text)))
+        expect(page.get_by_text("Paragraph 30 of many.", exact=True)).to_be_visible(timeout=TURN_MS)
+
+        page.locator("slw-conversation").hover()
+        page.mouse.wheel(0, -2000)
+        expect(page.get_by_role("button", name="New output")).to_be_visible()
+        expect(page.get_by_text("Paragraph 59 of many.", exact=True)).to_be_attached(timeout=TURN_MS)
+        assert not at_bottom(page)
+
+        page.get_by_role("button", name="New output").click()
+        page.wait_for_timeout(300)
+        assert at_bottom(page)
+
+
+class TestAViewer:
+    def test_reads_and_cannot_act(self, visit: Visit) -> None:
+        alice, vera = visit(), visit()
+        session = alice.session(alice.project(), "Write a small fizzbuzz program and test it")
+        alice.wait_until_asked(session)
+        make_viewer(alice, vera)
+        page = vera.open(session_path(session))
+
+        expect(
+            card(page, "May the agent do this?").get_by_text("Your role does not allow you to answer.")
+        ).to_be_visible()
+        expect(page.get_by_label("Message to the agent")).to_be_disabled()
+        for name in ("Allow once", "Interrupt", "Stop", "New session", "Rename…"):
+            expect(page.get_by_role("button", name=name)).to_have_count(0)
+        page.keyboard.press("a")
+        page.wait_for_timeout(300)
+        assert alice.wait_until_asked(session)
+
+        usage = vera.open(f"/settings/usage/?organization={alice.organization_id}")
+        expect(usage.get_by_text("Only admins see and change the key.")).to_be_visible()
+
+
+def make_viewer(owner: Visitor, guest: Visitor) -> None:
+    """There is no invitation yet: an operator does it."""
+    owner.server.manage(
+        "shell",
+        "--command",
+        "from accounts.models import Membership, Organization, User\n"
+        f"Membership.objects.create(organization=Organization.objects.get(pk='{owner.organization_id}'), "
+        f"user=User.objects.get(email='{guest.person.email}'), role='VIEWER')",
+    )
