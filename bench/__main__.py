@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from typing import Any
 
 from bench import api, create, figures, machine, memory, stream
 from bench.figures import Figure
@@ -25,20 +26,15 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Awaitable[list[Figure]]]]:
-    sizes = (create.Size(), stream.Size(), memory.Size(), api.Size())
-    creation, streaming, resting, calling = (_with_rounds(size, options.rounds) for size in sizes)
-    streaming = replace(streaming, sessions=options.sessions or streaming.sessions)
+def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]]:
+    rounds = {"rounds": options.rounds} if options.rounds else {}
+    sessions = {"sessions": options.sessions} if options.sessions else {}
     return {
-        "create": lambda: create.measure(creation),
-        "stream": lambda: stream.measure(streaming),
-        "memory": lambda: memory.measure(resting),
-        "api": lambda: api.measure(calling),
+        "create": lambda: create.measure(replace(create.Size(), **rounds)),
+        "stream": lambda: stream.measure(replace(stream.Size(), **rounds, **sessions)),
+        "memory": lambda: memory.measure(memory.Size()),
+        "api": lambda: api.measure(replace(api.Size(), **rounds)),
     }
-
-
-def _with_rounds(size, rounds):
-    return replace(size, rounds=rounds) if rounds and hasattr(size, "rounds") else size
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,7 +30,7 @@ def served(**extra: str) -> Iterator[Server]:
         program = stack.enter_context(scripted_agent())
         # Without developer mode: it would keep every query in memory.
         settings = {"SLIPWAY_DEBUG": "0", "SLIPWAY_CLAUDE_CLI": str(program), **extra}
-        yield stack.enter_context(running(**settings))
+        yield stack.enter_context(running(None, **settings))
 
 
 @contextlib.contextmanager

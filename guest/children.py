@@ -7,7 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import IO, Any, Dict, List, Optional, Sequence
 
 from guest.errors import Fail
 
@@ -41,6 +41,18 @@ class Child:
     def signal_number(self) -> Optional[int]:
         return os.WTERMSIG(self.status) if os.WIFSIGNALED(self.status) else None
 
+    @property
+    def stdin(self) -> "IO[bytes]":
+        return _piped(self.process.stdin)
+
+    @property
+    def stdout(self) -> "IO[bytes]":
+        return _piped(self.process.stdout)
+
+    @property
+    def stderr(self) -> "IO[bytes]":
+        return _piped(self.process.stderr)
+
     def kill_group(self, number: int = signal.SIGKILL) -> None:
         """Signal the whole process group; a process that has ended already is no error."""
         try:
@@ -57,6 +69,12 @@ class Child:
                     stream.close()
                 except OSError:
                     continue
+
+
+def _piped(stream: "Optional[IO[bytes]]") -> "IO[bytes]":
+    if stream is None:
+        raise ValueError("the process was started without this pipe")
+    return stream
 
 
 class Children:

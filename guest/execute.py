@@ -54,7 +54,7 @@ class _Pump:
         self._stdin = bytearray()
         self._is_input_over = child.process.stdin is None
         self._sources: Dict[int, bytes] = {}
-        for stream, kind in ((child.process.stdout, wire.DATA), (child.process.stderr, wire.DATA_ERR)):
+        for stream, kind in ((child.stdout, wire.DATA), (child.stderr, wire.DATA_ERR)):
             os.set_blocking(stream.fileno(), False)
             self._sources[stream.fileno()] = kind
         if child.process.stdin is not None:

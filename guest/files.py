@@ -7,7 +7,7 @@ import os
 import stat as stats
 import uuid
 from contextlib import contextmanager, suppress
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from guest import wire
 from guest.conversation import Call
@@ -172,7 +172,7 @@ def _refuse_non_regular(folder: int, name: str) -> None:
         raise Fail("refused", "This is not a regular file.")
 
 
-def _info(folder: int, name: str) -> Any:
+def _info(folder: int, name: str) -> Optional[Dict[str, Any]]:
     try:
         found = os.lstat(name, dir_fd=folder)
         target = os.readlink(name, dir_fd=folder) if stats.S_ISLNK(found.st_mode) else None

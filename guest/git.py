@@ -100,8 +100,8 @@ class Git:
 
 def _exchange(child: Child, data: bytes) -> Tuple[bytes, bytes]:
     """Feed and read a process; `communicate` is of no use, since it would wait for what only the reaper may."""
-    outputs = {child.process.stdout.fileno(): bytearray(), child.process.stderr.fileno(): bytearray()}
-    first = child.process.stdout.fileno()
+    outputs = {child.stdout.fileno(): bytearray(), child.stderr.fileno(): bytearray()}
+    first = child.stdout.fileno()
     open_fds = set(outputs)
     rest = memoryview(data)
     stdin = child.process.stdin
@@ -132,7 +132,7 @@ def _exchange(child: Child, data: bytes) -> Tuple[bytes, bytes]:
                 except BlockingIOError:
                     continue
                 if not rest:
-                    stdin.close()
+                    child.stdin.close()
     second = next(buffer for fd, buffer in outputs.items() if fd != first)
     return bytes(outputs[first]), bytes(second)
 

@@ -73,7 +73,8 @@ class Daemon:
             remaining = self._remaining_s()
             if remaining <= 0 or self._is_removed():
                 self.stop(grace_s=5.0)
-            ready = select.select([self._listener, reader], [], [], min(remaining, CHECK_S))[0]
+            waiting: List[Any] = [self._listener, reader]
+            ready = select.select(waiting, [], [], min(remaining, CHECK_S))[0]
             if reader in ready and signal.SIGTERM in os.read(reader, 4096):
                 self.stop(grace_s=2.0)
             self.children.reap()

@@ -56,14 +56,14 @@ def send_pack(call: Call) -> Dict[str, Any]:
     child = git.spawn(["pack-objects", "--revs", "--stdout", "-q", "--delta-base-offset"], stdin=subprocess.PIPE)
     try:
         # Git reads all revisions before it writes, and takes less than a pipe's worth or reads on.
-        child.process.stdin.write("".join(line + "\n" for line in lines).encode("ascii"))
-        child.process.stdin.close()
+        child.stdin.write("".join(line + "\n" for line in lines).encode("ascii"))
+        child.stdin.close()
         while True:
-            data = os.read(child.process.stdout.fileno(), wire.CHUNK)
+            data = os.read(child.stdout.fileno(), wire.CHUNK)
             if not data:
                 break
             call.wire.send(wire.DATA, data)
-        error = child.process.stderr.read(65536)
+        error = child.stderr.read(65536)
         child.ended.wait()
         if child.exit_code != 0:
             raise Fail("git_failed", "git pack-objects: %s" % words(error))

@@ -301,9 +301,8 @@ def _size(request: Dict[str, Any], rows: int, cols: int) -> Tuple[int, int]:
 
 
 def _clamped(value: Any, default: int, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        value = default
-    return min(max(value, low), high)
+    wanted = default if isinstance(value, bool) or not isinstance(value, int) else value
+    return min(max(wanted, low), high)
 
 
 def _terminals(call: Call) -> Dict[str, Terminal]:

@@ -63,7 +63,7 @@ class Wire:
     def feed(self, data: bytes) -> List[Frame]:
         """Take bytes as they came, give the frames that are complete."""
         self._buffer += data
-        frames = []
+        frames: List[Frame] = []
         while True:
             frame = self._cut()
             if frame is None:

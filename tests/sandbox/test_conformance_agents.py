@@ -30,7 +30,7 @@ ECHO = [
 async def read_until(made: Sandbox, run: str, needle: bytes, offset: int = 0) -> bytes:
     """The spool up to and with the needle."""
     seen = b""
-    async with asyncio.timeout(20), aclosing(made.guest.read_agent(run, offset)) as stream:  # type: ignore[type-var]
+    async with asyncio.timeout(20), aclosing(made.guest.read_agent(run, offset)) as stream:
         async for data in stream:
             seen += data
             if needle in seen:
