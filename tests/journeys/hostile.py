@@ -67,8 +67,9 @@ def bodies() -> Iterator[tuple[str, str, Any, tuple[int, ...]]]:
         yield "POST", PROJECT, body, (400,)
     for text in ("", " ", "\n\t "):
         yield "POST", MESSAGE, {"text": text}, (422,)
-    for text in ("a\x00b", None, 5, [], {}):
-        yield "POST", MESSAGE, {"text": text}, (400,)
+    values: list[Any] = ["a\x00b", None, 5, [], {}]
+    for value in values:
+        yield "POST", MESSAGE, {"text": value}, (400,)
     yield "POST", MESSAGE, {}, (400,)
     yield "POST", MESSAGE, {"text": "x", "id": "not-a-uuid"}, (400,)
     for mode in ("root", "", LONG, "bypass"):
@@ -90,7 +91,8 @@ def bodies() -> Iterator[tuple[str, str, Any, tuple[int, ...]]]:
         yield "PUT", "/orgs/{org}/provider-key", {"key": key}, (400,)
     for kind in ("DOCKER", "SSH", "MODAL", "NOPE", ""):
         yield "POST", "/environments", {"organization_id": "{org}", "name": "x", "kind": kind, "config": {}}, (400,)
-    for wrong in (None, True, 5, "text", [], [[]], [{}]):
+    wrongs: list[Any] = [None, True, 5, "text", [], [[]], [{}]]
+    for wrong in wrongs:
         for path in (SESSION, PROJECT, MESSAGE, "/sessions/{session}/approve"):
             yield "POST", path, wrong, (400,)
     for method, path in (("POST", "/tokens"), ("DELETE", f"/tokens/{RANDOM}")):

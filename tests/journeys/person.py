@@ -30,9 +30,6 @@ class Person:
         self._submit("/accounts/signup/", {"email": self.email, "password1": PASSWORD})
         self._submit("/accounts/confirm-email/", {"code": self._code(seen)})
 
-    def sign_out(self) -> None:
-        self._submit("/accounts/logout/", {})
-
     @property
     def csrf(self) -> str:
         """What a page of ours sends with each write."""

@@ -83,7 +83,7 @@ class TestBodies:
                 except AssertionError as error:
                     raise AssertionError(f"{method} {path} {str(body)[:200]}: {error}") from error
                 told += 1
-        assert told > 200
+        assert told > 150
 
     def test_that_are_no_json_are_refused(self, place: Place) -> None:
         with nothing_changes(place.server):

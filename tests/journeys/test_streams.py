@@ -56,17 +56,6 @@ def odd_curl(odd: Server) -> Curl:
 
 
 @pytest.fixture(scope="module")
-def mortal() -> Iterator[Server]:
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def mortal_curl(mortal: Server) -> Curl:
-    return curl_at(mortal)
-
-
-@pytest.fixture(scope="module")
 def small() -> Iterator[Server]:
     """A server whose data folder is a file system of 64 MB."""
     folder = Path(tempfile.mkdtemp(prefix="slipway-journey-"))
@@ -223,32 +212,32 @@ class TestAgentsThatWriteOddThings:
 
 class TestQueuedMessages:
     @pytest.fixture
-    def queued(self, mortal_curl: Curl) -> dict[str, Any]:
+    def queued(self, curl: Curl) -> dict[str, Any]:
         """A session whose first turn runs, with two messages behind it."""
         step = {"tool": "Bash", "input": {"command": "sleep 5; echo slept"}}
-        session = first_session(mortal_curl, first_project(mortal_curl), script(step, {"text": "first"}), **BYPASS)
-        wait_for(lambda: of_kind(mortal_curl, session["id"], "tool.call"))
+        session = first_session(curl, first_project(curl), script(step, {"text": "first"}), **BYPASS)
+        wait_for(lambda: of_kind(curl, session["id"], "tool.call"))
         for text in ("second", "third"):
-            send(mortal_curl, session["id"], script({"text": text}))
+            send(curl, session["id"], script({"text": text}))
         return session
 
     def test_run_in_order_one_at_a_time_over_a_polite_restart(
-        self, mortal: Server, mortal_curl: Curl, queued: dict[str, Any]
+        self, server: Server, curl: Curl, queued: dict[str, Any]
     ) -> None:
-        assert mortal.stop() == 0
-        mortal.start()
+        assert server.stop() == 0
+        server.start()
 
-        self.all_three_ran_once(mortal_curl, queued)
+        self.all_three_ran_once(curl, queued)
 
     def test_run_in_order_when_the_worker_is_taken_for_dead(
-        self, mortal: Server, mortal_curl: Curl, queued: dict[str, Any]
+        self, server: Server, curl: Curl, queued: dict[str, Any]
     ) -> None:
         """The rescuer gives the task to another worker while the first one still has it, as on a machine that stood
         still; the first to end it frees the lock."""
         given_back = "update procrastinate_jobs set status = 'todo', worker_id = null"
-        query(mortal, f"{given_back} where status = 'doing' and lock = %s", f"session:{queued['id']}")
+        query(server, f"{given_back} where status = 'doing' and lock = %s", f"session:{queued['id']}")
 
-        self.all_three_ran_once(mortal_curl, queued)
+        self.all_three_ran_once(curl, queued)
 
     @staticmethod
     def all_three_ran_once(curl: Curl, session: dict[str, Any]) -> None:
