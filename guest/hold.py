@@ -78,8 +78,8 @@ class Holder:
             )
         except (OSError, ValueError) as error:
             self._stderr.write(("The agent cannot be started: %s\n" % error).encode("utf-8", "replace"))
+            self._record_exit(127)  # before the pid, for which whoever starts the agent waits
             runs.write_whole(self._folder, "pid", b'{"pid": 0, "start": 0}')
-            self._record_exit(127)
             return None
         finally:
             os.close(spool)
