@@ -1,4 +1,4 @@
-"""kill -9 of the server in the middle of a turn: the agent works on, and the next server reads on where the last one was."""
+"""kill -9 of the server in the middle of a turn: the agent works on, and the next server goes on from there."""
 
 from __future__ import annotations
 
