@@ -25,6 +25,8 @@ document.addEventListener("click", (event) => {
   if (opener?.dataset.open === "new-project") void document.querySelector<NewProject>("slw-new-project")?.openWith(opener.dataset.source as never);
   if (opener?.dataset.open === "new-session") document.querySelector<NewSession>("slw-new-session")?.openFor(opener.dataset.project);
   const managed = find<HTMLElement>(event, "[data-manage]");
+  // The dialog gives the focus back to what had it, which must not be inside of a closed menu.
+  managed?.closest("details.menu")?.querySelector("summary")?.focus();
   if (managed) document.querySelector<Manage>("slw-manage")?.openFor(managed.dataset);
   if (find(event, "[data-drawer]")) drawer(true);
   else if (find(event, ".drawer-shade") || opener) drawer(false);

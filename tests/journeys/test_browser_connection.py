@@ -1,0 +1,103 @@
+"""A page whose connection fails: the server restarts under a turn, sockets do not get through, someone signs out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys.conftest import Visit
+from tests.journeys.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
+
+WORDS = [f"word{number}" for number in range(120)]
+TURN_MS = 60_000
+FREE = {"permission_mode": "bypassPermissions"}
+NO_SOCKETS = """window.WebSocket = class {
+    static OPEN = 1;
+    constructor() { this.readyState = 0; setTimeout(() => this.onclose?.({ code: 1006 }), 20); }
+    send() {}
+    close() {}
+};"""
+
+
+@pytest.fixture
+def alice(visit: Visit) -> Iterator[Visitor]:
+    visitor = visit()
+    yield visitor
+    visitor.watch.forgive("WebSocket connection", "net::ERR_", "status of 401")
+
+
+class TestARestartOfTheServer:
+    def test_under_a_streaming_turn_loses_and_doubles_nothing(self, alice: Visitor, server: Server) -> None:
+        # While the server is away the agent can run its command, though not ask the model.
+        steps = (
+            [{"text": " ".join(WORDS), "chunks": 60, "delay": 0.05}, *bash("sleep 12; echo slept")],
+            [{"text": "awake"}],
+        )
+        page = alice.open(session_path(alice.session(alice.project(), script(*steps), **FREE)))
+        expect(page.locator(".tool")).to_contain_text("running…", timeout=TURN_MS)
+        page.get_by_label("Message to the agent").fill("my draft")
+
+        assert server.stop() == 0
+        expect(page.get_by_text("Reconnecting…")).to_be_visible()
+        server.start()
+
+        expect(page.get_by_text("Reconnecting…")).to_be_hidden(timeout=TURN_MS)
+        expect(page.get_by_label("Message to the agent")).to_have_value("my draft")
+        expect(page.locator(".turn-footer")).to_be_visible(timeout=TURN_MS)
+        shown = page.locator(".prose").all_inner_texts()
+        assert [text.split() for text in shown] == [WORDS, ["awake"]]
+        page.reload()
+        expect(page.locator(".turn-footer")).to_be_visible()
+        assert page.locator(".prose").all_inner_texts() == shown
+
+    def test_keeps_what_is_sent_meanwhile(self, alice: Visitor, server: Server) -> None:
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+        expect(page.get_by_role("heading", name="Tell the agent what to build")).to_be_visible()
+
+        assert server.stop() == 0
+        page.get_by_label("Message to the agent").fill("hello there")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Sending…")).to_be_visible()
+        server.start()
+        retry = page.get_by_role("button", name="Try again")
+        expect(page.get_by_text("Sending…")).to_be_hidden(timeout=TURN_MS)
+        if retry.is_visible():
+            retry.click()
+
+        expect(page.get_by_text("Here is what I can do:")).to_be_visible(timeout=TURN_MS)
+        messages = alice.person.call("GET", f"/api/sessions/{session['id']}/messages")["items"]
+        assert [message["text"] for message in messages] == ["hello there"]
+
+
+class TestANetworkWithoutSockets:
+    def test_is_served_by_a_stream(self, alice: Visitor) -> None:
+        alice.context.add_init_script(NO_SOCKETS)
+        page = alice.open(session_path(alice.session(alice.project(), "Write a small fizzbuzz program and test it")))
+
+        ask = page.get_by_role("region", name="May the agent do this?")
+        expect(ask).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_text("Reconnecting…")).to_be_hidden()
+        expect(page.get_by_text("Practice model", exact=True)).to_be_visible()
+        ask.get_by_role("button", name="Allow once").click()
+
+        expect(page.get_by_text(re.compile("Allowed by alice")).first).to_be_visible()
+
+
+class TestSomeoneWhoSignedOutElsewhere:
+    def test_is_told_so_and_keeps_the_draft(self, alice: Visitor) -> None:
+        page = alice.open(session_path(alice.session(alice.project())))
+        page.get_by_label("Message to the agent").fill("half a thought")
+
+        alice.person.sign_out()
+
+        expect(page.get_by_text("You are signed out.")).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_label("Message to the agent")).to_have_value("half a thought")
+        page.get_by_role("link", name="Sign in again").click()
+        expect(page).to_have_url(re.compile("/accounts/login/.*next="))
