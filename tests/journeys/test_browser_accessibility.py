@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 AXE = BASE_DIR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 TURN_MS = 60_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-ENTRANCE = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing/here/"]
+ENTRANCE = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 SETTINGS = ["/settings/usage/", "/settings/tokens/", "/accounts/password/change/", "/accounts/logout/"]
 FREE = {"permission_mode": "bypassPermissions"}
 

@@ -57,11 +57,12 @@ export class ImportProgress extends PageElement {
   }
 
   private take(progress: ProjectImport): void {
-    const wasOver = this.progress !== null && ENDED.includes(this.progress.status);
+    const wasSeenRunning = this.progress !== null && !ENDED.includes(this.progress.status);
     this.progress = progress;
-    if (!ENDED.includes(progress.status) || wasOver) return;
+    if (!ENDED.includes(progress.status)) return;
     this.stop();
-    this.dispatchEvent(new CustomEvent("slw-imported", { detail: progress.status, bubbles: true }));
+    // A page that shows an old failure must not take it for news: it would load itself again and again.
+    if (wasSeenRunning || progress.status === "COMPLETED") this.dispatchEvent(new CustomEvent("slw-imported", { detail: progress.status, bubbles: true }));
   }
 
   private async cancel(): Promise<void> {
