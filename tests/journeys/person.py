@@ -6,6 +6,7 @@ import http.cookiejar
 import json
 import re
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from tests.journeys.server import Server
 
 PASSWORD = "correct-horse-battery"
+LIMIT_PAUSES, LIMIT_PAUSE_S = 15, 5
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -60,9 +62,18 @@ class Person:
         return self._read(path, urllib.parse.urlencode(form).encode())
 
     def _read(self, path: str, data: bytes | None = None) -> str:
+        """The page; when the server has seen too many sign-ups of late, it is asked again."""
         request = urllib.request.Request(self.server.url + path, data, {"Origin": self.server.url})
-        with self.opener.open(request, timeout=20) as answer:
-            return str(answer.read().decode())
+        for _ in range(LIMIT_PAUSES):
+            try:
+                with self.opener.open(request, timeout=20) as answer:
+                    return str(answer.read().decode())
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code != 429:
+                    raise
+                time.sleep(LIMIT_PAUSE_S)
+        raise AssertionError(f"{path} is still limited")
 
     def _code(self, seen: int) -> str:
         """The code in the mail, which the embedded deployment prints to its console."""
