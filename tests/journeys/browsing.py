@@ -64,7 +64,7 @@ class Visitor:
 
     def __init__(self, server: Server, browser: Browser, *, size: str = "desktop", theme: str = "light") -> None:
         self.server, self.browser = server, browser
-        self.person = Person(server, f"visitor{next(_numbers)}@example.com")
+        self.person = Person(server, f"alice-visitor{next(_numbers)}@example.com")
         self.person.sign_up()
         self.context = self.device(size, theme)
         self.watch = Watch(self.context, server.url)
