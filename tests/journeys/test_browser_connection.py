@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.journeys.browsing import Visitor, bash, script, session_path
 from tests.journeys.conftest import Visit
-from tests.journeys.server import Server
+from tests.journeys.server import Server, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
@@ -23,6 +23,13 @@ NO_SOCKETS = """window.WebSocket = class {
     send() {}
     close() {}
 };"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One of its own, since it is restarted."""
+    with running() as started:
+        yield started
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.journeys.browsing import Visitor, chromium
 from tests.journeys.server import Server, running
@@ -47,12 +47,12 @@ def alice(request: pytest.FixtureRequest, importing: Server, browser: Browser) -
     assert visitor.watch.wrong == []
 
 
-def zipped(*items: tuple[str, bytes]) -> bytes:
+def zipped(name: str, *items: tuple[str, bytes]) -> FilePayload:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in items:
-            archive.writestr(name, data)
-    return buffer.getvalue()
+        for path, data in items:
+            archive.writestr(path, data)
+    return FilePayload(name=name, mimeType="application/zip", buffer=buffer.getvalue())
 
 
 def new_project(page: Page, source: str) -> Locator:
@@ -115,8 +115,8 @@ class TestAnArchive:
     def test_becomes_a_project(self, alice: Visitor) -> None:
         page = alice.open("/")
         dialog = new_project(page, "Upload")
-        file = {"name": "shop.zip", "mimeType": "application/zip", "buffer": zipped(("shop/main.py", b"print(1)\n"))}
-        dialog.get_by_label("Archive").set_input_files(files=[file])  # type: ignore[list-item]
+        file = zipped("shop.zip", ("shop/main.py", b"print(1)\n"))
+        dialog.get_by_label("Archive").set_input_files([file])
         expect(dialog.get_by_label("Name")).to_have_value("shop")
         dialog.get_by_role("button", name="Create project").click()
 
@@ -125,8 +125,8 @@ class TestAnArchive:
     def test_that_is_hostile_is_refused_in_the_dialog(self, alice: Visitor) -> None:
         page = alice.open("/")
         dialog = new_project(page, "Upload")
-        file = {"name": "evil.zip", "mimeType": "application/zip", "buffer": zipped(("../../etc/passwd", b"x"))}
-        dialog.get_by_label("Archive").set_input_files(files=[file])  # type: ignore[list-item]
+        file = zipped("evil.zip", ("../../etc/passwd", b"x"))
+        dialog.get_by_label("Archive").set_input_files([file])
         dialog.get_by_role("button", name="Create project").click()
 
         expect(dialog.get_by_role("alert")).to_be_visible()

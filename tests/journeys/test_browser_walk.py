@@ -1,4 +1,4 @@
-"""The whole walk in a real browser: sign-up, a project from a URL, a session with the real CLI, a permission, the diff."""
+"""The whole walk in a real browser: sign-up, a project from a URL, a session with the real CLI, the diff."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
 
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import Server, running
@@ -22,7 +22,7 @@ CHROMIUM = [
     *("--disable-component-update", "--disable-sync"),
 ]
 TURN_MS = 60_000
-SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def shoot(page: Page, request: pytest.FixtureRequest) -> Callable[[str], None]:
 
     def take(name: str) -> None:
         if folder:
-            width = (page.viewport_size or {}).get("width")
+            width = page.viewport_size["width"] if page.viewport_size else 0
             page.screenshot(path=Path(folder) / f"{name}-{width}.png")
 
     return take
@@ -152,7 +152,8 @@ class TestTheWalk:
             shoot("4-permission")
             card.get_by_role("button", name="Allow once").click()
             page.wait_for_function(
-                "asked => !([...document.querySelectorAll('.permission')].some(card => card.innerText === asked))", arg=asked
+                "asked => !([...document.querySelectorAll('.permission')].some(card => card.innerText === asked))",
+                arg=asked,
             )
         expect(page.get_by_text("The tests passed").first).to_be_visible(timeout=TURN_MS)
 
