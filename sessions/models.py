@@ -45,6 +45,7 @@ class AgentSession(TenantModel):
     )
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     name = models.CharField(max_length=100)
+    title = models.CharField(max_length=200, blank=True)  # what the model calls the work
     model = models.CharField(max_length=100)
     permission_mode = models.CharField(max_length=20, choices=PermissionMode.choices, default=PermissionMode.DEFAULT)
     base_branch = models.CharField(max_length=255)
@@ -63,6 +64,13 @@ class AgentSession(TenantModel):
     epoch = models.BigIntegerField(default=0)
     live = models.JSONField(default=dict)  # the text that streams now: {"block", "parent", "kind", "text"}
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
+    context_tokens = models.PositiveBigIntegerField(default=0)  # how full the model's context is
+    context_window = models.PositiveBigIntegerField(default=0)  # how much it holds; 0 while unknown
+    commands = models.JSONField(default=list)  # the agent's slash commands: {"name", "description", "argument_hint"}
+    background = models.JSONField(default=list)  # tasks that go on after the turn: {"id", "kind", "description"}
+    idle_since = models.DateTimeField(
+        null=True, blank=True
+    )  # when the agent's process was last left with nothing to do
     is_practice = models.BooleanField(default=False)
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -90,8 +98,13 @@ class JobStatus(models.TextChoices):
     CANCELLED = "CANCELLED", "Cancelled"
 
 
+class JobTrigger(models.TextChoices):
+    MESSAGE = "MESSAGE", "A message"
+    AGENT = "AGENT", "The agent itself"
+
+
 class Job(TenantModel):
-    """The work that one user message asks for."""
+    """One turn: what a user's message asks for, or what the agent began by itself when a background task ended."""
 
     session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="jobs")
     status = models.CharField(max_length=10, choices=JobStatus.choices, default=JobStatus.PENDING)
@@ -99,6 +112,10 @@ class Job(TenantModel):
     progress_message = models.CharField(max_length=200, blank=True)
     result = models.JSONField(null=True, blank=True)
     error = models.CharField(max_length=2000, blank=True)
+    trigger = models.CharField(max_length=7, choices=JobTrigger.choices, default=JobTrigger.MESSAGE)
+    is_urgent = models.BooleanField(default=False)  # sent now: what runs is interrupted for it
+    admitted_at = models.DateTimeField(null=True, blank=True)  # when its turn in the queue had come
+    request_id = models.CharField(max_length=64, blank=True)  # of the HTTP request or socket that asked for it
     epoch = models.BigIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     interrupt_requested_at = models.DateTimeField(null=True, blank=True)
@@ -106,7 +123,10 @@ class Job(TenantModel):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["session", "status"])]
+        indexes = [
+            models.Index(fields=["session", "status"]),
+            models.Index(fields=["organization", "created_at"], condition=Q(status="PENDING"), name="jobs_that_wait"),
+        ]
 
     def __str__(self) -> str:
         return f"job {self.id}: {self.status}"
@@ -120,9 +140,26 @@ class Message(TenantModel):
     author = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     text = models.TextField()
     delivered_at = models.DateTimeField(null=True, blank=True)
+    edited_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.text[:50]
+
+
+class Attachment(TenantModel):
+    """An image that goes with a message; uploaded first, bound when the message is sent, pruned when it never is."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="attachments")
+    message = models.ForeignKey(Message, null=True, blank=True, on_delete=models.CASCADE, related_name="attachments")
+    author = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    position = models.PositiveSmallIntegerField(default=0)
+    media_type = models.CharField(max_length=50)
+    size = models.PositiveIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64)
+    data = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.media_type}, {self.size} bytes"
 
 
 class Event(models.Model):
@@ -170,6 +207,30 @@ class PermissionRequest(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.tool}: {self.status}"
+
+
+class PermissionRule(TenantModel):
+    """What agents may do without asking, such as `Bash(npm run *)`: in all sessions of a project, or in one."""
+
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="permission_rules")
+    session = models.ForeignKey(
+        AgentSession, null=True, blank=True, on_delete=models.CASCADE, related_name="permission_rules"
+    )
+    rule = models.CharField(max_length=1000)
+    created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "rule"], condition=Q(session=None), name="unique_rule_of_a_project"
+            ),
+            models.UniqueConstraint(
+                fields=["session", "rule"], condition=~Q(session=None), name="unique_rule_of_a_session"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.rule
 
 
 class Checkpoint(TenantModel):

@@ -17,7 +17,7 @@ from accounts.tenancy import AliveManager, TenantModel
 
 ROOT = Path(__file__).resolve().parents[1]
 APPS = ["accounts", "config", "environments", "gateway", "projects", "sessions"]
-PACKAGES = [*APPS, "sandbox", "guest"]
+PACKAGES = [*APPS, "sandbox", "guest", "runtime"]
 
 # Rows that belong to a person or to the deployment rather than to an organisation.
 GLOBAL_MODELS = {"accounts.User", "accounts.Organization"}
