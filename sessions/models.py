@@ -72,6 +72,7 @@ class AgentSession(TenantModel):
         null=True, blank=True
     )  # when the agent's process was last left with nothing to do
     is_practice = models.BooleanField(default=False)
+    request_key = models.UUIDField(null=True, blank=True, unique=True)  # so that what made it can be repeated
     updated_at = models.DateTimeField(auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
@@ -176,6 +177,19 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.kind}"
+
+
+class ArchivedEvents(models.Model):
+    """A stretch of a session's log, compressed: what nobody has looked at for long takes a tenth of the room."""
+
+    pk = models.CompositePrimaryKey("session_id", "first_seq")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="archived_events")
+    first_seq = models.BigIntegerField()
+    last_seq = models.BigIntegerField()
+    data = models.BinaryField()  # zlib of a JSON list of events as readers get them
+
+    def __str__(self) -> str:
+        return f"{self.first_seq} to {self.last_seq}"
 
 
 class PermissionStatus(models.TextChoices):

@@ -23,7 +23,7 @@ PACKAGES = [*APPS, "sandbox", "guest", "runtime"]
 GLOBAL_MODELS = {"accounts.User", "accounts.Organization"}
 
 # Parts of a tenant-owned row that belong to an organisation through it, and are never asked for alone.
-PARTS = {"agent_sessions.Event": "session"}
+PARTS = {"agent_sessions.Event": "session", "agent_sessions.ArchivedEvents": "session"}
 
 # What a module inside an app may be called. A new name is added here on purpose: think first where the code belongs.
 ROLES = {
