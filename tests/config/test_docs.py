@@ -61,7 +61,7 @@ class TestDecisions:
 
 
 class TestLockFiles:
-    @pytest.mark.parametrize("name", ["base.txt", "dev.txt", "uv.txt", "node.txt"])
+    @pytest.mark.parametrize("name", ["base.txt", "dev.txt", "extras.txt", "uv.txt", "node.txt"])
     def test_python_packages_have_hashes_and_no_addresses(self, name: str) -> None:
         text = (ROOT / "requirements" / name).read_text()
         requirements = re.findall(r"^[a-z0-9].*?(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL)
