@@ -110,12 +110,12 @@ def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
     finally:
         if server.process is not None and server.process.poll() is None:
             server.stop()
-        _end_sandboxes(data_dir)
+        end_sandboxes(data_dir)
         _remove_database(data_dir)
         shutil.rmtree(data_dir, ignore_errors=True)
 
 
-def _end_sandboxes(data_dir: Path) -> None:
+def end_sandboxes(data_dir: Path) -> None:
     """Sandboxes outlive the server by design; a test ends those of its own data folder."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
