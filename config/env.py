@@ -16,6 +16,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from runtime import failpoints
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -134,10 +136,13 @@ class Env(BaseSettings):
 def read() -> Env:
     """The environment's settings; a wrong value ends the program with one line for each."""
     try:
-        return Env()
+        found = Env()
     except ValidationError as error:
         lines = [f"  {_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors()]
         sys.exit("These environment variables have no valid value (see docs/settings.md):\n" + "\n".join(lines))
+    if failpoints.is_set() and not found.debug:
+        sys.exit(f"{failpoints.VARIABLE} is for tests of the server: unset it, or set SLIPWAY_DEBUG=1.")
+    return found
 
 
 def _variable(name: str) -> str:

@@ -14,6 +14,7 @@ from accounts.secrets import SecretUnreadable
 from gateway import catalog, refusals, services
 from gateway.catalog import Tokens
 from gateway.models import GatewayToken, UsageEntry
+from runtime.failpoints import failpoint
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def close(
     entry = rows.first()
     if entry is None:
         return
+    failpoint("gateway.before_charge")
     known = {} if tokens is None else _numbers(entry, tokens)
     rows.update(status=status, request_id=request_id[:100], is_estimated=not is_complete, finished_at=now, **known)
 

@@ -24,6 +24,7 @@ from projects.errors import BadUrl, GitTooLarge, ImportFinished, ImportHalted, I
 from projects.models import ImportStatus, Project, ProjectImport, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
 from projects.vault import Vault
+from runtime.failpoints import failpoint
 
 logger = structlog.get_logger(__name__)
 
@@ -161,7 +162,9 @@ def _publish(row: ProjectImport, scratch: Repository, branch: str, log: str) -> 
         if project.deleted_at is not None or not rows.update(**done, secret=None, finished_at=timezone.now()):
             raise ImportStopped
         Project.objects.filter(pk=project.pk).update(status=ProjectStatus.READY, default_branch=branch)
+        failpoint("import.before_publish")
         scratch.move_to(Vault(project.pk).path)
+        failpoint("import.before_commit")
 
 
 class _Reporter:

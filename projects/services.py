@@ -25,6 +25,7 @@ from projects.models import ImportStatus, Project, ProjectImport, ProjectSource,
 from projects.repository import Repository, quarantine, scratch_root
 from projects.signals import project_deleted
 from projects.vault import Vault
+from runtime.failpoints import failpoint
 
 MAX_NAME = 100  # characters
 
@@ -210,6 +211,7 @@ def _publish(
             created_at=now,
         )
         scratch.move_to(Vault(project.pk).path)
+        failpoint("project.before_commit")
     return project
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from projects import diffs, git, refs
 from projects.errors import BadRef, ProjectNotReady, RejectedObjects
 from projects.repository import Repository, fsck_config, quarantine, rejecting, vault_root
+from runtime.failpoints import failpoint
 
 MAX_PACK_BYTES = 2 * 2**30
 MAX_BRANCHES = 2000
@@ -99,6 +100,7 @@ class Vault:
                 if scratch.git("cat-file", "-t", tip).text != "commit":
                     raise RejectedObjects("The snapshot is not a commit.")
                 scratch.update_refs({"refs/import/tip": tip})
+            failpoint("vault.before_fetch")
             self._fetch(scratch, f"+refs/import/tip:{ref}")
 
     def _fetch(self, scratch: Repository, refspec: str) -> None:

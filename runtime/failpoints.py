@@ -1,4 +1,4 @@
-"""Named places where tests let the process die, stall or fail: `SLIPWAY_FAILPOINTS="turn.delivered=kill;log.commit=sleep:5"`.
+"""Named places where tests let the process die, stall or fail: `SLIPWAY_FAILPOINTS="turn.claimed=kill;a.b=sleep:5"`.
 
 Nothing of it acts unless the variable is set, and the server refuses to start with it outside DEBUG.
 """
@@ -10,8 +10,10 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 VARIABLE = "SLIPWAY_FAILPOINTS"
+FILE = "file:"
 
 
 class InjectedFault(OSError):
@@ -21,11 +23,19 @@ class InjectedFault(OSError):
 def failpoint(name: str) -> None:
     """Do what the environment says for this place; nothing, as a rule.
 
-    A rule is `name=action[@hit][%chance]`: `kill` (SIGKILL to ourselves), `sleep:SECONDS`, `error`; at the given hit only
-    (the first is 1), or with the given probability at each hit.
+    A rule is `name=action[@hit][%chance]`: `kill` (SIGKILL to ourselves), `sleep:SECONDS`, `error`; at the given hit
+    only (the first is 1), or with the given probability at each hit. With `SLIPWAY_FAILPOINTS=file:PATH` the rules are
+    in a file, which a test may write while we run.
     """
-    if (rule := _rules.get(name)) is not None:
+    if _file is not None:
+        _file.passed(name)
+    elif (rule := _rules.get(name)) is not None:
         rule()
+
+
+def is_set() -> bool:
+    """Whether any fail point may act in this process."""
+    return bool(os.environ.get(VARIABLE))
 
 
 def _parse(text: str) -> dict[str, Callable[[], None]]:
@@ -34,7 +44,7 @@ def _parse(text: str) -> dict[str, Callable[[], None]]:
     return {name.strip(): _rule(name.strip(), value.strip()) for name, _, value in rules}
 
 
-def _rule(name: str, value: str) -> Callable[[], None]:
+def _rule(name: str, value: str, before: Callable[[], bool] = lambda: True) -> Callable[[], None]:
     value, _, chance = value.partition("%")
     value, _, at = value.partition("@")
     kind, _, argument = value.partition(":")
@@ -46,7 +56,7 @@ def _rule(name: str, value: str) -> Callable[[], None]:
     def act() -> None:
         nonlocal hits
         hits += 1
-        if wanted in (0, hits) and random.random() < probability:
+        if wanted in (0, hits) and random.random() < probability and before():
             action(name, argument)
 
     return act
@@ -65,4 +75,45 @@ def _error(name: str, argument: str) -> None:
 
 
 _ACTIONS: dict[str, Callable[[str, str], None]] = {"kill": _kill, "sleep": _sleep, "error": _error}
-_rules = _parse(os.environ.get(VARIABLE, ""))
+
+
+class _File:
+    """Rules that a test writes while servers run. One acts once, in whichever process comes first; each place that is
+    passed is noted in a second file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._passed = path, path.with_name(path.name + ".passed")
+        self._stamp: tuple[int, int] | None = None
+        self._rules: dict[str, Callable[[], None]] = {}
+
+    def passed(self, name: str) -> None:
+        with self._passed.open("a") as file:
+            file.write(f"{name}\n")
+        self._read()
+        if (rule := self._rules.get(name)) is not None:
+            rule()
+
+    def _read(self) -> None:
+        """The rules as they are now; how often each was met is counted from when they were written."""
+        try:
+            found = self._path.stat()
+            stamp = (found.st_mtime_ns, found.st_ino)
+            if stamp != self._stamp:
+                parts = (part.strip().partition("=") for part in self._path.read_text().split(";") if part.strip())
+                self._rules = {name: _rule(name, value, self._is_ours) for name, _, value in parts}
+                self._stamp = stamp
+        except FileNotFoundError:
+            self._rules, self._stamp = {}, None
+
+    def _is_ours(self) -> bool:
+        """Only one process can take the rules away."""
+        try:
+            self._path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+_setting = os.environ.get(VARIABLE, "")
+_file = _File(Path(_setting.removeprefix(FILE))) if _setting.startswith(FILE) else None
+_rules = {} if _file else _parse(_setting)

@@ -12,6 +12,7 @@ from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
 from gateway import services as gateway
+from runtime.failpoints import failpoint
 from sandbox import GuestClient, Paths
 from sandbox.answers import AgentStatus
 from sandbox.errors import AgentEnded
@@ -75,6 +76,7 @@ class AgentProcess:
             permission_mode=turn.permission_mode,
         )
         environment = claude.environment(home=paths.home, socket=paths.gateway_socket, token=token)
+        failpoint("agent.before_start")
         await self._guest.start_agent(self.run, argv, cwd=paths.work, env=environment)
 
     async def _has_transcript(self, session_id: uuid.UUID) -> bool:

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 from uuid_utils.compat import uuid7
 
+from runtime.failpoints import failpoint
 from sessions import events
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
@@ -94,11 +95,13 @@ class LogWriter:
         Raises: StaleEpoch (the lease has moved on, or the session is gone; nothing was written).
         """
         await self._pool.open()
+        failpoint("log.before_append")
         async with self._pool.connection() as db:
             step = _Step(db, session_id, epoch, batch)
             plain = [entry for entry in batch.entries if isinstance(entry, Entry)]
             is_plain = len(plain) == len(batch.entries)
             last = await (step.write(plain) if is_plain else step.write_with_permissions())
+        failpoint("log.after_append")
         if batch.entries:
             await events.aring(session_id, last)
         return last

@@ -20,6 +20,7 @@ from environments import specs
 from environments.models import Environment, Machine, MachineStatus
 from gateway import sockets
 from projects.vault import Vault
+from runtime.failpoints import failpoint
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
 from sandbox.spec import LocalSpec, Mount
@@ -100,6 +101,7 @@ async def ensure_sandbox(turn: Turn) -> Sandbox:
     except OSError as error:
         await _ended(machine, MachineStatus.LOST, str(error))
         raise SandboxError(f"The sandbox could not be made: {error.strerror or error}.") from error
+    failpoint("machine.created_before_stored")
     await in_db(environments.machine_started)(machine_id=machine.id, handle=sandbox.handle, now=timezone.now())
     return sandbox
 
@@ -183,7 +185,9 @@ async def snapshot_to_vault(
         await _spool(snapshot.pack, file.write)
         file.flush()
         vault = Vault(project_id)
+        failpoint("vault.before_import")
         await asyncio.to_thread(vault.import_pack, Path(file.name), tip=snapshot.commit, ref=ref)
+    failpoint("vault.imported")
     return snapshot.commit, snapshot.is_dirty
 
 

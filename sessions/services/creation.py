@@ -16,6 +16,7 @@ from environments.models import Environment
 from gateway import services as gateway
 from projects.models import Project, ProjectStatus
 from projects.vault import Vault
+from runtime.failpoints import failpoint
 from sessions.errors import MessageIdTaken, NameTaken, ProjectNotReady
 from sessions.models import AgentSession, Message, PermissionMode, SessionStatus
 from sessions.services import messages, naming
@@ -75,9 +76,11 @@ def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: da
             return known
         _require_free(project, names)
         taken = _taken_branches(project)
-        return [
+        made = [
             _create(actor, project, base, name, id, new.prompt, taken, now) for name, id in zip(names, ids, strict=True)
         ]
+        failpoint("sessions.before_commit")
+        return made
 
 
 def _base(actor: Actor, project: Project, new: NewSessions) -> _Base:

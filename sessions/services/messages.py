@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.errors import Invalid, NotFound, Unprocessable
 from accounts.models import User
+from runtime.failpoints import failpoint
 from sessions import dispatch, events, log
 from sessions.errors import MessageIdTaken, QueueFull
 from sessions.models import AgentSession, Job, JobStatus, Message
@@ -92,4 +93,6 @@ def _store(session: AgentSession, author: User, text: str, message_id: uuid.UUID
     log.append(session, [entries.user_message(message, author), entries.job_status(job)], job_id=job.pk, now=now)
     dispatch.defer_turn(session.pk, job.pk)
     transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
+    failpoint("message.before_commit")
+    transaction.on_commit(lambda: failpoint("message.after_commit"), robust=True)
     return Sent(message, job, is_new=True)

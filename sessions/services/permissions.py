@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from accounts.errors import Invalid, NotFound
 from accounts.models import User
+from runtime.failpoints import failpoint
 from sessions import events, log
 from sessions.errors import AlreadyAnswered
 from sessions.models import AgentSession, PermissionRequest, PermissionStatus, SessionStatus
@@ -59,6 +60,8 @@ def answer_permission(
     new = [entries.permission_resolved(request, reason=answer.reason, by=by), *_resume(session)]
     log.append(session, new, job_id=request.job_id, now=now)
     transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
+    failpoint("approve.before_commit")
+    transaction.on_commit(lambda: failpoint("approve.after_commit"), robust=True)
     return request
 
 
