@@ -7,7 +7,7 @@ import contextlib
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -23,11 +23,13 @@ from sessions.credentials import RECHECK_S, Credentials
 from sessions.models import AgentSession
 from sessions.protocol import ClientFrame
 from sessions.storable import dump
-from sessions.stream import Follower, Frame
+from sessions.stream import Follower
 
 logger = structlog.get_logger(__name__)
 
 SEND_TIMEOUT_S = 20.0  # a client that takes nothing for so long is closed
+PING_S, SILENT_S = 20.0, 45.0  # a client answers pings, and is closed when nothing came from it for so long
+PING = '{"type":"ping"}'
 FRAMES_PER_S, FRAME_BURST = 50.0, 200.0
 SOCKETS_PER_USER, SOCKETS_PER_ORGANIZATION = 50, 500
 
@@ -55,7 +57,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         super().__init__()
         self.session_id = uuid.UUID(int=0)
         self.credentials: Credentials | None = None
-        self.pump: asyncio.Task[None] | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+        self.heard_at = time.monotonic()
         self.counted: tuple[uuid.UUID, ...] = ()
         self.tokens, self.refilled_at = FRAME_BURST, time.monotonic()
 
@@ -77,7 +80,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(protocol.close_code(error))
             return
         await self.accept()
-        self.pump = asyncio.create_task(self._run(after))
+        self.heard_at = time.monotonic()
+        self.tasks = [asyncio.create_task(self._run(work)) for work in (self._follow(after), self._keep_alive())]
 
     async def disconnect(self, code: int) -> None:
         for id in self.counted:
@@ -85,9 +89,10 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             if not _open[id]:
                 del _open[id]
         self.counted = ()
-        if self.pump is not None and self.pump is not asyncio.current_task():
-            self.pump.cancel()
-            await asyncio.gather(self.pump, return_exceptions=True)
+        others = [task for task in self.tasks if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _count(self, actor: Actor, session: AgentSession) -> None:
         user, organization = actor.user.pk, session.organization_id
@@ -98,9 +103,9 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     # From the log to the client
 
-    async def _run(self, after: int) -> None:
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._follow(after)
+            await work
         except DomainError as error:
             await self._end(protocol.close_code(error))
         except TooSlow:
@@ -111,21 +116,26 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _follow(self, after: int) -> None:
         """Listening begins before the state is read, and the state names the number that the log had then."""
-        follower = Follower(self.session_id, after)
-        async with follower:
+        async with Follower(self.session_id, after) as follower:
             hello = await in_db(self._hello)()
-            follower.note_live(hello["live"])
-            follower.seq = min(after, hello["last_seq"])  # ahead of the log: the server was restored from a backup
-            await self._send(hello)
+            follower.note_state(hello["last_seq"], hello["live"])
+            await self._send(dump(hello))
             checked_at = time.monotonic()
             while True:
                 for frame in await follower.frames():
-                    await self._send(frame)
+                    await self._send(frame.for_socket())
                 if time.monotonic() - checked_at >= RECHECK_S:
                     await in_db(self._session)(Role.VIEWER)
                     checked_at = time.monotonic()
 
-    def _hello(self) -> Frame:
+    async def _keep_alive(self) -> None:
+        """A client whose network has gone takes what the kernel buffers and says nothing: only its words count."""
+        while (left := self.heard_at + SILENT_S - time.monotonic()) > 0:
+            await asyncio.sleep(min(PING_S, left))
+            await self._send(PING)
+        await self._end(protocol.SILENT)
+
+    def _hello(self) -> dict[str, Any]:
         self._session(Role.VIEWER)
         session = queries.detailed(queries.sessions()).get(pk=self.session_id)
         return {
@@ -139,11 +149,11 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         assert self.credentials is not None
         return self.credentials.session(self.session_id, role, timezone.now())
 
-    async def _send(self, frame: Frame) -> None:
+    async def _send(self, text: str) -> None:
         """`send` waits while the client's buffer is full; a client that stays so is closed, and may come back."""
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self.send(text_data=dump(frame))
+                await self.send(text_data=text)
         except TimeoutError as error:
             raise TooSlow from error
 
@@ -155,6 +165,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     # From the client to the services
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        self.heard_at = time.monotonic()
         if not self._is_within_rate():
             await self._end(protocol.TRY_AGAIN_LATER)
             return
@@ -175,7 +186,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _handle(self, kind: str, frame: ClientFrame) -> None:
         if kind == "ping":
             await self._answer({"type": "pong"} if frame.id is None else {"type": "pong", "reply_to": frame.id})
-        else:
+        elif kind != "pong":
             await in_db(self._act)(kind, frame)
 
     def _act(self, kind: str, frame: ClientFrame) -> None:
@@ -184,9 +195,9 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         assert self.credentials is not None
         self.handlers[kind](session, self.credentials.actor.user, frame, timezone.now())
 
-    async def _answer(self, frame: Frame) -> None:
+    async def _answer(self, frame: dict[str, Any]) -> None:
         try:
-            await self._send(frame)
+            await self._send(dump(frame))
         except TooSlow:
             await self._end(protocol.TRY_AGAIN_LATER)
 

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-
+from sessions import doorbell
+from sessions.frames import Frame
 from sessions.models import Event
+from sessions.storable import clean
 
-logger = structlog.get_logger(__name__)
-
-RING_TIMEOUT_S = 1.0
+MAX_RUNG = 64 * 1024  # characters of new events that go with a ring; readers get more from the database
 
 # kind -> the keys of its payload; ARCHITECTURE.md has the same table for readers, and a test compares the two.
 KINDS: dict[str, tuple[str, ...]] = {
     "session.status": ("status", "reason", "git_status"),
-    "job.status": ("job_id", "message_id", "status", "progress", "progress_message", "error"),
-    "message.user": ("message_id", "job_id", "text", "author"),
+    "session.changed": ("changes",),
+    "job.status": (
+        "job_id",
+        "message_id",
+        "trigger",
+        "is_urgent",
+        "status",
+        "progress",
+        "progress_message",
+        "error",
+    ),
+    "message.user": ("message_id", "job_id", "text", "author", "attachments"),
+    "message.edited": ("message_id", "text", "by"),
     "turn.started": ("model", "permission_mode", "claude_session_id", "is_practice"),
     "assistant.text": ("block", "parent", "text"),
     "assistant.thinking": ("block", "parent", "text"),
     "tool.call": ("call_id", "parent", "name", "input"),
     "tool.result": ("call_id", "parent", "is_error", "text", "is_truncated", "images", "patch"),
     "permission.requested": ("id", "kind", "tool", "input", "description", "suggestions", "cwd", "parent"),
-    "permission.resolved": ("id", "status", "reason", "by"),
+    "permission.resolved": ("id", "status", "reason", "by", "rules"),
     "agent.notice": ("level", "text", "detail"),
     "agent.raw": ("text",),
     "agent.exited": ("exit_code", "signal", "stderr"),
@@ -80,37 +88,33 @@ def control_group(session_id: uuid.UUID) -> str:
     return f"control.{session_id.hex}"
 
 
-async def _send(group: str, message: dict[str, Any]) -> None:
-    """A lost doorbell costs a second, never data: readers also look by themselves."""
-    layer = get_channel_layer()
-    try:
-        async with asyncio.timeout(RING_TIMEOUT_S):
-            await layer.group_send(group, message)
-    except Exception as error:
-        logger.warning("doorbell_failed", group=group, error=repr(error))
-
-
-async def aring(session_id: uuid.UUID, last_seq: int) -> None:
-    """Tell watchers that the log reaches to `last_seq`."""
-    await _send(watchers_group(session_id), {"type": "session.log", "last_seq": last_seq})
+async def aring(session_id: uuid.UUID, last_seq: int, new: Sequence[Frame] = ()) -> None:
+    """Tell watchers that the log reaches to `last_seq`, and what is new unless that is much."""
+    doorbell.hub().ring(watchers_group(session_id), _log_message(last_seq, new))
 
 
 async def aring_delta(
     session_id: uuid.UUID, *, block: str, parent: str | None, kind: str, offset: int, text: str
 ) -> None:
     """Pass on text that streams; `offset` counts the characters of its block before it. Transient: an event follows."""
-    delta = {"block": block, "parent": parent, "kind": kind, "offset": offset, "text": text}
-    await _send(watchers_group(session_id), {"type": "session.delta", "delta": delta})
+    delta = clean({"block": block, "parent": parent, "kind": kind, "offset": offset, "text": text})
+    doorbell.hub().ring(watchers_group(session_id), {"type": "session.delta", "delta": delta})
 
 
 async def aring_control(session_id: uuid.UUID) -> None:
     """Tell the runner to look at the session's rows: an answer, an interrupt, a cancel, a new message or mode."""
-    await _send(control_group(session_id), {"type": "session.control"})
+    doorbell.hub().ring(control_group(session_id), {"type": "session.control"})
 
 
-def ring(session_id: uuid.UUID, last_seq: int) -> None:
-    async_to_sync(aring)(session_id, last_seq)
+def ring(session_id: uuid.UUID, last_seq: int, new: Sequence[Frame] = ()) -> None:
+    doorbell.ring(watchers_group(session_id), _log_message(last_seq, new))
 
 
 def ring_control(session_id: uuid.UUID) -> None:
-    async_to_sync(aring_control)(session_id)
+    doorbell.ring(control_group(session_id), {"type": "session.control"})
+
+
+def _log_message(last_seq: int, new: Sequence[Frame]) -> doorbell.Message:
+    is_small = sum(len(frame.body) for frame in new) <= MAX_RUNG
+    told = [(frame.seq, frame.kind, frame.body) for frame in new] if is_small else []
+    return {"type": "session.log", "last_seq": last_seq, "events": told}

@@ -13,11 +13,11 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import F
 
-from sessions import events
+from sessions import events, frames
 from sessions.events import Entry
 from sessions.log_writer import Ask, Batch, LogWriter, Withdraw
 from sessions.models import AgentSession, Event
-from sessions.storable import clean
+from sessions.storable import clean, dump
 
 __all__ = ["Ask", "Batch", "LogWriter", "Withdraw", "append"]
 
@@ -46,5 +46,9 @@ def append(
         )
         for seq, entry in zip(seqs, entries, strict=True)
     )
-    transaction.on_commit(lambda: events.ring(session.pk, last), robust=True)
+    new = [
+        frames.event(seq, entry.kind, dump(entry.payload), job_id, now)
+        for seq, entry in zip(seqs, entries, strict=True)
+    ]
+    transaction.on_commit(lambda: events.ring(session.pk, last, new), robust=True)
     return seqs

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from django.db import connection
+from django.utils import timezone
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
@@ -17,9 +18,10 @@ from psycopg_pool import AsyncConnectionPool
 from uuid_utils.compat import uuid7
 
 from runtime.failpoints import failpoint
-from sessions import events
+from sessions import events, frames
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
+from sessions.frames import Frame
 from sessions.models import PermissionStatus
 from sessions.storable import clean, dump
 
@@ -100,10 +102,10 @@ class LogWriter:
             step = _Step(db, session_id, epoch, batch)
             plain = [entry for entry in batch.entries if isinstance(entry, Entry)]
             is_plain = len(plain) == len(batch.entries)
-            last = await (step.write(plain) if is_plain else step.write_with_permissions())
+            last, new = await (step.write(plain) if is_plain else step.write_with_permissions())
         failpoint("log.after_append")
         if batch.entries:
-            await events.aring(session_id, last)
+            await events.aring(session_id, last, new)
         return last
 
 
@@ -137,7 +139,7 @@ WITH lease AS (
 ), written AS (
     INSERT INTO agent_sessions_event (session_id, seq, organization_id, kind, payload, job_id, created_at)
     SELECT lease.id, lease.last_seq - %(count)s + entry.nth, lease.organization_id, entry.kind, entry.payload::jsonb,
-        %(job)s, clock_timestamp()
+        %(job)s, %(now)s
     FROM lease, unnest(%(kinds)s::text[], %(payloads)s::text[]) WITH ORDINALITY AS entry (kind, payload, nth)
 )
 SELECT last_seq FROM lease
@@ -174,7 +176,9 @@ class _Step:
     epoch: int
     batch: Batch
 
-    async def write(self, entries: Sequence[Entry]) -> int:
+    async def write(self, entries: Sequence[Entry]) -> tuple[int, list[Frame]]:
+        """The log's last number, and the new events as readers get them."""
+        payloads, now = [dump(entry.payload) for entry in entries], timezone.now()
         cursor = await self.db.execute(
             _WRITE,
             {
@@ -186,16 +190,19 @@ class _Step:
                 "agent_state": _dump_if_set(self.batch.agent_state),
                 "live": _dump_if_set(self.batch.live),
                 "kinds": [entry.kind for entry in entries],
-                "payloads": [dump(entry.payload) for entry in entries],
+                "payloads": payloads,
                 "job": self.batch.job_id,
+                "now": now,
             },
         )
         row = await cursor.fetchone()
         if row is None:
             raise StaleEpoch
-        return int(row[0])
+        last, job_id = int(row[0]), self.batch.job_id
+        numbered = enumerate(zip(entries, payloads, strict=True), last - len(entries) + 1)
+        return last, [frames.event(seq, entry.kind, text, job_id, now) for seq, (entry, text) in numbered]
 
-    async def write_with_permissions(self) -> int:
+    async def write_with_permissions(self) -> tuple[int, list[Frame]]:
         """Which permission rows change decides which events there are, so the session is locked first."""
         async with self.db.transaction():
             cursor = await self.db.execute(_LOCK, (self.session_id, self.epoch))
@@ -255,7 +262,8 @@ class _Step:
         row = await cursor.fetchone()
         if row is None:
             return []
-        payload = {"id": str(row[0]), "status": PermissionStatus.CANCELLED.value, "reason": withdraw.reason, "by": None}
+        status = PermissionStatus.CANCELLED.value
+        payload = {"id": str(row[0]), "status": status, "reason": withdraw.reason, "by": None, "rules": []}
         return [Entry("permission.resolved", payload)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -22,6 +22,7 @@ CODES: dict[type[DomainError], tuple[str, int]] = {
     errors.RateLimited: ("rate_limited", 1013),
 }
 INTERNAL_ERROR, TRY_AGAIN_LATER = 1011, 1013
+SILENT = 4408  # nothing came from the client for too long, pongs included
 
 
 class BadFrame(Invalid):
@@ -43,12 +44,15 @@ class MessageFrame(ClientFrame):
 
     text: str
     message_id: uuid.UUID | None = None
+    attachments: Annotated[list[uuid.UUID], Field(max_length=100)] = []
+    now: bool = False
 
 
 class ApproveFrame(ClientFrame):
     permission_id: uuid.UUID
     answers: dict[str, str] = {}
     always: bool = False
+    scope: Literal["session", "project"] = "session"
 
 
 class DenyFrame(ClientFrame):
@@ -62,7 +66,9 @@ class AnswerFrame(ClientFrame):
 
 
 class InterruptFrame(ClientFrame):
-    pass
+    """With a job's id only that turn is meant, so that it can be repeated."""
+
+    job_id: uuid.UUID | None = None
 
 
 class CancelFrame(ClientFrame):
@@ -70,6 +76,10 @@ class CancelFrame(ClientFrame):
 
 
 class PingFrame(ClientFrame):
+    pass
+
+
+class PongFrame(ClientFrame):
     pass
 
 
@@ -81,6 +91,7 @@ CLIENT_FRAMES: dict[str, type[ClientFrame]] = {
     "interrupt": InterruptFrame,
     "cancel": CancelFrame,
     "ping": PingFrame,
+    "pong": PongFrame,
 }
 
 

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from django.db import connection
 from django.db.models import Case, Exists, OuterRef, Prefetch, Q, QuerySet, Value, When
+from django.db.models.functions import Left, Length
 
 from accounts.tenancy import TenantQuerySet
 from environments.models import MachineStatus
 from projects.diffs import Diff
 from projects.vault import Vault
+from sessions import dispatch, frames
 from sessions.events import serialize
+from sessions.frames import Frame
 from sessions.models import (
     AgentSession,
+    Attachment,
     Checkpoint,
     Event,
     Job,
     JobStatus,
     PermissionRequest,
+    PermissionRule,
     PermissionStatus,
 )
 
 SUB_AGENT_TOOLS = ("Agent", "Task")
 MAX_SUB_AGENT_TEXT = 64 * 1024
+MAX_QUEUED_TEXT = 20_000  # characters of a waiting message that are shown with its session; the log has them all
 
 
 def sessions() -> TenantQuerySet[AgentSession]:
@@ -42,17 +49,63 @@ def listed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:
 
 
 def detailed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:
-    """With the permission requests that wait, too."""
+    """With the permission requests and the messages that wait, too."""
     pending = PermissionRequest.objects.filter(status=PermissionStatus.PENDING).order_by("created_at", "pk")
     waiting = Prefetch("permission_requests", queryset=pending, to_attr="waiting")
-    return cast("TenantQuerySet[AgentSession]", listed(rows).prefetch_related(waiting))
+    queue = Prefetch("jobs", queryset=_waiting_messages(), to_attr="queue")
+    return cast("TenantQuerySet[AgentSession]", listed(rows).prefetch_related(waiting, queue))
 
 
 def _active_jobs() -> QuerySet[Job]:
     """The running one first, then those that wait, oldest first."""
     is_running = Case(When(status=JobStatus.PROCESSING, then=Value(0)), default=Value(1))
     jobs = Job.objects.filter(status__in=(JobStatus.PROCESSING, JobStatus.PENDING)).select_related("message")
-    return jobs.order_by(is_running, "created_at", "pk")
+    return jobs.defer("message__text").order_by(is_running, "-is_urgent", "created_at", "pk")
+
+
+def _waiting_messages() -> QuerySet[Job]:
+    """Jobs that wait with their messages, in the order in which the agent gets them; long texts are cut."""
+    jobs = Job.objects.filter(status=JobStatus.PENDING, message__isnull=False)
+    shown = jobs.annotate(shown_text=Left("message__text", MAX_QUEUED_TEXT), text_length=Length("message__text"))
+    shown = shown.select_related("message__author").defer("message__text").prefetch_related(images_of_messages())
+    return shown.order_by("-is_urgent", "created_at", "pk")
+
+
+def images_of_messages() -> Prefetch[str]:
+    """The images that go with jobs' messages, without their bytes."""
+    return Prefetch("message__attachments", queryset=Attachment.objects.defer("data").order_by("position", "pk"))
+
+
+def place(rows: Sequence[AgentSession]) -> None:
+    """Note at each job which one it is in the queue; one query for all these sessions, for most of them none."""
+    jobs = [job for row in rows for name in ("active_jobs", "queue") for job in getattr(row, name, ())]
+    place_jobs(jobs)
+
+
+def place_jobs(jobs: Sequence[Job]) -> None:
+    waiting = {job.session_id for job in jobs if job.status == JobStatus.PENDING and job.admitted_at is None}
+    places = dispatch.places(waiting) if waiting else {}
+    for job in jobs:
+        job.place = places.get(job.pk)  # type: ignore[attr-defined]
+
+
+def rules_of(session: AgentSession) -> QuerySet[PermissionRule]:
+    """What holds in a session: its own rules and its project's."""
+    own = Q(session=session) | Q(session=None, project_id=session.project_id)
+    return PermissionRule.objects.filter(own).select_related("created_by").order_by("pk")
+
+
+def rules_of_project(project_id: uuid.UUID) -> QuerySet[PermissionRule]:
+    """What holds in all sessions of a project."""
+    rules = PermissionRule.objects.filter(session=None, project_id=project_id)
+    return rules.select_related("created_by").order_by("pk")
+
+
+def rules() -> TenantQuerySet[PermissionRule]:
+    """Rules of what is not deleted."""
+    gone = Q(project__deleted_at__isnull=False) | Q(session__deleted_at__isnull=False)
+    alive: TenantQuerySet[PermissionRule] = PermissionRule.objects.exclude(gone)
+    return alive
 
 
 def container_id(session: AgentSession) -> str | None:
@@ -66,6 +119,34 @@ def events_after(session_id: uuid.UUID, after: int, limit: int) -> list[dict[str
     return [
         serialize(event) for event in Event.objects.filter(session_id=session_id, seq__gt=after).order_by("seq")[:limit]
     ]
+
+
+def page_after(session_id: uuid.UUID, after: int, limit: int, max_bytes: int) -> list[Frame]:
+    """The next events as frames: at most so many and, beyond the first, at most so many bytes; nothing is parsed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PAGE, [session_id, after, limit, max_bytes])
+        return [frames.event(*row) for row in cursor.fetchall()]
+
+
+_PAGE = """
+SELECT seq, kind, payload, job_id, created_at FROM (
+    SELECT *, sum(octet_length(payload)) OVER (ORDER BY seq) - octet_length(payload) AS bytes_before FROM (
+        SELECT seq, kind, payload::text AS payload, job_id, created_at FROM agent_sessions_event
+        WHERE session_id = %s AND seq > %s ORDER BY seq LIMIT %s
+    ) page
+) page WHERE bytes_before < %s ORDER BY seq
+"""
+
+
+def last_seqs(session_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """How far the logs reach."""
+    return dict(AgentSession.objects.filter(pk__in=session_ids).values_list("pk", "last_seq"))
+
+
+def waiting_jobs(session_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Jobs that have not begun, with their sessions."""
+    jobs = Job.objects.filter(session_id__in=session_ids, status=JobStatus.PENDING)
+    return dict(jobs.values_list("pk", "session_id"))
 
 
 def live_of(session_id: uuid.UUID) -> dict[str, Any]:
@@ -85,6 +166,8 @@ def messages_of(jobs: Iterable[Job]) -> list[dict[str, Any]]:
             "author": job.message.author,
             "job_id": job.pk,
             "created_at": job.message.created_at,
+            "edited_at": job.message.edited_at,
+            "attachments": job.message.attachments,
             "sub_agents": sub_agents.get(job.pk, []),
         }
         for job in jobs

@@ -20,7 +20,7 @@ APPS = ["accounts", "config", "environments", "gateway", "projects", "sessions"]
 PACKAGES = [*APPS, "sandbox", "guest", "runtime"]
 
 # Rows that belong to a person or to the deployment rather than to an organisation.
-GLOBAL_MODELS = {"accounts.User", "accounts.Organization"}
+GLOBAL_MODELS = {"accounts.User", "accounts.Organization", "config.ErrorReport"}
 
 # Parts of a tenant-owned row that belong to an organisation through it, and are never asked for alone.
 PARTS = {"agent_sessions.Event": "session", "agent_sessions.ArchivedEvents": "session"}
@@ -55,7 +55,8 @@ MODULES = {
     }
     | {"tenancy", "tokens"},
     "config": {"asgi", "daphne", "doctor", "env", "health", "logs", "management", "middleware", "parser", "postgres"}
-    | {"serving", "settings", "sockets", "worker"},
+    | {"serving", "settings", "sockets", "worker"}
+    | {"figures", "metrics", "observing", "operations", "probes", "redaction", "reports", "telemetry"},
     "environments": {"configs", "health", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
     "projects": {
@@ -63,6 +64,7 @@ MODULES = {
         "contents",
         "diffs",
         "git",
+        "handover",
         "imports",
         "progress",
         "refs",
@@ -72,6 +74,7 @@ MODULES = {
     }
     | {"vault"},
     "sessions": {"actions", "agent", "claude", "cli", "conversation", "credentials", "dispatch", "doorbell", "events"}
+    | {"admission", "feed", "frames", "watch"}
     | {"lifecycle", "log", "log_writer", "machines", "protocol", "runner", "storable", "templatetags", "turns"},
 }
 

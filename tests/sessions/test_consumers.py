@@ -37,7 +37,9 @@ def session(organization: Organization) -> AgentSession:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rights are looked at again at once, not after ten seconds."""
     monkeypatch.setattr(consumers, "RECHECK_S", 0.0)
-    monkeypatch.setattr("sessions.stream.POLL_S", 0.05)
+    monkeypatch.setattr("sessions.stream.WAIT_S", 0.05)
+    monkeypatch.setattr("sessions.feed.POLL_S", 0.05)
+    monkeypatch.setattr("sessions.watch.TICK_S", 0.02)
 
 
 def append(session: AgentSession, *texts: str) -> None:

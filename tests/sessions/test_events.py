@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from channels.layers import get_channel_layer
+from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
 from accounts.errors import Forbidden
@@ -18,6 +18,7 @@ from config.env import BASE_DIR
 from config.errors import ANSWERS
 from sessions import doorbell, events, log, protocol, queries, schemas
 from sessions.events import KINDS, Entry
+from sessions.frames import Frame
 from sessions.models import AgentSession, Event
 from tests.sessions.rows import make_job, make_permission, make_session
 
@@ -99,16 +100,23 @@ class TestCodes:
 
 
 class TestDoorbell:
-    async def test_rings_and_says_nothing_when_the_layer_fails(
-        self, organization: Organization, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async def fail(*_: Any) -> None:
-            raise OSError("redis is gone")
+    async def test_reaches_this_process_when_the_layer_fails(self, settings: Any) -> None:
+        ours = AgentSession()
+        backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+        settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": ["redis://127.0.0.1:1"]}}}
 
-        monkeypatch.setattr(get_channel_layer(), "group_send", fail)
+        async with doorbell.listen(events.control_group(ours.pk)) as bell:
+            await events.aring_control(ours.pk)
 
-        await events.aring(AgentSession().pk, 1)
-        await events.aring_control(AgentSession().pk)
+            assert await bell.wait(timeout_s=2) == [{"type": "session.control"}]
+
+    async def test_rings_from_sync_code_without_waiting(self) -> None:
+        ours = AgentSession()
+
+        async with doorbell.listen(events.control_group(ours.pk)) as bell:
+            await in_db(events.ring_control)(ours.pk)
+
+            assert await bell.wait(timeout_s=2) == [{"type": "session.control"}]
 
     async def test_wakes_the_runner_only_of_its_session(self, organization: Organization) -> None:
         ours, other = AgentSession(), AgentSession()
@@ -122,8 +130,8 @@ class TestDoorbell:
     def test_rings_when_the_transaction_commits(
         self, organization: Organization, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        rung: list[tuple[Any, int]] = []
-        monkeypatch.setattr(events, "ring", lambda session_id, last: rung.append((session_id, last)))
+        rung: list[tuple[Any, int, list[Frame]]] = []
+        monkeypatch.setattr(events, "ring", lambda session_id, last, new: rung.append((session_id, last, new)))
         session = make_session(organization)
 
         with django_capture_on_commit_callbacks(execute=True):
@@ -132,4 +140,6 @@ class TestDoorbell:
             )
             assert rung == []
 
-        assert rung == [(session.pk, 2)]
+        ((session_id, last, new),) = rung
+        assert (session_id, last) == (session.pk, 2)
+        assert [json.loads(frame.body) for frame in new] == queries.events_after(session.pk, 0, 10)

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import pytest
 from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async as in_db
-from channels.layers import get_channel_layer
 from django.db import transaction
 from django.test import AsyncClient
 from django.utils import timezone
@@ -22,9 +22,10 @@ from hypothesis import strategies as st
 
 from accounts.auth import actor_for
 from accounts.models import ApiToken, Membership, Organization, User
-from sessions import doorbell, events, log, queries, stream
+from sessions import events, feed, log, queries, stream, watch
 from sessions.credentials import Credentials
 from sessions.events import Entry
+from sessions.frames import Frame
 from sessions.models import AgentSession
 from sessions.stream import Follower
 from tests import factories
@@ -40,7 +41,9 @@ def session(organization: Organization) -> AgentSession:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "POLL_S", 0.02)
+    monkeypatch.setattr(stream, "WAIT_S", 0.02)
+    monkeypatch.setattr(feed, "POLL_S", 0.02)
+    monkeypatch.setattr(watch, "TICK_S", 0.02)
     monkeypatch.setattr(stream, "RECHECK_S", 0.0)
 
 
@@ -184,14 +187,14 @@ class TestFollower:
     async def test_bounds_what_a_reader_does_not_take(
         self, session: AgentSession, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(doorbell.Doorbell, "LIMIT", 10)
+        monkeypatch.setattr(feed, "MAX_BYTES", 10)
 
-        async with Follower(session.pk, 0) as follower:
+        async with Follower(session.pk, 0) as follower, Follower(session.pk, 0) as other:
             await follower.frames()
             for n in range(50):
                 await events.aring_delta(session.pk, block="m:0", parent=None, kind="text", offset=n, text="x")
-                await asyncio.sleep(0)
-            assert len(follower._bell._messages) <= 10
+            assert follower._feed is other._feed
+            assert len(follower._feed._items) == 10
 
     async def test_gives_the_text_before_to_who_comes_in_mid_sentence(self, session: AgentSession, quick: None) -> None:
         live = {"block": "m:0", "parent": None, "kind": "text", "text": "Once upon "}
@@ -203,7 +206,7 @@ class TestFollower:
                 await asyncio.sleep(0.05)
             frames = await follower.frames()
 
-        assert [(frame["offset"], frame["text"]) for frame in frames] == [(0, "Once upon a time")]
+        assert [(frame["offset"], frame["text"]) for frame in bodies(frames)] == [(0, "Once upon a time")]
 
     async def test_does_not_wait_for_ever_for_text_that_was_not_kept(
         self, session: AgentSession, monkeypatch: pytest.MonkeyPatch
@@ -213,7 +216,7 @@ class TestFollower:
             await follower.frames()
             await events.aring_delta(session.pk, block="m:0", parent=None, kind="text", offset=7, text="on a")
 
-            assert [(frame["offset"], frame["text"]) for frame in await follower.frames()] == [(7, "on a")]
+            assert [(frame["offset"], frame["text"]) for frame in bodies(await follower.frames())] == [(7, "on a")]
 
     async def test_joins_deltas_that_follow_one_another(self, session: AgentSession) -> None:
         async with Follower(session.pk, 0) as follower:
@@ -223,28 +226,60 @@ class TestFollower:
             await asyncio.sleep(0.05)
             frames = [*await follower.frames(), *await follower.frames()]
 
-        assert [(frame["block"], frame["offset"], frame["text"]) for frame in frames] == [
+        assert [(frame["block"], frame["offset"], frame["text"]) for frame in bodies(frames)] == [
             ("a", 0, "xxx"),
             ("b", 0, "x"),
         ]
 
-    async def test_goes_on_when_the_layer_fails(
-        self, session: AgentSession, quick: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async def fail(*_: Any) -> None:
-            raise OSError("redis is gone")
-
-        monkeypatch.setattr(get_channel_layer(), "group_add", fail)
-        monkeypatch.setattr(get_channel_layer(), "group_send", fail)
-
+    async def test_looks_by_itself_when_nobody_rings(self, session: AgentSession, quick: None) -> None:
         async with Follower(session.pk, 0) as follower:
+            assert await follower.frames() == []
             await in_db(append)(session, 1)
-            await events.aring(session.pk, 1)
-            frames: list[stream.Frame] = []
+            frames: list[Frame] = []
             while not frames:
                 frames = await follower.frames()
 
-        assert frames[0]["seq"] == 1
+        assert frames[0].seq == 1
+
+    async def test_takes_events_from_the_ring_and_gaps_from_the_database(self, session: AgentSession) -> None:
+        async with Follower(session.pk, 0) as follower:
+            await follower.frames()
+            await in_db(append)(session, 3)
+            rows = await in_db(queries.page_after)(session.pk, 0, 10, 10**6)
+            await events.aring(session.pk, 1, [replace(rows[0], body='{"rung": 1}')])
+            first = await follower.frames()
+            await events.aring(session.pk, 3, rows[2:])
+            rest = await follower.frames()
+
+        assert [frame.body for frame in first] == ['{"rung": 1}']
+        assert rest == rows[1:]
+
+    async def test_does_not_spin_when_a_ring_tells_of_what_there_is_not(
+        self, session: AgentSession, quick: None
+    ) -> None:
+        async with Follower(session.pk, 0) as follower:
+            await follower.frames()
+            await events.aring(session.pk, 7, [Frame("event", "{}", 7, "agent.notice")])
+
+            assert [await follower.frames() for _ in range(3)] == [[], [], []]
+            await in_db(append)(session, 1)
+            await events.aring(session.pk, 1)
+            assert [frame.seq for frame in await follower.frames()] == [1]
+
+    async def test_reads_large_events_one_at_a_time(
+        self, session: AgentSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream, "PAGE_BYTES", 1)
+        await in_db(append)(session, 3)
+
+        async with Follower(session.pk, 0) as follower:
+            found = [await follower.frames() for _ in range(3)]
+
+        assert [[frame.seq for frame in frames] for frames in found] == [[1], [2], [3]]
+
+
+def bodies(frames: list[Frame]) -> list[Any]:
+    return [json.loads(frame.body) for frame in frames]
 
 
 WAYS = ("rest", "sse", "ws")
