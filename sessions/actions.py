@@ -8,16 +8,24 @@ from datetime import datetime
 from accounts.models import User
 from sessions import services
 from sessions.models import AgentSession
-from sessions.protocol import AnswerFrame, ApproveFrame, CancelFrame, ClientFrame, DenyFrame, MessageFrame
+from sessions.protocol import AnswerFrame, ApproveFrame, CancelFrame, DenyFrame, InterruptFrame, MessageFrame
 
 
 def send(session: AgentSession, user: User, frame: MessageFrame, now: datetime) -> None:
     message_id = frame.message_id or _uuid(frame.id)
-    services.send_message(session=session, author=user, text=frame.text, message_id=message_id, now=now)
+    services.send_message(
+        session=session,
+        author=user,
+        text=frame.text,
+        message_id=message_id,
+        attachment_ids=frame.attachments,
+        is_urgent=frame.now,
+        now=now,
+    )
 
 
 def approve(session: AgentSession, user: User, frame: ApproveFrame, now: datetime) -> None:
-    given = services.Answer("allow", answers=frame.answers, is_always=frame.always)
+    given = services.Answer("allow", answers=frame.answers, is_always=frame.always, scope=frame.scope)
     services.answer_permission(session=session, permission_id=frame.permission_id, by=user, answer=given, now=now)
 
 
@@ -31,8 +39,8 @@ def answer(session: AgentSession, user: User, frame: AnswerFrame, now: datetime)
     services.answer_permission(session=session, permission_id=frame.permission_id, by=user, answer=given, now=now)
 
 
-def interrupt(session: AgentSession, user: User, frame: ClientFrame, now: datetime) -> None:
-    services.interrupt(session=session, now=now)
+def interrupt(session: AgentSession, user: User, frame: InterruptFrame, now: datetime) -> None:
+    services.interrupt(session=session, job_id=frame.job_id, now=now)
 
 
 def cancel(session: AgentSession, user: User, frame: CancelFrame, now: datetime) -> None:

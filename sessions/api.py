@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.utils import timezone
-from ninja import Query, Router, Status
+from ninja import Query, Router
 
 from accounts.auth import ActorRequest
 from accounts.errors import Invalid
@@ -16,22 +16,21 @@ from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
 from projects.diffs import Diff
 from projects.models import Project
-from sessions import queries, services
+from sessions import message_api, queries, rule_api, services
+from sessions.client_keys import client_key
 from sessions.credentials import Credentials
-from sessions.models import AgentSession, Job, PermissionRequest
+from sessions.models import AgentSession, PermissionRequest
 from sessions.schemas import (
     MAX_SEQ,
     AnswerIn,
-    CancelIn,
     CheckpointsOut,
     DiffOut,
+    JobIn,
     LogOut,
     LogQuery,
-    MessageIn,
-    MessageOut,
     NewSessionsIn,
     PermissionOut,
-    SentOut,
+    SessionFilter,
     SessionListed,
     SessionOut,
     SessionPatch,
@@ -40,6 +39,8 @@ from sessions.schemas import (
 from sessions.stream import sse
 
 router = Router(tags=["sessions"])
+router.add_router("", message_api.router)
+router.add_router("", rule_api.router)
 
 
 @router.get("/projects/{uuid:project_id}/sessions", response=Page[SessionListed])
@@ -50,30 +51,31 @@ def list_project_sessions(request: ActorRequest, project_id: uuid.UUID, page: Qu
 
 
 @router.get("/sessions", response=Page[SessionListed])
-def list_sessions(
-    request: ActorRequest, page: Query[PageIn], organization_id: uuid.UUID | None = None
-) -> Slice[AgentSession]:
-    """An organisation's sessions, or those of all the caller's organisations; newest first."""
-    rows = queries.sessions()
-    if organization_id is not None:
-        request.actor.require(organization_id, Role.VIEWER)
-        rows = rows.filter(organization_id=organization_id)
-    return _list(request.actor, rows, page)
+def list_sessions(request: ActorRequest, page: Query[PageIn], only: Query[SessionFilter]) -> Slice[AgentSession]:
+    """An organisation's or a project's sessions, or those of all the caller's organisations; newest first."""
+    if only.organization_id is not None:
+        request.actor.require(only.organization_id, Role.VIEWER)
+    if only.project_id is not None:
+        _project(request.actor, only.project_id, Role.VIEWER)
+    return _list(request.actor, queries.sessions().filter(**only.dict(exclude_none=True)), page)
 
 
 @router.post("/projects/{uuid:project_id}/sessions", response={201: SessionsOut})
 def create_sessions(request: ActorRequest, project_id: uuid.UUID, body: NewSessionsIn) -> dict[str, Any]:
     """Start one to ten sessions, each with its own branch, working tree and agent."""
     project = _project(request.actor, project_id, Role.MEMBER)
-    new = services.NewSessions(**body.dict())
+    new = services.NewSessions(**{**body.dict(), "message_id": client_key(request, body.message_id)})
     created = services.create_sessions(actor=request.actor, project=project, new=new, now=timezone.now())
     rows = queries.detailed(queries.sessions()).in_bulk([session.pk for session in created])
+    queries.place(list(rows.values()))
     return {"items": [rows[session.pk] for session in created]}
 
 
 @router.get("/sessions/{uuid:session_id}", response=SessionOut)
 def read_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
-    return fetch(queries.detailed(queries.sessions()), request.actor, session_id)
+    session = fetch(queries.detailed(queries.sessions()), request.actor, session_id)
+    queries.place([session])
+    return session
 
 
 @router.patch("/sessions/{uuid:session_id}", response=SessionOut)
@@ -87,34 +89,6 @@ def update_session(request: ActorRequest, session_id: uuid.UUID, body: SessionPa
 def delete_session(request: ActorRequest, session_id: uuid.UUID) -> None:
     """Stop the agent and remove its working tree."""
     services.delete_session(session=_session(request, session_id), now=timezone.now())
-
-
-@router.get("/sessions/{uuid:session_id}/messages", response=Page[MessageOut])
-def list_messages(request: ActorRequest, session_id: uuid.UUID, page: Query[PageIn]) -> Slice[dict[str, Any]]:
-    """What people sent, oldest first."""
-    session = fetch(queries.sessions(), request.actor, session_id)
-    jobs = Job.objects.filter(session=session).select_related("message__author")
-    found = paginate(jobs, page, newest_first=False)  # ids of messages are the clients', so not in the order of time
-    return Slice(queries.messages_of(found.items), found.next)
-
-
-@router.post("/sessions/{uuid:session_id}/messages", response={200: SentOut, 201: SentOut})
-def send_message(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> Status[dict[str, Any]]:
-    """Send the agent a message, also while it works. The same id again gives the stored answer, with 200."""
-    sent = services.send_message(
-        session=_session(request, session_id),
-        author=request.actor.user,
-        text=body.text,
-        message_id=body.id,
-        now=timezone.now(),
-    )
-    return Status(201 if sent.is_new else 200, {"message": sent.message, "job": sent.job})
-
-
-@router.post("/sessions/{uuid:session_id}/input", response={200: SentOut, 201: SentOut})
-def send_input(request: ActorRequest, session_id: uuid.UUID, body: MessageIn) -> Status[dict[str, Any]]:
-    """The same as `messages`."""
-    return send_message(request, session_id, body)
 
 
 @router.get("/sessions/{uuid:session_id}/events", response=LogOut)
@@ -148,7 +122,9 @@ def stream(request: ActorRequest, session_id: uuid.UUID, after: str = "0") -> St
 @router.post("/sessions/{uuid:session_id}/approve", response=PermissionOut)
 def answer_permission(request: ActorRequest, session_id: uuid.UUID, body: AnswerIn) -> PermissionRequest:
     """Allow or deny what the agent asks; the first answer counts."""
-    given = services.Answer(body.decision, reason=body.reason, answers=body.answers, is_always=body.always)
+    given = services.Answer(
+        body.decision, reason=body.reason, answers=body.answers, is_always=body.always, scope=body.scope
+    )
     return services.answer_permission(
         session=_session(request, session_id),
         permission_id=body.permission_id,
@@ -159,14 +135,15 @@ def answer_permission(request: ActorRequest, session_id: uuid.UUID, body: Answer
 
 
 @router.post("/sessions/{uuid:session_id}/interrupt", response={202: SessionOut})
-def interrupt(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
-    """Ask the agent to end its turn."""
-    services.interrupt(session=_session(request, session_id), now=timezone.now())
+def interrupt(request: ActorRequest, session_id: uuid.UUID, body: JobIn | None = None) -> AgentSession:
+    """Ask the agent to end its turn; with a job's id that turn only, so that it can be repeated."""
+    job_id = body.job_id if body else None
+    services.interrupt(session=_session(request, session_id), job_id=job_id, now=timezone.now())
     return read_session(request, session_id)
 
 
 @router.post("/sessions/{uuid:session_id}/cancel", response={202: SessionOut})
-def cancel(request: ActorRequest, session_id: uuid.UUID, body: CancelIn | None = None) -> AgentSession:
+def cancel(request: ActorRequest, session_id: uuid.UUID, body: JobIn | None = None) -> AgentSession:
     """Cancel one job, or all that run and wait."""
     job_id = body.job_id if body else None
     services.cancel(session=_session(request, session_id), job_id=job_id, now=timezone.now())
@@ -201,7 +178,9 @@ def _session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
 
 
 def _list(actor: Actor, rows: TenantQuerySet[AgentSession], page: PageIn) -> Slice[AgentSession]:
-    return paginate(queries.listed(rows.visible_to(actor)), page)
+    found = paginate(queries.listed(rows.visible_to(actor)), page)
+    queries.place(found.items)
+    return found
 
 
 def _seq(text: str) -> int:

@@ -6,8 +6,12 @@ Conflict
 ├── ProjectNotReady     the project's repository is not there (yet)
 ├── AlreadyAnswered     someone was first with an answer to this permission request
 ├── NothingRunning      there is no job to interrupt or cancel
-└── MessageIdTaken      this id belongs to another message
+├── MessageIdTaken      this id belongs to another message
+├── AlreadyDelivered    the agent has the message that was to be changed
+├── AttachmentIdTaken   this id belongs to another attachment
+└── TooManyRules        no more permission rules fit
 RateLimited
+├── TooManyImages       too much was uploaded that no message took along
 └── QueueFull           too many messages wait already
 """
 
@@ -38,6 +42,25 @@ class NothingRunning(Conflict):
 
 class MessageIdTaken(Conflict):
     """This id belongs to another message; make a new one."""
+
+
+class AlreadyDelivered(Conflict):
+    """The agent has this message already."""
+
+
+class AttachmentIdTaken(Conflict):
+    """This id belongs to another attachment; make a new one."""
+
+
+class TooManyRules(Conflict):
+    """There are too many permission rules already; remove some that you no longer need."""
+
+
+class TooManyImages(RateLimited):
+    """Too many images wait for a message; send them, or upload fewer."""
+
+    def __init__(self) -> None:
+        super().__init__(retry_after_s=60)
 
 
 class QueueFull(RateLimited):

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from ninja import Schema
 from pydantic import AliasChoices, Field, PlainSerializer
 
+from accounts.models import User
 from sessions import queries
-from sessions.models import AgentSession, Job
+from sessions.models import AgentSession, Attachment, Job, Message, PermissionRule, SessionStatus
 
 Money = Annotated[Decimal, PlainSerializer(lambda value: f"{value:f}", return_type=str)]
 MAX_SEQ = 2**63 - 1
@@ -37,6 +38,12 @@ class SessionPatch(Schema):
 class MessageIn(Schema):
     id: uuid.UUID | None = None
     text: str
+    attachments: list[uuid.UUID] = Field([], max_length=100)
+    now: bool = False
+
+
+class MessagePatch(Schema):
+    text: str
 
 
 class AnswerIn(Schema):
@@ -45,10 +52,17 @@ class AnswerIn(Schema):
     reason: str = ""
     answers: dict[str, str] = {}
     always: bool = False
+    scope: Literal["session", "project"] = "session"
 
 
-class CancelIn(Schema):
+class JobIn(Schema):
     job_id: uuid.UUID | None = None
+
+
+class SessionFilter(Schema):
+    organization_id: uuid.UUID | None = None
+    project_id: uuid.UUID | None = None
+    status: SessionStatus | None = None
 
 
 class LogQuery(Schema):
@@ -56,9 +70,23 @@ class LogQuery(Schema):
     limit: int = Field(200, ge=1, le=1000)
 
 
+class AuthorOut(Schema):
+    id: uuid.UUID
+    name: str = Field(validation_alias=AliasChoices("display_name", "name"))
+
+
+class AttachmentOut(Schema):
+    id: uuid.UUID
+    media_type: str
+    size: int
+
+
 class JobOut(Schema):
     id: uuid.UUID
-    message_id: uuid.UUID
+    message_id: uuid.UUID | None
+    trigger: str
+    is_urgent: bool
+    place: int | None
     status: str
     progress: int
     progress_message: str
@@ -69,8 +97,44 @@ class JobOut(Schema):
     finished_at: datetime | None
 
     @staticmethod
-    def resolve_message_id(job: Job) -> uuid.UUID:
-        return job.message.pk
+    def resolve_message_id(job: Job) -> uuid.UUID | None:
+        message: Message | None = getattr(job, "message", None)
+        return message.pk if message else None
+
+    @staticmethod
+    def resolve_place(job: Job) -> int | None:
+        place: int | None = getattr(job, "place", None)
+        return place
+
+
+class QueuedOut(JobOut):
+    """A message that waits; `text` has its first 20,000 characters."""
+
+    text: str
+    is_truncated: bool
+    author: AuthorOut | None
+    attachments: list[AttachmentOut]
+    edited_at: datetime | None
+
+    @staticmethod
+    def resolve_text(job: Job) -> str:
+        return str(job.shown_text)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def resolve_is_truncated(job: Job) -> bool:
+        return bool(job.text_length > queries.MAX_QUEUED_TEXT)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def resolve_author(job: Job) -> User | None:
+        return job.message.author
+
+    @staticmethod
+    def resolve_attachments(job: Job) -> list[Attachment]:
+        return list(job.message.attachments.all())
+
+    @staticmethod
+    def resolve_edited_at(job: Job) -> datetime | None:
+        return job.message.edited_at
 
 
 class PermissionOut(Schema):
@@ -89,6 +153,7 @@ class SessionListed(Schema):
     organization_id: uuid.UUID
     project_id: uuid.UUID
     name: str
+    title: str
     branch: str
     base_branch: str
     base_commit: str
@@ -104,6 +169,9 @@ class SessionListed(Schema):
     is_practice: bool
     is_waiting: bool
     cost_usd: Money
+    context_tokens: int
+    context_window: int
+    background: list[Any]
     last_seq: int
     active_job: JobOut | None
     created_at: datetime
@@ -120,6 +188,8 @@ class SessionListed(Schema):
 
 
 class SessionOut(SessionListed):
+    commands: list[Any]
+    queue: list[QueuedOut]
     pending_permissions: list[PermissionOut] = Field(validation_alias=AliasChoices("waiting", "pending_permissions"))
 
 
@@ -127,9 +197,21 @@ class SessionsOut(Schema):
     items: list[SessionOut]
 
 
-class AuthorOut(Schema):
+class RuleOut(Schema):
     id: uuid.UUID
-    name: str = Field(validation_alias=AliasChoices("display_name", "name"))
+    rule: str
+    scope: str
+    session_id: uuid.UUID | None
+    created_by: AuthorOut | None
+    created_at: datetime
+
+    @staticmethod
+    def resolve_scope(rule: PermissionRule) -> str:
+        return "session" if rule.session_id else "project"
+
+
+class RulesOut(Schema):
+    items: list[RuleOut]
 
 
 class SubAgentOut(Schema):
@@ -148,7 +230,14 @@ class MessageOut(Schema):
     author: AuthorOut | None
     job_id: uuid.UUID
     created_at: datetime
+    edited_at: datetime | None
+    attachments: list[AttachmentOut]
     sub_agents: list[SubAgentOut] = []
+
+    @staticmethod
+    def resolve_attachments(message: Any) -> list[Attachment]:
+        found = message["attachments"] if isinstance(message, dict) else message.attachments
+        return list(found.all())
 
 
 class SentOut(Schema):
@@ -218,4 +307,5 @@ class CheckpointsOut(Schema):
 
 def session_json(session: AgentSession) -> dict[str, Any]:
     """The session as the `hello` frame carries it; from `queries.detailed`."""
+    queries.place([session])
     return SessionOut.from_orm(session).model_dump(mode="json")

@@ -1,20 +1,31 @@
 """Every write on sessions that has an effect; one noun a module."""
 
-from sessions.services.control import cancel, delete_session, interrupt, stop_session, update_session
+from sessions.services.attachments import Uploaded, add_attachment, prune_attachments
+from sessions.services.control import cancel, delete_session, stop_session, update_session
 from sessions.services.creation import NewSessions, create_sessions
+from sessions.services.interrupts import interrupt
 from sessions.services.messages import Sent, send_message
 from sessions.services.permissions import Answer, answer_permission
+from sessions.services.queue import edit_message, remove_message, send_now
+from sessions.services.rules import remove_rule
 
 __all__ = [
     "Answer",
     "NewSessions",
     "Sent",
+    "Uploaded",
+    "add_attachment",
     "answer_permission",
     "cancel",
     "create_sessions",
     "delete_session",
+    "edit_message",
     "interrupt",
+    "prune_attachments",
+    "remove_message",
+    "remove_rule",
     "send_message",
+    "send_now",
     "stop_session",
     "update_session",
 ]

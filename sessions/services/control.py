@@ -1,4 +1,4 @@
-"""Interrupting, cancelling, stopping, changing and deleting sessions."""
+"""Cancelling, stopping, changing and deleting sessions."""
 
 from __future__ import annotations
 
@@ -16,46 +16,36 @@ from sessions.errors import NameTaken, NothingRunning
 from sessions.models import AgentSession, Job, JobStatus, SessionStatus
 from sessions.services import entries, naming
 from sessions.services.creation import require_mode
+from sessions.services.locking import locked
 from sessions.services.permissions import withdraw
 
 ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
 
 
 @transaction.atomic
-def interrupt(*, session: AgentSession, now: datetime) -> AgentSession:
-    """Ask the agent to end its turn; what it has done is kept. Harmless when repeated.
-
-    Raises: NothingRunning.
-    """
-    session = _locked(session)
-    running = session.jobs.filter(status=JobStatus.PROCESSING)
-    if not running.exists():
-        raise NothingRunning
-    running.filter(interrupt_requested_at=None).update(interrupt_requested_at=now)
-    _ring_control_on_commit(session)
-    return session
-
-
-@transaction.atomic
 def cancel(*, session: AgentSession, job_id: uuid.UUID | None = None, now: datetime) -> AgentSession:
     """End one job, or all of the session: they show as cancelled at once, while the agent is being stopped.
 
+    One job can be cancelled again and again; what was cancelled stays so.
     Raises: NotFound (no such job here); NothingRunning.
     """
-    session = _locked(session)
-    if job_id is not None and not session.jobs.filter(pk=job_id).exists():
+    session = locked(session)
+    job = None if job_id is None else session.jobs.filter(pk=job_id).first()
+    if job_id is not None and job is None:
         raise NotFound
+    if job is not None and job.status == JobStatus.CANCELLED:
+        return session
     new = _cancel_jobs(session, Q() if job_id is None else Q(pk=job_id), now)
     if not new:
         raise NothingRunning
-    _append(session, [*new, *_settle(session)], now)
+    _append(session, [*new, *settle(session)], now)
     return session
 
 
 @transaction.atomic
 def stop_session(*, session: AgentSession, now: datetime) -> AgentSession:
     """Cancel what runs and end the sandbox, keeping the work; the next message starts it again."""
-    session = _locked(session)
+    session = locked(session)
     new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     if session.status != SessionStatus.STOPPED:
@@ -69,7 +59,7 @@ def delete_session(*, session: AgentSession, now: datetime) -> None:
 
     The lease is raised, so that whatever still works on it can write no more.
     """
-    session = _locked(session)
+    session = locked(session)
     new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     AgentSession.objects.filter(pk=session.pk).update(deleted_at=now, epoch=F("epoch") + 1)
@@ -86,33 +76,29 @@ def update_session(
     permission_mode: str | None = None,
     now: datetime,
 ) -> AgentSession:
-    """Rename, or change the model or the permission mode; the agent takes these over with its next turn.
+    """Rename, or change the model or the permission mode; the log tells every reader, the runner tells the agent.
 
     Raises: Invalid; NameTaken.
     """
-    session = _locked(session)
-    changes: dict[str, Any] = {"updated_at": now}
+    session = locked(session)
+    wanted: dict[str, Any] = {}
     if name is not None:
-        changes["name"] = naming.clean_name(name)
+        wanted["name"] = naming.clean_name(name)
     if model is not None:
-        changes["model"] = gateway.require_model(model)
+        wanted["model"] = gateway.require_model(model)
     if permission_mode is not None:
-        changes["permission_mode"] = require_mode(permission_mode)
+        wanted["permission_mode"] = require_mode(permission_mode)
+    changes = {key: value for key, value in wanted.items() if getattr(session, key) != value}
+    if not changes:
+        return session
     try:
         with transaction.atomic():
-            AgentSession.objects.filter(pk=session.pk).update(**changes)
+            AgentSession.objects.filter(pk=session.pk).update(**changes, updated_at=now)
     except IntegrityError as error:
         raise NameTaken(details=[{"field": "name", "message": "Taken."}]) from error
-    _ring_control_on_commit(session)
+    _append(session, [entries.session_changed(**changes)], now)
     session.refresh_from_db()
     return session
-
-
-def _locked(session: AgentSession) -> AgentSession:
-    row = AgentSession.objects.select_for_update().filter(pk=session.pk).first()
-    if row is None:
-        raise NotFound
-    return row
 
 
 def _cancel_jobs(session: AgentSession, which: Q, now: datetime) -> list[events.Entry]:
@@ -125,7 +111,7 @@ def _cancel_jobs(session: AgentSession, which: Q, now: datetime) -> list[events.
     return [*map(entries.job_status, jobs), *cancelled]
 
 
-def _settle(session: AgentSession) -> list[events.Entry]:
+def settle(session: AgentSession) -> list[events.Entry]:
     """A session none of whose jobs had started waits for a message again; one that ran is shown by its runner."""
     if session.status != SessionStatus.INITIALIZING or session.jobs.filter(status__in=ACTIVE).exists():
         return []

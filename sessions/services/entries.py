@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from accounts.models import User
 from sessions.events import Entry
-from sessions.models import AgentSession, Job, Message, PermissionRequest
+from sessions.models import AgentSession, Job, Message, PermissionRequest, PermissionRule
 
 
 def shown_user(user: User | None) -> dict[str, Any] | None:
@@ -15,9 +16,13 @@ def shown_user(user: User | None) -> dict[str, Any] | None:
 
 
 def job_status(job: Job) -> Entry:
+    """A turn that the agent began by itself has no message."""
+    message: Message | None = getattr(job, "message", None)
     payload = {
         "job_id": str(job.pk),
-        "message_id": str(job.message.pk),
+        "message_id": str(message.pk) if message else None,
+        "trigger": job.trigger,
+        "is_urgent": job.is_urgent,
         "status": job.status,
         "progress": job.progress,
         "progress_message": job.progress_message,
@@ -31,16 +36,40 @@ def session_status(session: AgentSession) -> Entry:
     return Entry("session.status", payload)
 
 
-def user_message(message: Message, author: User | None) -> Entry:
+def session_changed(**changes: Any) -> Entry:
+    """What a reader's session object is to be updated with."""
+    return Entry("session.changed", {"changes": changes})
+
+
+def user_message(message: Message, author: User | None, attachments: Sequence[dict[str, Any]] = ()) -> Entry:
     payload = {
         "message_id": str(message.pk),
         "job_id": str(message.job_id),
         "text": message.text,
         "author": shown_user(author),
+        "attachments": list(attachments),
     }
     return Entry("message.user", payload)
 
 
-def permission_resolved(request: PermissionRequest, *, reason: str, by: User | None) -> Entry:
-    payload = {"id": str(request.pk), "status": request.status, "reason": reason, "by": shown_user(by)}
+def message_edited(message: Message, by: User) -> Entry:
+    payload = {"message_id": str(message.pk), "text": message.text, "by": shown_user(by)}
+    return Entry("message.edited", payload)
+
+
+def shown_rule(rule: PermissionRule) -> dict[str, Any]:
+    """A permission rule as an event names it."""
+    return {"id": str(rule.pk), "rule": rule.rule, "scope": "session" if rule.session_id else "project"}
+
+
+def permission_resolved(
+    request: PermissionRequest, *, reason: str, by: User | None, rules: Sequence[PermissionRule] = ()
+) -> Entry:
+    payload = {
+        "id": str(request.pk),
+        "status": request.status,
+        "reason": reason,
+        "by": shown_user(by),
+        "rules": [shown_rule(rule) for rule in rules],
+    }
     return Entry("permission.resolved", payload)

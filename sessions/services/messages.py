@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from structlog.contextvars import get_contextvars
 from uuid_utils.compat import uuid7
 
-from accounts.errors import Invalid, NotFound, Unprocessable
+from accounts.errors import Invalid, Unprocessable
 from accounts.models import User
 from runtime.failpoints import failpoint
 from sessions import dispatch, events, log
 from sessions.errors import MessageIdTaken, QueueFull
 from sessions.models import AgentSession, Job, JobStatus, Message
-from sessions.services import entries
+from sessions.services import attachments, entries
+from sessions.services.interrupts import interrupt_running
+from sessions.services.locking import locked
 from sessions.storable import clean
 
 MAX_WAITING = 50
@@ -52,47 +56,78 @@ def require_storable(text: str, field: str) -> None:
 
 @transaction.atomic
 def send_message(
-    *, session: AgentSession, author: User, text: str, message_id: uuid.UUID | None = None, now: datetime
+    *,
+    session: AgentSession,
+    author: User,
+    text: str,
+    message_id: uuid.UUID | None = None,
+    attachment_ids: Sequence[uuid.UUID] = (),
+    is_urgent: bool = False,
+    now: datetime,
 ) -> Sent:
     """Store the message and queue its job, also while another one runs. The same id again gives the same answer.
 
-    Raises: Unprocessable, Invalid (the text); MessageIdTaken (the id is known with another text or session); QueueFull;
-        NotFound (deleted meanwhile).
+    Args:
+        is_urgent: what runs is interrupted, and this goes before all that waits.
+    Raises: Unprocessable, Invalid (the text, the attachments); MessageIdTaken (the id is known with another text or
+        session); QueueFull; NotFound (deleted meanwhile).
     """
     text = clean_text(text)
-    if not AgentSession.objects.select_for_update().filter(pk=session.pk).exists():
-        raise NotFound
-    known = message_id and Message.objects.select_related("job", "author").filter(pk=message_id).first()
-    if known:
-        if known.session_id != session.pk or known.text != text:
-            raise MessageIdTaken
+    attachment_ids = attachments.clean_ids(attachment_ids)
+    session = locked(session)
+    known = Message.objects.select_related("job", "author").filter(pk=message_id).first() if message_id else None
+    if known is not None:
+        _require_same(known, session, text, attachment_ids)
         return Sent(known, known.job, is_new=False)
     if session.jobs.filter(status=JobStatus.PENDING).count() >= MAX_WAITING:
         raise QueueFull
-    return _store(session, author, text, message_id or uuid7(), now)
+    job = Job.objects.create(
+        organization_id=session.organization_id,
+        session=session,
+        is_urgent=is_urgent,
+        asked_by=author.pk,
+        request_id=_request_id(),
+        created_at=now,
+    )
+    message = _store(job, author, text, message_id or uuid7())
+    attachments.bind(message, attachment_ids)
+    new = [entries.user_message(message, author, attachments.shown(message)), entries.job_status(job)]
+    log.append(session, new, job_id=job.pk, now=now)
+    if is_urgent:
+        interrupt_running(session, now)
+    dispatch.enqueue(session.pk)
+    transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
+    failpoint("message.before_commit")
+    transaction.on_commit(lambda: failpoint("message.after_commit"), robust=True)
+    return Sent(message, job, is_new=True)
 
 
-def _store(session: AgentSession, author: User, text: str, message_id: uuid.UUID, now: datetime) -> Sent:
+def _require_same(known: Message, session: AgentSession, text: str, attachment_ids: Sequence[uuid.UUID]) -> None:
+    """A message that was edited meanwhile is still the one that was sent."""
+    is_same_text = known.text == text or known.edited_at is not None
+    if known.session_id != session.pk or not is_same_text or attachments.ids_of(known) != list(attachment_ids):
+        raise MessageIdTaken
+
+
+def _store(job: Job, author: User, text: str, message_id: uuid.UUID) -> Message:
     """The caller holds the session's row, so an id cannot be taken twice within it; across sessions the key decides."""
-    organization_id = session.organization_id
-    job = Job.objects.create(organization_id=organization_id, session=session, created_at=now)
     message, is_new = Message.objects.get_or_create(
         pk=message_id,
         defaults={
-            "organization_id": organization_id,
-            "session": session,
+            "organization_id": job.organization_id,
+            "session_id": job.session_id,
             "job": job,
             "author": author,
             "text": text,
-            "created_at": now,
+            "created_at": job.created_at,
         },
     )
     if not is_new:
         raise MessageIdTaken
     job.message = message
-    log.append(session, [entries.user_message(message, author), entries.job_status(job)], job_id=job.pk, now=now)
-    dispatch.defer_turn(session.pk, job.pk)
-    transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
-    failpoint("message.before_commit")
-    transaction.on_commit(lambda: failpoint("message.after_commit"), robust=True)
-    return Sent(message, job, is_new=True)
+    return message
+
+
+def _request_id() -> str:
+    """Of the request or socket that brought the message: it leads from the edge's logs to the worker's."""
+    return str(get_contextvars().get("request_id", ""))[:64]

@@ -14,8 +14,9 @@ from accounts.models import User
 from runtime.failpoints import failpoint
 from sessions import events, log
 from sessions.errors import AlreadyAnswered
-from sessions.models import AgentSession, PermissionRequest, PermissionStatus, SessionStatus
-from sessions.services import entries
+from sessions.models import AgentSession, PermissionRequest, PermissionRule, PermissionStatus, SessionStatus
+from sessions.services import entries, rules
+from sessions.services.locking import locked
 from sessions.services.messages import require_storable
 
 MAX_REASON = 4000
@@ -32,32 +33,43 @@ class Answer:
     reason: str = ""
     answers: dict[str, str] = field(default_factory=dict)
     is_always: bool = False
+    scope: str = rules.SESSION  # of the rules: this session, or all of its project
 
 
 @transaction.atomic
 def answer_permission(
     *, session: AgentSession, permission_id: uuid.UUID, by: User, answer: Answer, now: datetime
 ) -> PermissionRequest:
-    """Record the first answer and wake the runner.
+    """Record the first answer, keep the rules that go with it, and wake the runner.
 
-    Raises: NotFound (no such request in this session); Invalid (decision, reason, answers); AlreadyAnswered,
-        which names who was first.
+    The same answer of the same person again is harmless.
+    Raises: NotFound (no such request in this session); Invalid (decision, reason, answers, scope, rules that cannot be
+        kept); TooManyRules; AlreadyAnswered, which names who was first.
     """
-    AgentSession.objects.select_for_update().get(pk=session.pk)
+    session = locked(session)
     request = PermissionRequest.objects.filter(session=session, pk=permission_id).first()
     if request is None:
         raise NotFound
     _check(request, answer)
+    given = {"reason": answer.reason, "answers": answer.answers, "always": answer.is_always}
     changed = PermissionRequest.objects.filter(pk=request.pk, status=PermissionStatus.PENDING).update(
         status=_STATUS[answer.decision],
-        answer={"reason": answer.reason, "answers": answer.answers, "always": answer.is_always},
+        answer=given,
         answered_by=by,
         answered_at=now,
     )
     if not changed:
+        is_repeated = (request.status, request.answer, request.answered_by_id) == (
+            _STATUS[answer.decision],
+            given,
+            by.pk,
+        )
+        if is_repeated:
+            return request
         raise AlreadyAnswered(_who_was_first(request.pk))
     request.refresh_from_db()
-    new = [entries.permission_resolved(request, reason=answer.reason, by=by), *_resume(session)]
+    kept = _keep_rules(session, request, answer, by, now)
+    new = [entries.permission_resolved(request, reason=answer.reason, by=by, rules=kept), *_resume(session)]
     log.append(session, new, job_id=request.job_id, now=now)
     transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
     failpoint("approve.before_commit")
@@ -75,9 +87,20 @@ def withdraw(session: AgentSession, *, which: Q | None = None, reason: str = "",
     return [entries.permission_resolved(request, reason=reason, by=None) for request in requests]
 
 
+def _keep_rules(
+    session: AgentSession, request: PermissionRequest, answer: Answer, by: User, now: datetime
+) -> list[PermissionRule]:
+    if not answer.is_always or request.status != PermissionStatus.ALLOWED:
+        return []
+    found = rules.suggested(request.suggestions)
+    return rules.add_rules(session=session, rules=found, scope=answer.scope, by=by, now=now) if found else []
+
+
 def _check(request: PermissionRequest, answer: Answer) -> None:
     if answer.decision not in _STATUS:
         raise Invalid.field("decision", "The decision is `allow` or `deny`.")
+    if answer.scope not in rules.SCOPES:
+        raise Invalid.field("scope", f"The scope is one of: {', '.join(rules.SCOPES)}.")
     if len(answer.reason) > MAX_REASON:
         raise Invalid.field("reason", f"A reason has at most {MAX_REASON} characters.")
     require_storable(answer.reason, "reason")

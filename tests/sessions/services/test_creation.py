@@ -44,8 +44,11 @@ class TestCreateSessions:
         assert session.is_practice
         assert not Job.objects.exists()
 
-    def test_numbers_several_and_queues_each_prompt_in_the_same_transaction(self, bob: User, project: Project) -> None:
-        sessions = create(bob, project, count=3, prompt="build it")
+    def test_numbers_several_and_queues_each_prompt(
+        self, bob: User, project: Project, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            sessions = create(bob, project, count=3, prompt="build it")
 
         assert [session.name for session in sessions] == ["feature-1", "feature-2", "feature-3"]
         assert len({session.branch for session in sessions}) == 3

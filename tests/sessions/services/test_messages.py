@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
+from structlog.contextvars import bound_contextvars
 
 from accounts.errors import Invalid, NotFound, Unprocessable
 from accounts.models import Organization, User
@@ -36,11 +38,25 @@ class TestSendMessage:
             "job_id": str(sent.job.pk),
             "text": "hello",
             "author": {"id": str(bob.pk), "name": "Bob"},
+            "attachments": [],
         }
         assert (second.kind, second.payload["status"], second.job_id) == ("job.status", "PENDING", sent.job.pk)
+        assert (sent.job.asked_by, sent.job.is_urgent, sent.job.admitted_at) == (bob.pk, False, None)
+
+    def test_has_the_turn_admitted_once_it_is_committed(
+        self, session: AgentSession, bob: User, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            sent = send(session, bob)
+            assert not ProcrastinateJob.objects.exists()
+
         task = ProcrastinateJob.objects.get()
         assert task.args == {"session_id": str(session.pk), "job_id": str(sent.job.pk)}
         assert (task.task_name, task.queue_name, task.lock) == ("sessions.run_turn", "agents", f"session:{session.pk}")
+
+    def test_notes_the_request_that_brought_it(self, session: AgentSession, bob: User) -> None:
+        with bound_contextvars(request_id="r" * 100):
+            assert send(session, bob).job.request_id == "r" * 64
 
     def test_gives_the_stored_answer_to_the_same_id(self, session: AgentSession, bob: User) -> None:
         id = uuid.uuid4()
@@ -49,7 +65,7 @@ class TestSendMessage:
 
         assert (first.is_new, second.is_new) == (True, False)
         assert (second.message.pk, second.job.pk) == (id, first.job.pk)
-        assert ProcrastinateJob.objects.count() == Message.objects.count() == 1
+        assert Job.objects.count() == Message.objects.count() == 1
 
     def test_refuses_the_same_id_with_another_text(self, session: AgentSession, bob: User) -> None:
         id = uuid.uuid4()

@@ -43,6 +43,7 @@ class TestAnswerPermission:
             "status": "DENIED",
             "reason": "not now",
             "by": {"id": str(bob.pk), "name": "Bob"},
+            "rules": [],
         }
 
     def test_lets_the_session_go_on_after_the_last_answer(self, session: AgentSession, bob: User) -> None:

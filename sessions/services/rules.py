@@ -1,0 +1,102 @@
+"""Permission rules: what agents may do without asking, from a person's answer with "always"."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from accounts.errors import Invalid
+from accounts.models import User
+from accounts.names import UNSAFE
+from sessions.errors import TooManyRules
+from sessions.models import AgentSession, PermissionRule
+
+SESSION, PROJECT = "session", "project"
+SCOPES = (SESSION, PROJECT)
+MAX_RULE = 1000
+MAX_AT_ONCE = 20
+# All rules reach the agent's program in one argument, which Linux limits to 128 KiB.
+MAX_RULES, MAX_RULES_BYTES = 200, 48 * 1024
+
+_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+_WHOLE_TOOL = ("", "*")
+_REFUSED = "What the agent suggests cannot be kept as a rule. Allow it once instead."
+
+logger = structlog.get_logger(__name__)
+
+
+def suggested(suggestions: Sequence[Any]) -> list[str]:
+    """The rules that the agent suggests to allow, each once; other suggestions are no rules and pass by.
+
+    The suggestions come out of the sandbox: anything may be in them.
+    Raises: Invalid (a rule of wrong form: too long, unreadable characters, not a tool's name).
+    """
+    found: list[str] = []
+    for suggestion in suggestions:
+        if not isinstance(suggestion, dict) or suggestion.get("type") != "addRules":
+            continue
+        if suggestion.get("behavior") == "allow":
+            given = suggestion.get("rules")
+            found += [_rule(one) for one in (given if isinstance(given, list) else [None])]
+    unique = list(dict.fromkeys(found))
+    if len(unique) > MAX_AT_ONCE:
+        raise Invalid.field("always", _REFUSED)
+    return unique
+
+
+def add_rules(
+    *, session: AgentSession, rules: Sequence[str], scope: str, by: User, now: datetime
+) -> list[PermissionRule]:
+    """Keep rules for the session or its whole project; those that are there already stay as they are.
+
+    The caller holds the session's row. The agent that runs has got them with the answer.
+    Raises: TooManyRules.
+    """
+    owner = {"project_id": session.project_id, "session_id": session.pk if scope == SESSION else None}
+    kept = PermissionRule.objects.filter(**owner)
+    new = [
+        PermissionRule(organization_id=session.organization_id, **owner, rule=rule, created_by=by, created_at=now)
+        for rule in sorted(rules)  # in one order: two answers at once do not block each other
+    ]
+    PermissionRule.objects.bulk_create(new, ignore_conflicts=True)
+    texts = list(kept.values_list("rule", flat=True))
+    if len(texts) > MAX_RULES or sum(len(json.dumps(text)) for text in texts) > MAX_RULES_BYTES:
+        raise TooManyRules
+    _note_running(session, rules)
+    return list(kept.filter(rule__in=rules).order_by("pk"))
+
+
+@transaction.atomic
+def remove_rule(*, rule: PermissionRule, by: User) -> None:
+    """Agents ask again from their next turn on: one that was started with the rule is replaced then."""
+    rule.delete()
+    logger.info("permission_rule_removed", rule=rule.rule, project_id=str(rule.project_id), by=str(by.pk))
+
+
+def _rule(given: Any) -> str:
+    """`Tool` or `Tool(content)`, as the agent's program reads it from its settings."""
+    tool = given.get("toolName") if isinstance(given, dict) else None
+    content = given.get("ruleContent", "") if isinstance(given, dict) else None
+    if not isinstance(tool, str) or not isinstance(content, str) or not _TOOL.fullmatch(tool):
+        raise Invalid.field("always", _REFUSED)
+    if content in _WHOLE_TOOL:
+        return tool
+    escaped = content.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+    rule = f"{tool}({escaped})"
+    if len(rule) > MAX_RULE or UNSAFE.search(rule):
+        raise Invalid.field("always", _REFUSED)
+    return rule
+
+
+def _note_running(session: AgentSession, rules: Sequence[str]) -> None:
+    """The running process gets them with the answer: it need not be replaced for their sake."""
+    started_with = session.agent_options.get("rules")
+    if isinstance(started_with, list):
+        session.agent_options = {**session.agent_options, "rules": sorted({*started_with, *rules})}
+        session.save(update_fields=["agent_options"])
