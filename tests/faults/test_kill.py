@@ -1,0 +1,103 @@
+"""kill -9 of the server at named places while the real agent works: nothing is lost, nothing comes twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.stories import SEED, STORY, TIMES, asks, assert_told, chosen, streams, tell
+from tests.faults.watching import watching
+from tests.faults.world import Client, World
+
+pytestmark = [pytest.mark.cli, pytest.mark.fault, pytest.mark.timeout(300)]
+
+# Row of the fault list, and the place where the server dies.
+POINTS = [
+    ("E1", "sessions.before_commit"),
+    ("E2", "message.after_commit"),
+    ("E4", "turn.claimed"),
+    ("E4", "machine.created_before_stored"),
+    ("E4", "agent.before_start"),
+    ("E4", "turn.before_delivery"),
+    ("E4", "turn.after_delivery"),
+    ("E6", "log.before_append"),
+    ("E6", "log.after_append@2"),
+    ("E39", "gateway.before_charge"),
+    ("E2", "approve.after_commit"),
+    ("E1", "approve.before_commit"),
+    ("E6", "turn.before_result_commit"),
+    ("E6", "turn.before_checkpoint"),
+    ("E27", "vault.before_import"),
+    ("E27", "vault.before_fetch"),
+    ("E27", "vault.imported"),
+    ("E6", "turn.before_finish"),
+]
+
+
+def kill_at(point: str) -> str:
+    name, _, hit = point.partition("@")
+    return f"{name}=kill@{hit or 1}"
+
+
+class TestTheServerIsKilled:
+    """Four moments, as often in a row as `FAULT_TIMES` says."""
+
+    @pytest.mark.parametrize("time", TIMES)
+    def test_before_delivery(self, world: World, alice: Client, time: int) -> None:
+        world.arm("turn.before_delivery=kill")
+        session_id = tell(alice, during=lambda _: world.until(lambda: world.has_acted, "the kill"))
+
+        assert_told(world, alice, session_id)
+
+    @pytest.mark.parametrize("time", TIMES)
+    def test_in_mid_stream(self, world: World, alice: Client, time: int) -> None:
+        def during(session_id: str) -> None:
+            world.until(streams(world, session_id), "text")
+            world.kill()
+
+        assert_told(world, alice, tell(alice, during=during))
+
+    @pytest.mark.parametrize("time", TIMES)
+    def test_while_a_permission_waits(self, world: World, alice: Client, time: int) -> None:
+        def during(session_id: str) -> None:
+            world.until(asks(alice, session_id), "the question")
+            world.kill()
+
+        assert_told(world, alice, tell(alice, during=during))
+
+    @pytest.mark.parametrize("time", TIMES)
+    def test_after_the_result_before_its_commit(self, world: World, alice: Client, time: int) -> None:
+        world.arm("turn.before_result_commit=kill")
+        session_id = tell(alice, during=lambda id: None)
+
+        assert world.has_acted
+        assert_told(world, alice, session_id)
+
+
+class TestEachPlace:
+    @pytest.mark.parametrize(("row", "point"), POINTS, ids=[f"{row}-{point}" for row, point in POINTS])
+    def test_may_be_the_last(self, world: World, alice: Client, row: str, point: str) -> None:
+        alice.project()
+        before = len(world.deaths)
+        world.arm(kill_at(point))
+        session_id = tell(alice)
+
+        assert world.has_acted, f"nobody came by {point}"
+        assert len(world.deaths) == before + 1
+        assert_told(world, alice, session_id)
+
+
+class TestRandomPlaces:
+    @pytest.mark.parametrize("seed", SEED)
+    def test_of_a_story_may_be_the_last(self, world: World, alice: Client, seed: int) -> None:
+        """Which places there are is learnt from a story without a fault."""
+        before = world.passed()
+        with watching(alice, session_id := alice.begin(STORY)):
+            alice.until_done(session_id)
+        met = sorted((world.passed() - before).items())
+        choice = chosen(seed)
+        point, hits = choice.choice(met)
+        rule = f"{point}=kill@{choice.randint(1, hits)}"
+        print(f"seed {seed}: {rule}")
+
+        world.arm(rule)
+        assert_told(world, alice, tell(alice))
