@@ -77,6 +77,9 @@ class Organization(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(_("name"), max_length=100)
     is_personal = models.BooleanField(default=False)
+    # How many turns may be at work at a time, where that differs from the settings.
+    turn_limit = models.PositiveIntegerField(_("turns at a time"), null=True, blank=True)
+    user_turn_limit = models.PositiveIntegerField(_("turns of one member at a time"), null=True, blank=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")

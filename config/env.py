@@ -97,7 +97,20 @@ class Env(BaseSettings):
     allow_unconfined: bool = Field(
         False, description="Allow local sessions without bubblewrap: the agent then runs as the server's user."
     )
-    worker_concurrency: int = Field(100, ge=1, le=1000, description="Jobs that one worker runs at a time.")
+    worker_concurrency: int = Field(
+        500, ge=1, le=10_000, description="Jobs that one worker holds at a time, turns that wait for a person included."
+    )
+    running_turns: int = Field(
+        100,
+        ge=1,
+        description="Turns at work at a time in the whole deployment; those that wait for a person are apart.",
+    )
+    turns_per_organization: int = Field(
+        20, ge=1, description="Turns of one organisation at work at a time, unless it has a limit of its own."
+    )
+    turns_per_user: int = Field(
+        10, ge=1, description="Turns of one member of an organisation at work at a time, unless it has another limit."
+    )
     session_budget_usd: float = Field(
         50.0,
         ge=0,

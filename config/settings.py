@@ -212,4 +212,7 @@ CLONE_TIMEOUT_S = env.clone_timeout_s
 CLONE_MAX_BYTES = env.clone_max_bytes
 UPLOAD_MAX_BYTES = env.upload_max_bytes
 WORKER_CONCURRENCY = env.worker_concurrency
+RUNNING_TURNS = env.running_turns
+TURNS_PER_ORGANIZATION = env.turns_per_organization
+TURNS_PER_USER = env.turns_per_user
 PROMPT_MAX_BYTES = 4 * 2**20

@@ -7,11 +7,13 @@ import time
 from typing import cast
 
 import structlog
+from channels.db import database_sync_to_async
 from django.conf import settings
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 
 from config.env import env
+from sessions import dispatch
 
 logger = structlog.get_logger(__name__)
 
@@ -19,6 +21,7 @@ GRACE_S = 1.0  # turns outlive us by far: they are handed back, not waited for
 HAND_BACK_S = 6.0
 STALLED_S = 30.0
 RESCUE_EVERY_S = 10.0
+ADMIT_EVERY_S = 5.0  # a turn is admitted when its message is stored; this is for what got lost in between
 PRUNE_EVERY_S = 3600.0
 KEEP_FINISHED_HOURS = 72
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 5.0
@@ -51,7 +54,10 @@ async def _run_once() -> None:
     async with app.open_async():
         if not env.redis_url:  # one process: what is under way was our predecessor's, who is dead
             await rescue_stalled(app, connector, silent_s=0)
-        keeper = asyncio.create_task(_keep(app, connector), name="worker keeper")
+        keepers = [
+            asyncio.create_task(_keep(app, connector), name="worker keeper"),
+            asyncio.create_task(_admit(), name="admission"),
+        ]
         try:
             await app.run_worker_async(
                 concurrency=settings.WORKER_CONCURRENCY,
@@ -61,7 +67,8 @@ async def _run_once() -> None:
                 install_signal_handlers=False,
             )
         finally:
-            keeper.cancel()
+            for keeper in keepers:
+                keeper.cancel()
 
 
 async def _keep(app: App, connector: PsycopgConnector) -> None:
@@ -76,6 +83,15 @@ async def _keep(app: App, connector: PsycopgConnector) -> None:
         except Exception as error:
             logger.warning("worker_keeper_failed", error=str(error))
         await asyncio.sleep(RESCUE_EVERY_S)
+
+
+async def _admit() -> None:
+    while True:
+        try:
+            await database_sync_to_async(dispatch.admit)()
+        except Exception as error:
+            logger.warning("admission_failed", error=str(error))
+        await asyncio.sleep(ADMIT_EVERY_S)
 
 
 async def rescue_stalled(app: App, connector: PsycopgConnector, silent_s: float = STALLED_S) -> int:

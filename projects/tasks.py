@@ -9,23 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connections
 from django.utils import timezone
-from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
-from procrastinate.jobs import Job
 
 from projects import imports, services
 from projects.errors import ImportHalted
+from projects.handover import HandOn
 
 QUEUE = "imports"
 # Git does the work; a thread only waits for it. The number is that of imports at one time in one process.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="import")
-
-
-class HandOn(BaseRetryStrategy):
-    """Back to the queue when the worker stops; all else has been told in the row."""
-
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        return RetryDecision(retry_in={"seconds": 0}) if isinstance(exception, asyncio.CancelledError) else None
 
 
 @app.task(name="projects.import_url", queue=QUEUE, retry=HandOn())

@@ -1,25 +1,62 @@
-"""Enqueues the jobs of sessions by name, in the caller's transaction: rolled back with it, it never ran."""
+"""Jobs of sessions: turns wait in our own fair queue, and what may begin is deferred by name, in one transaction."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
 
-from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Value
-from django.db.models.functions import Cast, Concat
+import structlog
+from django.db import connection, models, transaction
+from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from sessions import admission
+from sessions.admission import places
 from sessions.models import AgentSession, Job, JobStatus
+
+__all__ = ["admit", "defer_cleanup", "defer_stop", "defer_turn", "enqueue", "places", "rescue_turns", "turn_ended"]
+
+logger = structlog.get_logger(__name__)
 
 QUEUE = "agents"
 LOCK = "session:"
 LOST_AFTER = timedelta(seconds=30)
 
 
+def enqueue(session_id: uuid.UUID) -> None:
+    """The session has a new turn that waits: see to admission when the caller's transaction has committed.
+
+    Nothing is lost when that fails, since each worker looks every few seconds.
+    """
+    logger.debug("turn_enqueued", session_id=str(session_id))
+    _admit_on_commit()
+
+
+def turn_ended(session_id: uuid.UUID) -> None:
+    """The session's turn is over or waits for a person: others may begin when the transaction has committed."""
+    logger.debug("turn_ended", session_id=str(session_id))
+    _admit_on_commit()
+
+
+def _admit_on_commit() -> None:
+    """Once a transaction, however many turns it makes."""
+    if all(call is not admit for _, call, _ in connection.run_on_commit):
+        transaction.on_commit(admit, robust=True)
+
+
+@transaction.atomic
+def admit() -> int:
+    """Let as many waiting turns begin as the limits allow, each with its task in the same transaction; how many."""
+    admitted = admission.next_turns()
+    for session_id, job_id in admitted:
+        defer_turn(session_id, job_id)
+    return len(admitted)
+
+
 def defer_turn(session_id: uuid.UUID, job_id: uuid.UUID) -> None:
-    """One turn at a time per session, in the order of their messages."""
+    """One turn at a time per session, in the order of their admission."""
     task = app.configure_task("sessions.run_turn", queue=QUEUE, lock=f"{LOCK}{session_id}")
     task.defer(session_id=str(session_id), job_id=str(job_id))
 
@@ -38,14 +75,15 @@ def defer_cleanup(session_id: uuid.UUID) -> None:
 
 @transaction.atomic
 def rescue_turns(*, now: datetime) -> int:
-    """Queue the jobs that no task will come to: two workers had one task, and the first to end it took it along.
+    """Defer the admitted jobs that no task will come to: two workers had one, and the first to end it took it along.
 
     One task does for all jobs of a session, since it ends those before its own. Returns how many sessions.
     """
     lock = Concat(Value(LOCK), Cast(OuterRef("pk"), models.TextField()))
     tasks = ProcrastinateJob.objects.filter(lock=lock, status__in=("todo", "doing"))
-    waiting = Job.objects.filter(session=OuterRef("pk"), status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
-    lost = AgentSession.objects.filter(Exists(waiting.filter(created_at__lt=now - LOST_AFTER)), ~Exists(tasks))
+    begun = Q(status=JobStatus.PROCESSING) | Q(status=JobStatus.PENDING, admitted_at__isnull=False)
+    waiting = Job.objects.filter(begun, session=OuterRef("pk")).alias(since=Coalesce("admitted_at", "created_at"))
+    lost = AgentSession.objects.filter(Exists(waiting.filter(since__lt=now - LOST_AFTER)), ~Exists(tasks))
     found = list(lost.annotate(last=waiting.order_by("-created_at", "-pk").values("pk")[:1]).values_list("pk", "last"))
     for session_id, job_id in found:
         defer_turn(session_id, job_id)

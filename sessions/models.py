@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
 from accounts.tenancy import AliveManager, TenantModel, TenantQuerySet
+
+
+NOBODY = uuid.UUID(int=0)
 
 
 class SessionStatus(models.TextChoices):
@@ -115,6 +119,7 @@ class Job(TenantModel):
     error = models.CharField(max_length=2000, blank=True)
     trigger = models.CharField(max_length=7, choices=JobTrigger.choices, default=JobTrigger.MESSAGE)
     is_urgent = models.BooleanField(default=False)  # sent now: what runs is interrupted for it
+    asked_by = models.UUIDField(default=NOBODY)  # the user in whose line it waits
     admitted_at = models.DateTimeField(null=True, blank=True)  # when its turn in the queue had come
     request_id = models.CharField(max_length=64, blank=True)  # of the HTTP request or socket that asked for it
     epoch = models.BigIntegerField(default=0)
@@ -126,7 +131,14 @@ class Job(TenantModel):
     class Meta:
         indexes = [
             models.Index(fields=["session", "status"]),
-            models.Index(fields=["organization", "created_at"], condition=Q(status="PENDING"), name="jobs_that_wait"),
+            models.Index(
+                fields=["organization", "asked_by", "created_at", "id"],
+                condition=Q(status="PENDING", admitted_at=None),
+                name="jobs_that_wait",
+            ),
+            models.Index(fields=["session"], condition=Q(status__in=("PENDING", "PROCESSING")), name="jobs_not_over"),
+            models.Index(fields=["organization", "admitted_at"]),
+            models.Index(fields=["organization", "asked_by", "admitted_at"]),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q
 from environments import services as environments
 from environments.models import Environment, Machine
 from gateway import services as gateway
-from sessions import log
+from sessions import dispatch, log
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
 from sessions.models import (
@@ -176,6 +176,8 @@ def set_status(turn: Turn, status: SessionStatus, now: datetime, *, reason: str 
         return
     _show(session, status, reason)
     log.append(session, [entries.session_status(session)], job_id=turn.job_id, now=now)
+    if status == SessionStatus.WAITING_INPUT:
+        dispatch.turn_ended(session.id)  # others may work while it waits
 
 
 @transaction.atomic
@@ -273,6 +275,7 @@ def finish(
     session.save(update_fields=["cost_usd", "live"])
     _show(session, session_status, error if session_status == SessionStatus.ERROR else "")
     log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
+    dispatch.turn_ended(session.id)
 
 
 def _show(session: AgentSession, status: SessionStatus, reason: str) -> None:

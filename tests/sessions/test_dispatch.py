@@ -23,7 +23,9 @@ def session(organization: Organization) -> AgentSession:
 
 
 def old_job(session: AgentSession, **fields: Any) -> UUID:
-    return make_job(session, created_at=timezone.now() - timedelta(minutes=5), **fields).pk
+    """Admitted long ago."""
+    at = timezone.now() - timedelta(minutes=5)
+    return make_job(session, **{"created_at": at, "admitted_at": at} | fields).pk
 
 
 def tasks_of(session: AgentSession) -> list[UUID]:
@@ -41,10 +43,15 @@ class TestRescueTurns:
 
     def test_queues_one_task_for_all_jobs_of_a_session(self, session: AgentSession) -> None:
         old_job(session, status=JobStatus.PROCESSING)
-        last = make_job(session).pk
+        last = make_job(session, admitted_at=timezone.now()).pk
 
         assert dispatch.rescue_turns(now=timezone.now()) == 1
         assert tasks_of(session) == [last]
+        assert dispatch.rescue_turns(now=timezone.now()) == 0
+
+    def test_leaves_alone_what_waits_for_admission(self, session: AgentSession) -> None:
+        old_job(session, admitted_at=None)
+
         assert dispatch.rescue_turns(now=timezone.now()) == 0
 
     def test_leaves_alone_what_has_a_task(self, session: AgentSession) -> None:
