@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, Dict, Optional
 
-from guest import runs, wire
+from guest import disk, runs, wire
 from guest.children import start_time
 from guest.conversation import Call
 from guest.errors import Fail
@@ -40,12 +40,12 @@ def start(call: Call) -> Dict[str, Any]:
             os.makedirs(os.path.join(folder, name), mode=0o700, exist_ok=True)
         if not os.path.exists(os.path.join(folder, "pid")):
             _start_holder(call, folder, request)
-    return _status(folder)
+    return _status(call, folder)
 
 
 def status(call: Call) -> Dict[str, Any]:
     """How the agent of a run is; a run that was never started does not exist."""
-    return _status(call.daemon.places.run(call.text("run")))
+    return _status(call, call.daemon.places.run(call.text("run")))
 
 
 def send(call: Call) -> Dict[str, Any]:
@@ -103,6 +103,8 @@ def send_signal(call: Call) -> Dict[str, Any]:
     pid = _living_pid(folder)
     if pid is None:
         return {"was_alive": False}
+    if number == signal.SIGKILL:
+        runs.write_whole(folder, "killed", b"")
     try:
         (os.killpg if number == signal.SIGKILL else os.kill)(pid, number)
     except ProcessLookupError:
@@ -129,11 +131,13 @@ def _start_holder(call: Call, folder: str, request: Dict[str, Any]) -> None:
         holder.close()
 
 
-def _status(folder: str) -> Dict[str, Any]:
+def _status(call: Call, folder: str) -> Dict[str, Any]:
+    places = call.daemon.places
+    is_disk_full = disk.is_full(places.state) or disk.is_full(places.work)
     identity = runs.read_json(folder, "pid")
     if identity is None:
         return {"exists": False, "is_alive": False, "pid": None, "exit_code": None, "signal": None,
-                "size_bytes": 0, "stderr_tail": ""}  # fmt: skip
+                "size_bytes": 0, "stderr_tail": "", "is_disk_full": is_disk_full, "oom_killed": False}  # fmt: skip
     pid = _living_pid(folder)
     ending = runs.read_json(folder, "exit") or {}
     return {
@@ -144,7 +148,18 @@ def _status(folder: str) -> Dict[str, Any]:
         "signal": ending.get("signal"),
         "size_bytes": _size(os.path.join(folder, runs.SPOOL)),
         "stderr_tail": _stderr_tail(folder),
+        "is_disk_full": is_disk_full,
+        "oom_killed": _was_killed_for_memory(call, folder, ending),
     }
+
+
+def _was_killed_for_memory(call: Call, folder: str, ending: Dict[str, Any]) -> bool:
+    """The evidence: a KILL that nobody here sent, while the kernel counted one more of its own."""
+    moment = ending.get("at")
+    is_ours = os.path.exists(os.path.join(folder, "killed"))
+    if ending.get("signal") != signal.SIGKILL or is_ours or not isinstance(moment, float):
+        return False
+    return call.daemon.memory.has_killed_at(moment)
 
 
 def _living_pid(folder: str) -> Optional[int]:

@@ -13,11 +13,13 @@ import sys
 import time
 from typing import Dict, List, Optional, Tuple
 
-from guest import runs
+from guest import disk, runs
 from guest.children import start_time
 
 STDERR_KEPT = 64 * 1024
 CHUNK = 64 * 1024
+FULL_DISK_S = 120.0  # how long a full disk may keep us from telling how the agent ended
+FULL_DISK_PAUSE_S = 0.5
 ENTRY = re.compile(r"([0-9]{12})-(.+)")
 
 
@@ -161,7 +163,13 @@ class Holder:
             "signal": -status if status < 0 else None,
             "at": time.time(),
         }
-        runs.write_whole(self._folder, "exit", json.dumps(value).encode("ascii"))
+        for _ in range(round(FULL_DISK_S / FULL_DISK_PAUSE_S)):
+            try:
+                return runs.write_whole(self._folder, "exit", json.dumps(value).encode("ascii"))
+            except OSError as error:
+                if error.errno not in disk.FULL:
+                    raise
+            time.sleep(FULL_DISK_PAUSE_S)
 
 
 class StderrLog:
@@ -171,10 +179,23 @@ class StderrLog:
         self._path = os.path.join(folder, "err.log")
         self._previous = os.path.join(folder, "err.prev")
         self._size = 0
+        self._lost = 0
         self._open()
 
     def write(self, data: bytes) -> None:
-        """Append, turning the files over when one is full."""
+        """Append, turning the files over when one is full; what finds no room on the disk is counted and named."""
+        try:
+            if self._lost:
+                note, lost = b"\n[%d bytes were lost: the disk was full]\n" % self._lost, self._lost
+                self._append(note)
+                self._lost -= lost
+            self._append(data)
+        except OSError as error:
+            if error.errno not in disk.FULL:
+                raise
+            self._lost += len(data)
+
+    def _append(self, data: bytes) -> None:
         if self._size + len(data) > STDERR_KEPT:
             os.close(self._fd)
             os.rename(self._path, self._previous)

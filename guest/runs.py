@@ -8,28 +8,46 @@ err.log, err.prev   its stderr, the newest 64 to 128 KiB
 bell        FIFO: one byte wakes the holder
 inbox/      lines to deliver: <number>-<id>, whole or not there at all
 done/       ids of delivered lines
+killed      there when the platform sent a KILL
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 from typing import Any, Dict, Optional
 
+from guest import disk
+
 SPOOL = "out.jsonl"
 
 
 def write_whole(folder: str, name: str, data: bytes) -> None:
-    """Make a file appear with all of its content or not at all."""
+    """Make a file appear with all of its content or not at all; a full disk is helped by the reserve."""
+    try:
+        _write_whole(folder, name, data)
+    except OSError as error:
+        if error.errno not in disk.FULL or not disk.release_reserve(os.path.dirname(os.path.dirname(folder))):
+            raise
+        _write_whole(folder, name, data)
+
+
+def _write_whole(folder: str, name: str, data: bytes) -> None:
     path = os.path.join(folder, name)
     temporary = os.path.join(os.path.dirname(path), ".%s.tmp" % os.path.basename(name))
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    with open(fd, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(temporary, path)
+    try:
+        with open(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def read_json(folder: str, name: str) -> Optional[Dict[str, Any]]:

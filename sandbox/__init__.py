@@ -20,6 +20,7 @@ __all__ = [
     "Phase",
     "Sandbox",
     "attach_sandbox",
+    "find_sandbox",
     "open_sandbox",
 ]
 
@@ -41,3 +42,8 @@ async def attach_sandbox(spec: AnySpec, handle: dict[str, Any]) -> Sandbox:
     Raises: SandboxRefused when the handle is not one of this spec.
     """
     return backend_of(spec).attach(spec, handle)
+
+
+async def find_sandbox(spec: AnySpec) -> Sandbox | None:
+    """A sandbox of this spec that runs although nobody kept its handle, as after a crash in the middle of its start."""
+    return backend_of(spec).find(spec)

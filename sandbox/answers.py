@@ -60,6 +60,26 @@ class AgentStatus:
     signal: int | None
     size_bytes: int
     stderr_tail: str
+    is_disk_full: bool = False
+    """The sandbox's disk has no room left now."""
+    oom_killed: bool = False
+    """It was killed while the kernel was ending processes for want of memory."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the sandbox's disk has left."""
+
+    free_bytes: int
+    is_full: bool
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """Whether an agent's record of its conversation can be resumed: `state` is sound, repaired or missing."""
+
+    state: str
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -141,6 +161,9 @@ class Answer:
             raise BadAnswer
         return value
 
+    def optional_flag(self, name: str) -> bool:
+        return False if self._value.get(name) is None else self.flag(name)
+
     def items(self, name: str, limit: int = MAX_ENTRIES) -> list[Any]:
         value = self._value.get(name)
         if not isinstance(value, list) or len(value) > limit:
@@ -196,7 +219,23 @@ def agent_status(value: object) -> AgentStatus:
         signal=answer.optional_integer("signal", 1, 64),
         size_bytes=answer.integer("size_bytes"),
         stderr_tail=answer.text("stderr_tail"),
+        # A guest of an earlier version does not say.
+        is_disk_full=answer.optional_flag("is_disk_full"),
+        oom_killed=answer.optional_flag("oom_killed"),
     )
+
+
+def room(value: object) -> Room:
+    answer = Answer(value)
+    return Room(free_bytes=answer.integer("free_bytes"), is_full=answer.flag("is_full"))
+
+
+def transcript(value: object) -> Transcript:
+    answer = Answer(value)
+    state = answer.text("state", 16)
+    if state not in ("sound", "repaired", "missing"):
+        raise BadAnswer
+    return Transcript(state=state, lost=answer.integer("lost"))
 
 
 def file_info(value: object) -> FileInfo:

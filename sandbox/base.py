@@ -78,6 +78,17 @@ class Sandbox(ABC):
         During `stop` the answer is RUNNING or UNREACHABLE until the last process has ended. Never raises SandboxError.
         """
 
+    async def glance(self) -> Phase:
+        """Like `poll`, but without a word to the guest where the platform can tell.
+
+        RUNNING then only says that the first process lives, and the sandbox's lifetime goes on running out.
+        """
+        return await self.poll()
+
+    async def cause(self) -> str:
+        """Why a sandbox that is STOPPED or GONE has ended, as a sentence for people."""
+        return "The sandbox ended."
+
     @abstractmethod
     async def stop(self, grace_s: float = 5.0) -> None:
         """End every process of the sandbox: TERM, after `grace_s` KILL. Files stay. Does nothing in STOPPED and GONE.

@@ -9,7 +9,18 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from sandbox import answers
-from sandbox.answers import AgentStatus, FileInfo, GitState, Hello, Paths, Result, Snapshot, TerminalInfo
+from sandbox.answers import (
+    AgentStatus,
+    FileInfo,
+    GitState,
+    Hello,
+    Paths,
+    Result,
+    Room,
+    Snapshot,
+    TerminalInfo,
+    Transcript,
+)
 from sandbox.connection import (
     ANSWER_TIMEOUT_S,
     CHUNK,
@@ -26,6 +37,7 @@ from sandbox.process import Process, Terminal
 
 MIB = 2**20
 GIT_TIMEOUT_S = 900.0
+TRANSCRIPT_TIMEOUT_S = 300.0
 SLACK_S = 15.0
 
 
@@ -153,6 +165,14 @@ class GuestClient:
     async def signal_agent(self, run: str, signal: int) -> bool:
         """Signal the agent, with SIGKILL its process group; False when it was not alive. Raises: NoSuchRun."""
         return answers.Answer(await self._ask("agent.signal", {"run": run, "signal": int(signal)})).flag("was_alive")
+
+    async def disk_free(self) -> Room:
+        """How much room the sandbox's disk has left."""
+        return answers.room(await self._ask("disk.room"))
+
+    async def check_transcript(self, path: str) -> Transcript:
+        """Make sure that an agent's record of its conversation can be resumed: one that a kill has torn is mended."""
+        return answers.transcript(await self._ask("transcript.check", {"path": path}, timeout_s=TRANSCRIPT_TIMEOUT_S))
 
     async def read_file(self, path: str, offset: int = 0, limit_bytes: int = 8 * MIB) -> bytes:
         """Bytes of a regular file, at most `limit_bytes` from `offset`. Relative paths begin in the work tree.

@@ -39,6 +39,9 @@ class HostProcess:
     def to_json(self) -> dict[str, Any]:
         return {"pid": self.pid, "start": self.start, "boot": self.boot}
 
+    def is_of_this_boot(self) -> bool:
+        return self.boot == boot_id()
+
     def is_alive(self) -> bool:
         return self.boot == boot_id() and _start_time(self.pid) == self.start
 

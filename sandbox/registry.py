@@ -19,6 +19,10 @@ class Backend(Protocol):
         """Make the sandbox, or find the one that this spec made before and that still runs."""
         ...
 
+    def find(self, spec: Any) -> Sandbox | None:
+        """The one that this spec made and that still runs, when nobody has its handle."""
+        ...
+
     def attach(self, spec: Any, handle: dict[str, Any]) -> Sandbox:
         """Find it by its handle; does no I/O, so a dead one is found too and says so in `poll`."""
         ...

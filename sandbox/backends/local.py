@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox import bubblewrap, folders
+from sandbox import bubblewrap, folders, memory
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.connection import STREAM_LIMIT, Streams
@@ -28,6 +28,8 @@ POLL_TIMEOUT_S = 2.5
 SOCKET = "guest.sock"
 FOLDERS = ("home", "work", "state", "tmp", "socket")
 MARK = "SLIPWAY_SANDBOX"
+UNUSED = "ended: lifetime"  # the guest's last word in the log
+KILLED_LATELY_S = 60.0
 
 # The shell leaves at once, so the sandbox is nobody's child: it outlives the server and leaves no zombie with it.
 DETACH = '"$@" >&2 & echo $!'
@@ -61,6 +63,20 @@ class LocalSandbox(Sandbox):
         except SandboxError:
             return Phase.UNREACHABLE if self._process.is_alive() else await self.poll()
         return Phase.RUNNING
+
+    async def glance(self) -> Phase:
+        return Phase.RUNNING if self._process.is_alive() else await self.poll()
+
+    async def cause(self) -> str:
+        if not self._process.is_of_this_boot():
+            return "The machine that the sandbox ran on was restarted."
+        if not self._spec.root.is_dir():
+            return "The sandbox's folder was removed."
+        if _log_tail(self._spec).endswith(UNUSED):
+            return "The sandbox had not been used for long and was put away."
+        if memory.watch.has_killed(KILLED_LATELY_S):
+            return "The sandbox was killed, most likely because the machine ran out of memory."
+        return "The sandbox was killed."
 
     async def stop(self, grace_s: float = 5.0) -> None:
         if self._process.is_alive():
@@ -100,7 +116,7 @@ class LocalBackend:
         is_confined = _is_confined(spec)
         _check(spec)
         with _locked(spec):
-            found = self._running(spec)
+            found = self.find(spec)
             if found is not None:
                 return found
             process = await asyncio.to_thread(_launch, spec, is_confined)
@@ -124,7 +140,7 @@ class LocalBackend:
             raise SandboxRefused("This handle belongs to another sandbox.")
         return LocalSandbox(spec, process, is_confined=handle.get("is_confined") is True)
 
-    def _running(self, spec: LocalSpec) -> LocalSandbox | None:
+    def find(self, spec: LocalSpec) -> LocalSandbox | None:
         """The sandbox that an earlier call made here, if that call ended before it could tell."""
         try:
             found = self.attach(spec, json.loads((spec.root / "handle.json").read_text()))

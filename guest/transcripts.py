@@ -1,0 +1,164 @@
+"""The agent's own record of its conversation: checked before it is resumed, and mended when a kill has torn it.
+
+One JSON record a line; those of the conversation have a `uuid` and name the one before them in `parentUuid`, so that a
+record that is gone would cut off everything in front of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from typing import IO, Any, Dict, Iterator, List, Optional, Set
+
+from guest.conversation import Call
+from guest.errors import Fail
+
+MAX_BYTES = 1024 * 1024 * 1024
+MAX_LINE_BYTES = 64 * 1024 * 1024
+DECODER = json.JSONDecoder()
+
+Record = Dict[str, Any]
+
+
+def check(call: Call) -> Dict[str, Any]:
+    """Whether the conversation at `path` can be resumed: sound, repaired (the original is kept beside it) or missing.
+
+    `lost` counts the records that could not be read.
+    """
+    path = call.text("path")
+    if not path.startswith(call.daemon.places.home + "/") or ".." in path.split("/"):
+        raise Fail("refused", "A conversation is kept in the home folder.")
+    try:
+        source = _open(path)
+    except OSError:
+        return {"state": "missing", "lost": 0}
+    with source:
+        mender = Mender()
+        if not mender.read(source):
+            return {"state": "missing", "lost": mender.lost}
+        if mender.is_sound:
+            return {"state": "sound", "lost": 0}
+        source.seek(0)
+        return {"state": "repaired", "lost": _rewrite(path, source)}
+
+
+class Mender:
+    """Passes the records on, joined lines parted and unreadable ones left out, each tied to one that is there."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self.is_sound = True
+        self._known: Set[str] = set()
+        self._last: Dict[bool, Optional[str]] = {False: None, True: None}
+
+    def read(self, source: "IO[bytes]") -> bool:
+        """Go through all of it; whether there is a conversation in it."""
+        return sum(record.get("type") in ("user", "assistant") for record in self.records(source)) > 0
+
+    def records(self, source: "IO[bytes]") -> Iterator[Record]:
+        for line in _lines(source):
+            found = _parse(line)
+            if len(found) != 1 or not line.endswith(b"\n"):
+                self.is_sound = False
+                self.lost += not found
+            for record in found:
+                if self._tie(record):
+                    yield record
+
+    def _tie(self, record: Record) -> bool:
+        """Mend what a record says of others; False when it speaks of nothing that is left."""
+        leaf = record.get("leafUuid")
+        if isinstance(leaf, str) and leaf not in self._known:
+            self.is_sound = False
+            return False
+        name = record.get("uuid")
+        if not isinstance(name, str):
+            return True
+        is_aside = record.get("isSidechain") is True
+        parent = record.get("parentUuid")
+        if isinstance(parent, str) and parent not in self._known:
+            self.is_sound = False
+            record["parentUuid"] = self._last[is_aside]
+        self._known.add(name)
+        self._last[is_aside] = name
+        return True
+
+
+def _parse(line: bytes) -> List[Record]:
+    """The records of a line: one as a rule, two when a kill took the line's end, none when nothing can be read."""
+    text = line.decode("utf-8", "replace").strip()
+    found: List[Record] = []
+    while text:
+        try:
+            value, end = DECODER.raw_decode(text)
+        except (ValueError, RecursionError):
+            # The first was cut off; what follows on the same line may be whole.
+            return found or _whole_tail(text)
+        if isinstance(value, dict):
+            found.append(value)
+        text = text[end:].lstrip()
+    return found
+
+
+def _whole_tail(text: str) -> List[Record]:
+    start = text.find('{"', 1)
+    for _ in range(1000):
+        if start < 0:
+            return []
+        try:
+            value, end = DECODER.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            start = text.find('{"', start + 1)
+            continue
+        # What lies inside the torn record ends before the line does.
+        if isinstance(value, dict) and "type" in value and "sessionId" in value and not text[end:].strip():
+            return [value]
+        start = text.find('{"', start + 1)
+    return []
+
+
+def _lines(source: "IO[bytes]") -> Iterator[bytes]:
+    while True:
+        line = source.readline(MAX_LINE_BYTES)
+        if not line:
+            return
+        yield line
+
+
+def _open(path: str) -> "IO[bytes]":
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
+        os.close(fd)
+        raise OSError("not a conversation")
+    return os.fdopen(fd, "rb")
+
+
+def _rewrite(path: str, source: "IO[bytes]") -> int:
+    """Put a mended copy in the place of the torn one, which stays beside it; give the number of lost records."""
+    mender, temporary = Mender(), path + ".mending"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(fd, "wb") as file:
+            for record in mender.records(source):
+                file.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+                file.write(b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _keep_torn(path)
+        os.rename(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return mender.lost
+
+
+def _keep_torn(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path + ".torn")
+    os.link(path, path + ".torn", follow_symlinks=False)
