@@ -29,7 +29,9 @@ def served(**extra: str) -> Iterator[Server]:
     with contextlib.ExitStack() as stack:
         program = stack.enter_context(scripted_agent())
         # Without developer mode: it would keep every query in memory.
-        settings = {"SLIPWAY_DEBUG": "0", "SLIPWAY_CLAUDE_CLI": str(program), **extra}
+        unlimited = {"SLIPWAY_RUNNING_TURNS": "1000"}
+        unlimited |= {"SLIPWAY_TURNS_PER_ORGANIZATION": "1000", "SLIPWAY_TURNS_PER_USER": "1000"}
+        settings = {"SLIPWAY_DEBUG": "0", "SLIPWAY_CLAUDE_CLI": str(program), **unlimited, **extra}
         yield stack.enter_context(running(None, **settings))
 
 
