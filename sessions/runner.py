@@ -29,7 +29,7 @@ from sessions.turns import Turn
 
 logger = structlog.get_logger(__name__)
 
-WISH_S = 0.5  # how often the database is asked for answers and wishes, besides the doorbell
+WISH_S = 3.0  # how often the database is asked for answers and wishes, in case a doorbell was lost
 STUBBORN_S = 1.0  # after which a task that goes on although it was cancelled is cancelled again
 TOKEN_S = 600.0  # how often the sandbox's token is extended while a turn runs
 
