@@ -137,6 +137,8 @@ async def _read(socket: aiohttp.ClientWebSocketResponse, pieces: int) -> Stream:
         kind = frame["kind"] if frame["type"] == "event" else frame["type"]
         if kind == "delta":
             stream.note(stream.deltas, frame["text"])
+        elif kind == "ping":
+            await socket.send_json({"type": "pong"})
         elif kind == "agent.notice":
             stream.note(stream.events, frame["payload"]["text"])
         elif kind == "turn.completed":
