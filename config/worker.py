@@ -13,7 +13,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 
 from config.env import env
-from sessions import dispatch
+from sessions import dispatch, reconcile
 
 logger = structlog.get_logger(__name__)
 
@@ -57,6 +57,7 @@ async def _run_once() -> None:
         keepers = [
             asyncio.create_task(_keep(app, connector), name="worker keeper"),
             asyncio.create_task(_admit(), name="admission"),
+            asyncio.create_task(reconcile.keep(connector.pool), name="reconciler"),
         ]
         try:
             await app.run_worker_async(

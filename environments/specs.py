@@ -13,7 +13,19 @@ from sandbox.spec import LocalSpec, Mount
 
 def session_folder(session_id: uuid.UUID) -> Path:
     """Where a local session's home and working tree live; it outlives the machines that use it."""
-    return Path(settings.DATA_DIR) / "sandboxes" / str(session_id)
+    return sandboxes_root() / str(session_id)
+
+
+def sandboxes_root() -> Path:
+    """The folder of all local sessions' folders."""
+    return Path(settings.DATA_DIR) / "sandboxes"
+
+
+def orphan_spec(folder: Path) -> LocalSpec:
+    """What finds and ends whatever runs in a session's folder that no machine speaks of; nothing is started from it."""
+    return LocalSpec(
+        machine_id="orphan", root=folder, mounts=(), gateway_dir=None, lifetime_s=settings.SANDBOX_LIFETIME_S
+    )
 
 
 def spec_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from datetime import datetime, timedelta
 
@@ -11,12 +12,24 @@ from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Cast, Coalesce, Concat
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 
 from sessions import admission
 from sessions.admission import places
 from sessions.models import AgentSession, Job, JobStatus
 
-__all__ = ["admit", "defer_cleanup", "defer_stop", "defer_turn", "enqueue", "places", "rescue_turns", "turn_ended"]
+__all__ = [
+    "admit",
+    "defer_cleanup",
+    "defer_end_orphan",
+    "defer_rest",
+    "defer_stop",
+    "defer_turn",
+    "enqueue",
+    "places",
+    "rescue_turns",
+    "turn_ended",
+]
 
 logger = structlog.get_logger(__name__)
 
@@ -71,6 +84,22 @@ def defer_cleanup(session_id: uuid.UUID) -> None:
     """Behind the turn that still runs, which ends when it sees its lease gone: no sandbox is made afterwards."""
     task = app.configure_task("sessions.cleanup_session", queue=QUEUE, lock=f"{LOCK}{session_id}")
     task.defer(session_id=str(session_id))
+
+
+def defer_rest(session_id: uuid.UUID) -> None:
+    """Behind the turns, so that none begins while the idle agent is asked to leave; once, however often it is asked."""
+    _defer_once("sessions.rest_agent", session_id)
+
+
+def defer_end_orphan(session_id: uuid.UUID) -> None:
+    """Behind the turns: one that has just begun may be making the sandbox that nobody seemed to own."""
+    _defer_once("sessions.end_orphan", session_id)
+
+
+def _defer_once(name: str, session_id: uuid.UUID) -> None:
+    task = app.configure_task(name, queue=QUEUE, lock=f"{LOCK}{session_id}", queueing_lock=f"{name}:{session_id}")
+    with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
+        task.defer(session_id=str(session_id))
 
 
 @transaction.atomic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import posixpath
 import tempfile
 import uuid
@@ -24,7 +25,7 @@ from runtime.failpoints import failpoint
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
 from sandbox.spec import LocalSpec, Mount
-from sessions import cli
+from sessions import causes, cli
 from sessions.models import AgentSession
 from sessions.storable import clean
 from sessions.turns import Turn, new_machine
@@ -75,7 +76,11 @@ def program_dir() -> str:
 
 def place_of(session_id: uuid.UUID) -> Place:
     """Where the session runs, or is to run."""
-    session = AgentSession.with_deleted.select_related("environment", "machine__environment").get(pk=session_id)
+    return place_at(AgentSession.with_deleted.select_related("environment", "machine__environment").get(pk=session_id))
+
+
+def place_at(session: AgentSession) -> Place:
+    """The same of a row that was read together with its environment and machine."""
     machine = session.machine if session.machine and session.machine.status in environments.LIVE else None
     environment = machine.environment if machine else session.environment
     return Place(session.id, session.project_id, environment, machine)
@@ -99,11 +104,33 @@ async def ensure_sandbox(turn: Turn) -> Sandbox:
         await _ended(machine, MachineStatus.LOST, error.message)
         raise
     except OSError as error:
-        await _ended(machine, MachineStatus.LOST, str(error))
-        raise SandboxError(f"The sandbox could not be made: {error.strerror or error}.") from error
+        reason = _why_not_made(error)
+        await _ended(machine, MachineStatus.LOST, reason)
+        raise SandboxError(reason) from error
     failpoint("machine.created_before_stored")
     await in_db(environments.machine_started)(machine_id=machine.id, handle=sandbox.handle, now=timezone.now())
     return sandbox
+
+
+def _why_not_made(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The sandbox's disk is full: free space in {specs.sandboxes_root()} and try again."
+    return f"The sandbox could not be made: {error.strerror or error}."
+
+
+async def cause_of_loss(session_id: uuid.UUID) -> str | None:
+    """Why the session's sandbox is not there any more, as a sentence with the next step; None when it is there."""
+    session = await in_db(AgentSession.with_deleted.select_related("environment", "machine__environment").get)(
+        pk=session_id
+    )
+    place, machine = place_at(session), session.machine
+    if place.machine is None:
+        return None if machine is None else f"{machine.reason or 'The sandbox was stopped.'} {causes.KEPT}"
+    if (sandbox := await attached(place)) is None or await sandbox.glance() in (Phase.RUNNING, Phase.UNREACHABLE):
+        return None
+    cause = await sandbox.cause()
+    await _ended(place.machine, MachineStatus.LOST, cause)
+    return f"{cause} {causes.KEPT}"
 
 
 async def find_sandbox(place: Place) -> Sandbox | None:
@@ -118,7 +145,7 @@ async def find_sandbox(place: Place) -> Sandbox | None:
         if phase == Phase.RUNNING:
             return sandbox
         if phase != Phase.UNREACHABLE:
-            await _ended(place.machine, MachineStatus.LOST, "The sandbox was gone when the server looked for it.")
+            await _ended(place.machine, MachineStatus.LOST, await sandbox.cause())
             return None
     raise GuestSilent("The sandbox does not answer. Try again, or stop the session to start another one.")
 

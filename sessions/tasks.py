@@ -12,7 +12,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from projects.handover import HandOn
-from sessions import dispatch, lifecycle, runner
+from sessions import dispatch, idle, lifecycle, runner
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
 
@@ -39,6 +39,16 @@ async def stop_session(*, session_id: str) -> None:
 @app.task(name="sessions.cleanup_session", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
 async def cleanup_session(*, session_id: str) -> None:
     await lifecycle.cleanup_session(uuid.UUID(session_id))
+
+
+@app.task(name="sessions.rest_agent", queue="agents", retry=HandOn())
+async def rest_agent(*, session_id: str) -> None:
+    await idle.rest(uuid.UUID(session_id))
+
+
+@app.task(name="sessions.end_orphan", queue="agents", retry=HandOn())
+async def end_orphan(*, session_id: str) -> None:
+    await lifecycle.end_orphan(uuid.UUID(session_id))
 
 
 @app.periodic(cron="* * * * *")

@@ -55,7 +55,7 @@ MODULES = {
     }
     | {"tenancy", "tokens"},
     "config": {"asgi", "daphne", "doctor", "env", "health", "logs", "management", "middleware", "parser", "postgres"}
-    | {"serving", "settings", "sockets", "worker"}
+    | {"cache", "serving", "settings", "sockets", "worker"}
     | {"figures", "metrics", "observing", "operations", "probes", "redaction", "reports", "telemetry"},
     "environments": {"configs", "health", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
@@ -72,10 +72,11 @@ MODULES = {
         "repository",
         "sample",
     }
-    | {"vault"},
+    | {"leftovers", "vault"},
     "sessions": {"actions", "agent", "claude", "cli", "conversation", "credentials", "dispatch", "doorbell", "events"}
     | {"admission", "feed", "frames", "watch"}
-    | {"lifecycle", "log", "log_writer", "machines", "protocol", "runner", "storable", "templatetags", "turns"},
+    | {"causes", "deaths", "idle", "leftovers", "reconcile", "unattended"}
+    | {"changes", "claims", "lifecycle", "log", "log_writer", "machines", "protocol", "runner", "storable", "templatetags", "turns"},
 }
 
 

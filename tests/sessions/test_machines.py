@@ -78,7 +78,9 @@ class TestEnsureSandbox:
 
         job = await stage.play(await stage.asend())
 
-        assert (job.error, await statuses()) == ("The sandbox could not be made: No space left on device.", ["LOST"])
+        assert (job.status, await statuses()) == ("FAILED", ["LOST"])
+        assert job.error.startswith("The sandbox's disk is full: free space in ")
+        assert "Errno" not in job.error + (await Machine.objects.aget()).reason
 
     async def test_says_that_the_environment_was_deleted(self, stage: Stage) -> None:
         await Environment.objects.all().adelete()

@@ -1,0 +1,89 @@
+"""What killed git processes leave in the vaults: temporary packs and folders, and locks that nobody holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from projects.repository import scratch_root, vault_root
+
+logger = structlog.get_logger(__name__)
+
+LOCK_S = 60.0
+OLD_S = 3600.0
+LOCKS = ("*.lock", "objects/info/*.lock", "objects/pack/*.lock")
+TEMPORARY = ("objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_objdir-*", "objects/??/tmp_obj_*")
+
+
+def sweep(*, now: datetime) -> int:
+    """Remove what is old enough to be nobody's, where no git of this machine is at work; how many things."""
+    moment = now.timestamp()
+    swept = sum(_remove(path, moment - OLD_S) for path in _scratch())
+    for vault in vault_root().glob("*.git"):
+        old = [path for path in _locks(vault) if _changed_at(path) < moment - LOCK_S]
+        old += [path for path in _temporary(vault) if _changed_at(path) < moment - OLD_S]
+        if old and not is_at_work(vault):
+            swept += sum(_remove(path, moment - LOCK_S) for path in old)
+    return swept
+
+
+def is_at_work(vault: Path) -> bool:
+    """Whether a git process of this machine has anything to do with the repository."""
+    wanted = os.fsencode(vault)
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            command = (folder / "cmdline").read_bytes()
+            is_git = Path(os.fsdecode(command.split(b"\0")[0])).name.startswith("git")
+            if is_git and (wanted in command or wanted in (folder / "environ").read_bytes()):
+                return True
+    return False
+
+
+def _scratch() -> Iterator[Path]:
+    """Unchecked repositories of imports that never ended, and vaults whose removal was cut short."""
+    yield from scratch_root().iterdir()
+    yield from vault_root().glob("*.deleted")
+
+
+def _locks(vault: Path) -> Iterator[Path]:
+    for pattern in LOCKS:
+        yield from vault.glob(pattern)
+    yield from (vault / "refs").rglob("*.lock")
+
+
+def _temporary(vault: Path) -> Iterator[Path]:
+    for pattern in TEMPORARY:
+        yield from vault.glob(pattern)
+
+
+def _changed_at(path: Path) -> float:
+    """When it, or something just below it, was written last; the end of time for what is gone."""
+    with contextlib.suppress(OSError):
+        newest = path.lstat().st_mtime
+        if path.is_dir() and not path.is_symlink():
+            for inner in ("objects/pack", "."):
+                for found in (path / inner).glob("*"):
+                    with contextlib.suppress(OSError):
+                        newest = max(newest, found.lstat().st_mtime)
+        return newest
+    return float("inf")
+
+
+def _remove(path: Path, before: float) -> bool:
+    if _changed_at(path) >= before:
+        return False
+    logger.warning("vault_leftover_removed", path=str(path), age_s=round(time.time() - _changed_at(path)))
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    return not os.path.lexists(path)

@@ -1,0 +1,28 @@
+"""Why something ended, in sentences for people that say what to do next."""
+
+from __future__ import annotations
+
+from sandbox.answers import AgentStatus
+
+GO_ON = "Send a message to go on."
+KEPT = f"The files are kept. {GO_ON}"
+
+
+def agent_ending(status: AgentStatus) -> str:
+    """How an agent process ended, in a few words for a sentence."""
+    if status.oom_killed:
+        return "signal 9, most likely because memory ran out"
+    if status.signal is not None:
+        return f"signal {status.signal}"
+    if status.exit_code is not None:
+        return f"exit code {status.exit_code}"
+    return "its sandbox was lost"
+
+
+def agent_failed(status: AgentStatus) -> str:
+    """A whole account of an agent that ended by itself: how, what to do, and what it wrote last."""
+    next_step = GO_ON
+    if status.is_disk_full:
+        next_step = "The sandbox's disk is full: free some space, then send a message to go on."
+    tail = status.stderr_tail.strip()[-500:]
+    return f"The agent ended unexpectedly ({agent_ending(status)}). {next_step} {tail}".strip()
