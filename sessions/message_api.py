@@ -14,7 +14,7 @@ from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, fetch
 from sessions import queries, services
 from sessions.client_keys import client_key
-from sessions.models import AgentSession, Attachment, Job
+from sessions.models import AgentSession, Attachment, Job, Message
 from sessions.schemas import AttachmentOut, MessageIn, MessageOut, MessagePatch, SentOut
 from sessions.services.attachments import require_size
 
@@ -67,7 +67,7 @@ def edit_message(
 ) -> dict[str, Any]:
     """Change a message that waits; 409 once the agent has it."""
     sent = services.edit_message(
-        session=_session(request, session_id),
+        session=_session_of(request, session_id, message_id),
         message_id=message_id,
         text=body.text,
         by=request.actor.user,
@@ -80,14 +80,19 @@ def edit_message(
 def remove_message(request: ActorRequest, session_id: uuid.UUID, message_id: uuid.UUID) -> None:
     """Take a message that waits out of the queue; 409 once the agent has it."""
     services.remove_message(
-        session=_session(request, session_id), message_id=message_id, by=request.actor.user, now=timezone.now()
+        session=_session_of(request, session_id, message_id),
+        message_id=message_id,
+        by=request.actor.user,
+        now=timezone.now(),
     )
 
 
 @router.post("/sessions/{uuid:session_id}/messages/{uuid:message_id}/now", response=SentOut)
 def send_now(request: ActorRequest, session_id: uuid.UUID, message_id: uuid.UUID) -> dict[str, Any]:
     """Interrupt what runs for a message that waits, and let it go before the others."""
-    sent = services.send_now(session=_session(request, session_id), message_id=message_id, now=timezone.now())
+    sent = services.send_now(
+        session=_session_of(request, session_id, message_id), message_id=message_id, now=timezone.now()
+    )
     return _shown(sent)
 
 
@@ -118,6 +123,13 @@ def read_attachment(request: ActorRequest, session_id: uuid.UUID, attachment_id:
 
 def _session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     return fetch(queries.sessions(), request.actor, session_id, Role.MEMBER)
+
+
+def _session_of(request: ActorRequest, session_id: uuid.UUID, message_id: uuid.UUID) -> AgentSession:
+    """The session, if the message is one of its own."""
+    session = fetch(queries.sessions(), request.actor, session_id)
+    fetch(Message.objects.filter(session=session), request.actor, message_id, Role.MEMBER)
+    return session
 
 
 def _shown(sent: services.Sent) -> dict[str, Any]:

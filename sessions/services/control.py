@@ -108,6 +108,8 @@ def _cancel_jobs(session: AgentSession, which: Q, now: datetime) -> list[events.
         job.cancel_requested_at = job.finished_at = now
     Job.objects.bulk_update(jobs, ["status", "progress_message", "cancel_requested_at", "finished_at"])
     cancelled = withdraw(session, which=Q(job__in=jobs), now=now) if jobs else []
+    if jobs:
+        dispatch.turn_ended(session.pk)
     return [*map(entries.job_status, jobs), *cancelled]
 
 

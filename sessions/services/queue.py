@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.errors import NotFound
 from accounts.models import User
-from sessions import events, log
+from sessions import dispatch, events, log
 from sessions.errors import AlreadyDelivered
 from sessions.models import AgentSession, Job, JobStatus, Message
 from sessions.services import entries
@@ -51,6 +51,7 @@ def remove_message(*, session: AgentSession, message_id: uuid.UUID, by: User, no
     job.cancel_requested_at = job.finished_at = now
     job.save(update_fields=["status", "progress_message", "cancel_requested_at", "finished_at"])
     log.append(session, [entries.job_status(job), *settle(session)], job_id=job.pk, now=now)
+    dispatch.turn_ended(session.pk)
     transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
 
 
@@ -67,7 +68,9 @@ def send_now(*, session: AgentSession, message_id: uuid.UUID, now: datetime) -> 
     _require_waiting(job)
     job.is_urgent = True
     job.save(update_fields=["is_urgent"])
+    log.append(session, [entries.job_status(job)], job_id=job.pk, now=now)
     interrupt_running(session, now)
+    dispatch.enqueue(session.pk)
     transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
     return Sent(message, job, is_new=True)
 

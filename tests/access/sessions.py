@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import User
 from accounts.tenancy import Role
 from environments.models import Environment
 from projects.models import Project
 from projects.vault import Vault
-from sessions.models import AgentSession, JobStatus
-from tests.access.table import Case, Route, Socket, Tenant, in_query
-from tests.sessions.rows import make_job, make_permission, make_session, make_vault_project
+from sessions.models import AgentSession, JobStatus, PermissionRule
+from tests.access.table import Case, Route, Socket, Tenant
+from tests.sessions.rows import IMAGE, make_attachment, make_job, make_permission, make_session, make_vault_project
 
 
 def _project(tenant: Tenant) -> Project:
@@ -76,12 +79,43 @@ def one_job(tenant: Tenant) -> Case:
     return Case(params={"session_id": row.pk}, body={"job_id": make_job(row).pk})
 
 
+def waiting_message(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    return Case(params={"session_id": row.pk, "message_id": make_job(row).message.pk})
+
+
+def edited_message(tenant: Tenant) -> Case:
+    return replace(waiting_message(tenant), body={"text": "something else"})
+
+
+def new_attachment(tenant: Tenant) -> Case:
+    file = SimpleUploadedFile("x.png", IMAGE)
+    return Case(params={"session_id": _session(tenant).pk}, form={"file": file})
+
+
+def attachment(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    return Case(params={"session_id": row.pk, "attachment_id": make_attachment(row).pk})
+
+
+def rule(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    made = PermissionRule.objects.create(
+        organization=tenant.organization, project=row.project, session=row, rule="Bash(ls)"
+    )
+    return Case(params={"rule_id": made.pk})
+
+
+def in_session_query(tenant: Tenant) -> Case:
+    return Case(query={"organization_id": tenant.organization.pk, "project_id": _project(tenant).pk})
+
+
 def _tip(project: Project) -> str:
     return Vault(project.pk).resolve_branch(project.default_branch)
 
 
 ROUTES = [
-    Route("GET", "/sessions", Role.VIEWER, in_query),
+    Route("GET", "/sessions", Role.VIEWER, in_session_query),
     Route("GET", "/projects/{project_id}/sessions", Role.VIEWER, project),
     Route("POST", "/projects/{project_id}/sessions", Role.MEMBER, new_sessions),
     Route("GET", "/sessions/{session_id}", Role.VIEWER, session),
@@ -90,6 +124,14 @@ ROUTES = [
     Route("GET", "/sessions/{session_id}/messages", Role.VIEWER, session),
     Route("POST", "/sessions/{session_id}/messages", Role.MEMBER, message),
     Route("POST", "/sessions/{session_id}/input", Role.MEMBER, message),
+    Route("PATCH", "/sessions/{session_id}/messages/{message_id}", Role.MEMBER, edited_message),
+    Route("DELETE", "/sessions/{session_id}/messages/{message_id}", Role.MEMBER, waiting_message),
+    Route("POST", "/sessions/{session_id}/messages/{message_id}/now", Role.MEMBER, waiting_message),
+    Route("POST", "/sessions/{session_id}/attachments", Role.MEMBER, new_attachment),
+    Route("GET", "/sessions/{session_id}/attachments/{attachment_id}", Role.VIEWER, attachment),
+    Route("GET", "/sessions/{session_id}/rules", Role.VIEWER, session),
+    Route("GET", "/projects/{project_id}/rules", Role.VIEWER, project),
+    Route("DELETE", "/rules/{rule_id}", Role.MEMBER, rule),
     Route("GET", "/sessions/{session_id}/events", Role.VIEWER, session),
     Route("GET", "/sessions/{session_id}/stream", Role.VIEWER, session),
     Route("POST", "/sessions/{session_id}/approve", Role.MEMBER, answer),

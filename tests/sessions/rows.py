@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from hashlib import sha256
 from typing import Any
 
 from django.utils import timezone
@@ -11,7 +12,9 @@ from accounts.auth import actor_for
 from accounts.models import Organization, User
 from projects import services as projects
 from projects.models import Project, ProjectSource, ProjectStatus
-from sessions.models import AgentSession, Job, Message, PermissionRequest
+from sessions.models import AgentSession, Attachment, Job, Message, PermissionRequest
+
+IMAGE = b"\x89PNG\r\n\x1a\n" + b"a picture"
 
 
 def make_project(organization: Organization, **fields: Any) -> Project:
@@ -43,6 +46,12 @@ def make_job(session: AgentSession, text: str = "do it", **fields: Any) -> Job:
 def make_permission(session: AgentSession, **fields: Any) -> PermissionRequest:
     values = {"request_id": uuid.uuid4().hex, "kind": "TOOL", "tool": "Bash", "input": {"command": "ls"}}
     return PermissionRequest.objects.create(organization_id=session.organization_id, session=session, **values | fields)
+
+
+def make_attachment(session: AgentSession, data: bytes = IMAGE, **fields: Any) -> Attachment:
+    """An image of the session, without a message unless one is given."""
+    values = {"media_type": "image/png", "size": len(data), "sha256": sha256(data).hexdigest(), "data": data}
+    return Attachment.objects.create(organization_id=session.organization_id, session=session, **values | fields)
 
 
 def make_vault_project(user: User, organization: Organization, name: str = "demo") -> Project:
