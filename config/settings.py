@@ -110,10 +110,25 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if env.redis_url:
+    from redis.asyncio.retry import Retry as AsyncRetry
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    # A Redis that is away or half dead costs a second, never a hanging request; readers then look by themselves.
+    _patience = {"socket_connect_timeout": 1, "socket_timeout": 1, "health_check_interval": 10}  # seconds
     CHANNEL_LAYERS = {
-        "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [env.redis_url]}}
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [{"address": env.redis_url, "retry": AsyncRetry(NoBackoff(), 0), **_patience}]},
+        }
     }
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": env.redis_url}}
+    CACHES = {
+        "default": {
+            "BACKEND": "config.cache.Cache",
+            "LOCATION": env.redis_url,
+            "OPTIONS": {"retry": Retry(NoBackoff(), 0), **_patience},
+        }
+    }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
