@@ -12,12 +12,13 @@ from ninja.errors import HttpError, ValidationError
 
 from accounts.api import router as accounts_router
 from accounts.auth import SessionAuth, TokenAuth
-from config.errors import problem_of
+from config.errors import DATABASE_AWAY, problem_of
 from config.health import router as health_router
 from config.parser import StrictParser
 from environments.api import router as environments_router
 from gateway.api import router as gateway_router
 from projects.api import router as projects_router
+from runtime import metrics
 from sandbox.errors import SandboxError
 from sessions.api import router as sessions_router
 
@@ -42,7 +43,10 @@ api.add_router("", sessions_router)
 def tell_error(request: HttpRequest, error: Any) -> HttpResponse:
     """Every exception in the one form; the log has the rest, under the same request id."""
     problem = problem_of(error)
-    if problem.status >= 500:
+    if isinstance(error, DATABASE_AWAY):
+        metrics.OUTAGES.labels("database").inc()
+        log.warning("database_away", path=request.path, error=type(error).__name__)
+    elif problem.status >= 500:
         expected = isinstance(error, SandboxError)
         log.error("api.failed", path=request.path, exc_info=None if expected else error, error=type(error).__name__)
     return problem.response(request)

@@ -12,15 +12,18 @@ django_application = get_asgi_application()  # before anything that touches mode
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from config import metrics  # noqa: E402
+from config.observing import Observed  # noqa: E402
 from config.sockets import Receive, Scope, Send, sockets  # noqa: E402
 from gateway.asgi import application as gateway_application  # noqa: E402
 from sessions.routing import websocket_urlpatterns  # noqa: E402
 
 
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
-    """Model calls stream past Django: they know no session, no middleware and no thread."""
+    """Model calls stream past Django: they know no session, no middleware and no thread. Nor do metrics."""
     application: Any = gateway_application if scope["path"].startswith("/gateway/") else django_application
+    application = metrics.application if scope["path"] == metrics.PATH else application
     await application(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": http, "websocket": sockets(websocket_urlpatterns)})
+application = Observed(ProtocolTypeRouter({"http": http, "websocket": sockets(websocket_urlpatterns)}))

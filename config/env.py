@@ -125,6 +125,22 @@ class Env(BaseSettings):
     sandbox_lifetime_s: int = Field(
         12 * 3600, ge=60, description="Seconds after which a sandbox without word from the server ends itself."
     )
+    agent_idle_s: int = Field(
+        1800, ge=0, description="Seconds after which an agent without work is ended until the next message; 0: never."
+    )
+    metrics_token: str = Field(
+        "", description="Bearer token that /metrics asks for; empty answers programs on this machine only."
+    )
+    metrics_listen: str = Field(
+        "",
+        description="Further address and port for /metrics, /health and /ready, such as 127.0.0.1:9470; "
+        "workers have no other.",
+    )
+    otlp_endpoint: str = Field(
+        "", description="OpenTelemetry collector (OTLP over HTTP) that traces are sent to; empty sends none."
+    )
+    otlp_headers: dict[str, str] = Field({}, description="JSON: headers for the collector, such as its key.")
+    sentry_dsn: str = Field("", description="Sentry address that errors are reported to; empty reports none.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log line that is written."
     )

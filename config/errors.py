@@ -6,10 +6,13 @@ The map is total over the domain's and the sandbox's errors; a test walks the cl
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import RawPostDataException
@@ -21,10 +24,17 @@ from sandbox.errors import SandboxError
 from sessions.cli import CliMissing
 
 MAX_DETAILS = 50
+RETRY_AFTER_S = 2
+DATABASE_AWAY = (OperationalError, InterfaceError, psycopg.OperationalError)
+AWAY = "The database does not answer at the moment. Nothing was lost; try again in a few seconds."
 
 
 class NotReady(Exception):
     """The server cannot work at the moment."""
+
+    def __init__(self, down: Sequence[str] = ()) -> None:
+        super().__init__(f"The server cannot work at the moment: {', '.join(down) or 'not ready'}.")
+        self.down = list(down)
 
 
 @dataclass(frozen=True)
@@ -51,6 +61,9 @@ ANSWERS: dict[type[Exception], Answer] = {
     CliMissing: Answer(503, "unavailable", 1011),
     SandboxError: Answer(502, "sandbox_error", 1011),
     NotReady: Answer(503, "unavailable", 1013),
+    OperationalError: Answer(503, "unavailable", 1013),
+    InterfaceError: Answer(503, "unavailable", 1013),
+    psycopg.OperationalError: Answer(503, "unavailable", 1013),
     RequestDataTooBig: Answer(413, "validation_error"),
 }
 SYSTEM_ERROR = Answer(500, "system_error", 1011)
@@ -114,9 +127,20 @@ def problem_of(error: Exception) -> Problem:
     answer = answer_for(error)
     if answer is SYSTEM_ERROR:
         return problem_for_status(400 if isinstance(error, BAD_REQUESTS) else 500)
+    if isinstance(error, DATABASE_AWAY):
+        return unavailable()
+    if isinstance(error, NotReady):
+        details = [{"field": name, "message": "This is down."} for name in error.down]
+        return Problem(answer.status, answer.code, str(error), details, {"Retry-After": str(RETRY_AFTER_S)})
     if isinstance(error, domain.DomainError):
         return Problem(answer.status, answer.code, error.message, error.details, _headers(error))
     return Problem(answer.status, answer.code, MESSAGES.get(answer.status) or str(error) or (type(error).__doc__ or ""))
+
+
+def unavailable() -> Problem:
+    """What is told while the database is away; its own words name hosts and stay in the log."""
+    answer = ANSWERS[OperationalError]
+    return Problem(answer.status, answer.code, AWAY, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def _headers(error: domain.DomainError) -> dict[str, str]:

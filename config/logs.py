@@ -10,6 +10,8 @@ from typing import Any
 
 import structlog
 
+from config import redaction
+
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -36,8 +38,9 @@ def settings(level: str, folder: Path) -> dict[str, Any]:
                 "backupCount": 5,
                 "delay": True,
             },
+            "reports": {"class": "config.reports.ReportHandler", "level": "ERROR"},
         },
-        "root": {"handlers": ["stderr", "errors"], "level": level},
+        "root": {"handlers": ["stderr", "errors", "reports"], "level": level},
         # Django's defaults give it a handler of its own, which would print everything twice.
         "loggers": {
             "django": {"handlers": [], "propagate": True},
@@ -49,10 +52,11 @@ def settings(level: str, folder: Path) -> dict[str, Any]:
 
 def _formatter(*, as_json: bool) -> dict[str, Any]:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    safe = [strip, structlog.processors.format_exc_info, redaction.processor]
     if as_json:
-        last = [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        last: list[Any] = [*safe, structlog.processors.JSONRenderer()]
     else:
-        last = [strip, structlog.dev.ConsoleRenderer()]
+        last = [*safe, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return {"()": structlog.stdlib.ProcessorFormatter, "processors": last, "foreign_pre_chain": SHARED}
 
 

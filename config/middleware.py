@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import re
+import sys
+import time
 from collections.abc import Callable
+from typing import Any
 
 import structlog
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from uuid_utils.compat import uuid7
 
 from accounts.errors import DomainError, Unauthenticated
-from config.errors import problem_for_status, problem_of
+from config.errors import DATABASE_AWAY, problem_for_status, problem_of, unavailable
+from runtime import metrics, tracing
 from sandbox.errors import SandboxError
 
 log = structlog.get_logger(__name__)
 
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def request_id_of(sent: str) -> str:
+    """The id that the edge gave, if it is well-formed, else a new one."""
+    return sent if ACCEPTED_ID.fullmatch(sent) else uuid7().hex
 
 
 class RequestContextMiddleware:
@@ -30,15 +42,58 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        sent = request.headers.get("X-Request-ID", "")
-        request_id = sent if ACCEPTED_ID.fullmatch(sent) else uuid7().hex
+        request_id = request_id_of(request.headers.get("X-Request-ID", ""))
         request.request_id = request_id  # type: ignore[attr-defined]
         # A thread serves many requests. Nothing is cleared at the end: Django logs refusals after this returns.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        response = self.get_response(request)
+        method, began = request.method if request.method in METHODS else "OTHER", time.monotonic()
+        with tracing.span(f"{method}", parent=request.headers.get("traceparent", ""), request_id=request_id) as span:
+            response = self.get_response(request)
+            route = route_of(request)
+            span.rename(f"{method} {route}")
+            span.set(**{"http.request.method": method, "http.route": route})
+            span.set(**{"http.response.status_code": response.status_code})
+        metrics.REQUESTS.labels(method, route, f"{response.status_code // 100}xx").inc()
+        metrics.REQUEST_SECONDS.labels(method, route).observe(time.monotonic() - began)
         response["X-Request-ID"] = request_id
         return response
+
+
+def route_of(request: HttpRequest) -> str:
+    """The route's template, never the address itself: those are without number."""
+    match = request.resolver_match
+    if match is not None:
+        return f"/{match.route}"
+    return f"{settings.STATIC_URL}*" if request.path.startswith(settings.STATIC_URL) else "unmatched"
+
+
+class OutageMiddleware:
+    """While the database is away every answer is 503 with Retry-After, wherever in the stack the query was."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        got_request_exception.connect(note_outage, dispatch_uid="config.outage")
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        return outage_answer(request) if getattr(request, "is_outage", False) else response
+
+
+def note_outage(request: HttpRequest | None = None, **_: Any) -> None:
+    """Django makes a 500 of what a middleware raises; remember what it was."""
+    if request is not None and isinstance(sys.exception(), DATABASE_AWAY):
+        request.is_outage = True  # type: ignore[attr-defined]
+
+
+def outage_answer(request: HttpRequest) -> HttpResponse:
+    """In the API's one form, or a page that needs no query."""
+    metrics.OUTAGES.labels("database").inc()
+    problem = unavailable()
+    if request.path.startswith("/api/"):
+        return problem.response(request)
+    page = render_to_string("503.html", {"request_id": getattr(request, "request_id", "")})
+    return HttpResponse(page, status=problem.status, headers=problem.headers)
 
 
 class ApiFrameMiddleware:
@@ -72,6 +127,9 @@ class DomainErrorMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, Unauthenticated):
             return redirect_to_login(request.get_full_path())
+        if isinstance(error, DATABASE_AWAY):
+            log.warning("database_away", path=request.path, error=type(error).__name__)
+            return outage_answer(request)
         if not isinstance(error, (DomainError, SandboxError)):
             return None
         problem = problem_of(error)

@@ -41,6 +41,8 @@ class Plan:
     announce: Callable[[str], None]
     revive_database: Callable[[], bool] | None = None  # for the embedded one
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None  # what the applications leave open in this loop
+    watch: Callable[..., Coroutine[Any, Any, None]] | None = None  # metrics and health, on a listener of their own
+    watch_listen: str = ""
     servers: list[BackPressureServer] = field(default_factory=list)
 
 
@@ -72,6 +74,8 @@ async def _main(plan: Plan) -> int:
     stopping = asyncio.Event()
     signals = _watch_signals(stopping)
     where = _listen_web(plan)
+    if plan.watch is not None and plan.watch_listen:
+        _listen(plan, plan.watch, plan.watch_listen, "SLIPWAY_METRICS_LISTEN")
     tasks: list[asyncio.Task[None]] = []
     if plan.gateway is not None:
         tasks.append(asyncio.create_task(_serve_gateway_socket(plan), name="gateway socket"))
@@ -103,12 +107,16 @@ def _watch_signals(stopping: asyncio.Event) -> list[int]:
 def _listen_web(plan: Plan) -> str:
     if plan.web is None:
         return ""
+    return _listen(plan, plan.web, plan.listen, "SLIPWAY_LISTEN")
+
+
+def _listen(plan: Plan, application: Callable[..., Coroutine[Any, Any, None]], address: str, variable: str) -> str:
     try:
-        bound = bind_tcp(plan.listen)
+        bound = bind_tcp(address)
     except (OSError, ValueError) as error:
-        raise CannotServe(f"cannot listen on {plan.listen}: {error}; set SLIPWAY_LISTEN to a free host:port") from error
+        raise CannotServe(f"cannot listen on {address}: {error}; set {variable} to a free host:port") from error
     host, port = bound.getsockname()[:2]
-    server = BackPressureServer(plan.web)
+    server = BackPressureServer(application)
     server.listen(bound)
     plan.servers.append(server)
     return f"{host}:{port}"

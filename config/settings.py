@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -14,6 +15,9 @@ from config.env import BASE_DIR, env
 django_stubs_ext.monkeypatch()  # generic ModelAdmin[...] at run time
 
 VERSION = (BASE_DIR / "CHANGELOG.md").read_text().split("## [", 1)[1].split("]", 1)[0]
+_bundle = BASE_DIR / "static" / "dist" / "main.js"
+# An open page compares this with its own, and offers to load itself again.
+BUILD = f"{VERSION}+{sha256(_bundle.read_bytes()).hexdigest()[:12] if _bundle.exists() else 'unbuilt'}"
 
 DEBUG = env.debug
 TENANCY = env.tenancy
@@ -48,6 +52,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.RequestContextMiddleware",
+    "config.middleware.OutageMiddleware",
     "config.middleware.ApiFrameMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -84,7 +89,8 @@ TEMPLATES = [
     }
 ]
 
-_pool = {"min_size": 1, "max_size": env.database_pool, "timeout": 30}
+# A request waits this long for a connection before it is told that the database is away.
+_pool = {"min_size": 1, "max_size": env.database_pool, "timeout": 5}  # seconds
 if env.database_url:
     _dsn = conninfo_to_dict(env.database_url)
     _database = {key.upper(): str(_dsn.pop(key, "") or "") for key in ("user", "password", "host", "port")}
@@ -183,6 +189,7 @@ CONTENT_SECURITY_POLICY = {
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ja", "日本語")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -222,6 +229,7 @@ CLAUDE_CLI = env.claude_cli
 AGENTS_DIR = BASE_DIR / "agents"
 ALLOW_UNCONFINED = env.allow_unconfined
 SANDBOX_LIFETIME_S = env.sandbox_lifetime_s
+AGENT_IDLE_S = env.agent_idle_s
 CLONE_PRIVATE_HOSTS = env.clone_private_hosts
 CLONE_TIMEOUT_S = env.clone_timeout_s
 CLONE_MAX_BYTES = env.clone_max_bytes
@@ -230,4 +238,5 @@ WORKER_CONCURRENCY = env.worker_concurrency
 RUNNING_TURNS = env.running_turns
 TURNS_PER_ORGANIZATION = env.turns_per_organization
 TURNS_PER_USER = env.turns_per_user
+METRICS_TOKEN = env.metrics_token
 PROMPT_MAX_BYTES = 4 * 2**20

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from config import postgres
+from config import metrics, postgres, telemetry
 from config.env import env
 from gateway import sockets
 
@@ -36,8 +36,9 @@ class Command(BaseCommand):
         self._collect_static()
         plan = self._plan(has_web=not options["no_web"], has_worker=not options["no_worker"])
         try:
-            code = serving.run(plan)
-        except serving.CannotServe as error:
+            with telemetry.running(_role(has_web=plan.web is not None, has_worker=plan.has_worker)):
+                code = serving.run(plan)
+        except (serving.CannotServe, telemetry.TelemetryUnavailable) as error:
             raise CommandError(str(error)) from error
         if code:
             raise SystemExit(code)
@@ -52,6 +53,8 @@ class Command(BaseCommand):
             web=asgi.application if has_web else None,
             gateway=gateway_asgi.application,
             gateway_socket=sockets.socket_path(),
+            watch=metrics.application,
+            watch_listen=env.metrics_listen,
             has_worker=has_worker,
             announce=self._announce,
             at_end=upstream.close,
@@ -78,3 +81,7 @@ class Command(BaseCommand):
     def _collect_static(self) -> None:
         if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
             call_command("collectstatic", verbosity=0, interactive=False)
+
+
+def _role(*, has_web: bool, has_worker: bool) -> str:
+    return "all" if has_web and has_worker else "web" if has_web else "worker"
