@@ -8,7 +8,7 @@ from typing import Any
 
 HIDDEN = "[redacted]"
 NAMES = re.compile(
-    r"authorization|cookie|token$|^token|password|passwd|secret|api_?key|private_?key|credential|dsn$|session_?key|csrf",
+    r"authorization|cookie|token$|^token|password|passwd|secret|api[_-]?key|private[_-]?key|credential|dsn$|session[_-]?key|csrf",
     re.IGNORECASE,
 )
 HARMLESS = {"token_id"}
