@@ -229,6 +229,7 @@ CLAUDE_CLI = env.claude_cli
 AGENTS_DIR = BASE_DIR / "agents"
 ALLOW_UNCONFINED = env.allow_unconfined
 SANDBOX_LIFETIME_S = env.sandbox_lifetime_s
+ARCHIVE_AFTER_DAYS = env.archive_after_days
 AGENT_IDLE_S = env.agent_idle_s
 CLONE_PRIVATE_HOSTS = env.clone_private_hosts
 CLONE_TIMEOUT_S = env.clone_timeout_s

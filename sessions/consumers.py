@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 import structlog
 from channels.db import database_sync_to_async as in_db
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.errors import DomainError, Invalid, RateLimited
@@ -143,6 +144,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             "session": schemas.session_json(session),
             "last_seq": session.last_seq,
             "live": session.live,
+            "version": settings.BUILD,
         }
 
     def _session(self, role: Role) -> AgentSession:

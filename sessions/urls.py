@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("sidebar/", views.sidebar, name="sidebar"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
+    path("projects/<uuid:project_id>/", views.project, name="project"),
     path("settings/tokens/", views.tokens, name="settings_tokens"),
     path("settings/usage/", views.usage, name="settings_usage"),
 ]

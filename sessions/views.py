@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Prefetch
 from django.http import HttpResponse
@@ -75,12 +76,25 @@ def session(request: ActorRequest, session_id: uuid.UUID) -> HttpResponse:
     around["page"] = {
         "id": str(row.pk),
         "organization_id": str(row.organization_id),
+        "project_id": str(row.project_id),
+        "user_id": str(request.actor.user.pk),
+        "version": settings.BUILD,
         "name": row.name,
         "branch": row.branch,
         "environment": row.environment.name if row.environment else "",
         "can_write": around["can_write"],
     }
     return render(request, "pages/session.html", around)
+
+
+@require_safe
+@login_required
+def project(request: ActorRequest, project_id: uuid.UUID) -> HttpResponse:
+    """A project's sessions, and what its agents may do without asking."""
+    row = fetch(Project.objects.select_related("organization"), request.actor, project_id)
+    around = frame(request.actor, row.organization)
+    shown = next(one for one in around.projects if one.pk == row.pk)
+    return render(request, "pages/project.html", around.context(project=shown))
 
 
 @require_safe

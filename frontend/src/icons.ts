@@ -12,28 +12,33 @@ import filePen from "lucide-static/icons/file-pen-line.svg";
 import fileText from "lucide-static/icons/file-text.svg";
 import gitBranch from "lucide-static/icons/git-branch.svg";
 import globe from "lucide-static/icons/globe.svg";
+import image from "lucide-static/icons/image.svg";
 import info from "lucide-static/icons/info.svg";
+import layers from "lucide-static/icons/layers.svg";
 import list from "lucide-static/icons/list-checks.svg";
 import menu from "lucide-static/icons/menu.svg";
 import question from "lucide-static/icons/message-circle-question-mark.svg";
 import chat from "lucide-static/icons/message-square.svg";
 import more from "lucide-static/icons/ellipsis.svg";
 import panel from "lucide-static/icons/panel-right.svg";
+import pencil from "lucide-static/icons/pencil.svg";
 import plus from "lucide-static/icons/plus.svg";
 import search from "lucide-static/icons/search.svg";
 import send from "lucide-static/icons/arrow-up.svg";
 import shield from "lucide-static/icons/shield-question-mark.svg";
 import stop from "lucide-static/icons/square.svg";
 import terminal from "lucide-static/icons/terminal.svg";
+import now from "lucide-static/icons/zap.svg";
 import trash from "lucide-static/icons/trash-2.svg";
 import upload from "lucide-static/icons/upload.svg";
 import warning from "lucide-static/icons/triangle-alert.svg";
+import fold from "lucide-static/icons/fold-vertical.svg";
 import wrench from "lucide-static/icons/wrench.svg";
 import cross from "lucide-static/icons/x.svg";
 
 const SHAPES = {
-  arrowDown, bot, brain, chat, check, chevron, copy, cross, filePen, fileText, gitBranch, globe, info, list, menu, more, panel,
-  plus, question, search, send, shield, stop, terminal, trash, upload, warning, wrench,
+  arrowDown, bot, brain, chat, check, chevron, copy, cross, filePen, fileText, fold, gitBranch, globe, image, info, layers, list, menu, more, now, panel,
+  pencil, plus, question, search, send, shield, stop, terminal, trash, upload, warning, wrench,
 };
 
 export type IconName = keyof typeof SHAPES;

@@ -5,9 +5,18 @@ export type JobStatus = "PENDING" | "PROCESSING" | "COMPLETED" | "FAILED" | "CAN
 export type PermissionKind = "TOOL" | "PLAN" | "QUESTION";
 export type Json = Record<string, unknown>;
 
+export interface Attachment { id: string; media_type: string; size: number }
+export interface Command { name: string; description: string; argument_hint?: string }
+export interface BackgroundTask { id: string; kind: string; description: string }
+
 export interface Job {
   id: string;
-  message_id: string;
+  /** Null when the agent began the turn by itself. */
+  message_id: string | null;
+  trigger?: "MESSAGE" | "AGENT";
+  is_urgent?: boolean;
+  /** Which one it is in the queue, from 1; null when it does not wait there. */
+  place?: number | null;
   status: JobStatus;
   progress: number;
   progress_message: string;
@@ -44,6 +53,12 @@ export interface Session {
   active_job: Job | null;
   pending_permissions?: Permission[];
   is_waiting?: boolean;
+  title?: string;
+  context_tokens?: number;
+  context_window?: number;
+  commands?: Command[];
+  background?: BackgroundTask[];
+  queue?: Job[];
   created_at: string;
   updated_at: string;
 }
@@ -72,18 +87,30 @@ export interface Live {
 }
 
 export type ServerFrame =
-  | { type: "hello"; session: Session; last_seq: number; live: unknown }
+  | { type: "hello"; session: Session; last_seq: number; live: unknown; version?: string }
   | ({ type: "event" } & LogEvent)
   | ({ type: "delta" } & Delta)
   | { type: "error"; error: string; message: string }
+  | { type: "queue"; places: Record<string, number> }
+  | { type: "ping" }
   | { type: "pong" };
 
 /** Every kind of event; the SSE client has to name each one that it wants to hear. */
 export const EVENT_KINDS = [
   "session.status", "job.status", "message.user", "turn.started", "assistant.text", "assistant.thinking", "tool.call",
   "tool.result", "permission.requested", "permission.resolved", "agent.notice", "agent.raw", "agent.exited",
-  "turn.completed", "checkpoint.created",
+  "turn.completed", "checkpoint.created", "session.changed", "context.compacted", "message.edited",
 ] as const;
+
+/** What an agent may do without asking. */
+export interface Rule {
+  id: string;
+  rule: string;
+  scope: "session" | "project";
+  session_id: string | null;
+  created_by: { id: string; name: string } | null;
+  created_at: string;
+}
 
 export interface DiffLine { kind: " " | "+" | "-"; text: string; old: number | null; new: number | null }
 export interface DiffHunk { header: string; old_start: number; new_start: number; lines: DiffLine[] }

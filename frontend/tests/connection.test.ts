@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import type { LogEvent } from "../src/protocol.ts";
-import { Connection, type ConnectionState, type EventPage } from "../src/session/connection.ts";
+import { Connection, type ConnectionState } from "../src/session/connection.ts";
+import type { EventPage } from "../src/session/log-feed.ts";
 
 const event = (seq: number): LogEvent => ({ seq, kind: "agent.notice", payload: {}, job_id: null, created_at: "" });
 
@@ -29,24 +30,34 @@ class FakeStream extends EventTarget {
 
 const settle = async (): Promise<void> => { for (let i = 0; i < 20; i += 1) await Promise.resolve(); };
 
-function setUp(pages: EventPage[] = []) {
+const isDown = Object.assign(new Error("away"), { status: 0 });
+const HELLO = { type: "hello", session: {}, last_seq: 0, live: {} };
+
+function setUp(pages: (EventPage | Error)[] = []) {
   const sockets: FakeSocket[] = [];
   const streams: FakeStream[] = [];
   const seen: number[] = [];
   const states: ConnectionState[] = [];
   const asked: number[] = [];
+  const notes: unknown[] = [];
   const listener = {
-    hello: () => {}, delta: () => {},
+    hello: (_session: unknown, _live: unknown, version: string) => void notes.push(version), delta: () => {}, reset: () => void notes.push("reset"),
+    places: (places: object) => void notes.push(places),
     events: (events: LogEvent[]) => void seen.push(...events.map((one) => one.seq)),
     state: (state: ConnectionState) => void states.push(state),
   };
   const connection = new Connection(listener, {
     openSocket: (after) => { const socket = new FakeSocket(after); sockets.push(socket); return socket as unknown as WebSocket; },
     openStream: (after) => { const stream = new FakeStream(after); streams.push(stream); return stream as unknown as EventSource; },
-    fetchEvents: async (after) => { asked.push(after); return pages.shift() ?? { items: [], last_seq: after, has_more: false }; },
+    fetchEvents: async (after) => { 
+      asked.push(after);
+      const page = pages.shift() ?? { items: [], last_seq: after, has_more: false };
+      if (page instanceof Error) throw page;
+      return page;
+    },
     random: () => 1,
   });
-  return { connection, sockets, streams, seen, states, asked };
+  return { connection, sockets, streams, seen, states, asked, notes };
 }
 
 describe("Connection", () => {
@@ -96,27 +107,26 @@ describe("Connection", () => {
     connection.close();
   });
 
-  it("waits longer after each failure, and starts over after a success", () => {
-    const { connection, sockets } = setUp();
+  it("waits after a failure, and starts over after a success", () => {
+    const { connection, sockets, states } = setUp();
     connection.open();
-    sockets[0]?.say({ type: "hello", session: {}, last_seq: 0, live: {} });
+    sockets[0]?.say(HELLO);
     sockets[0]?.end(1006);
-    mock.timers.tick(500);
-    sockets[1]?.end(1006);
-    mock.timers.tick(999);
-    assert.equal(sockets.length, 2);
+    mock.timers.tick(499);
+    assert.equal(sockets.length, 1);
     mock.timers.tick(1);
-    assert.equal(sockets.length, 3);
-    sockets[2]?.say({ type: "hello", session: {}, last_seq: 0, live: {} });
-    sockets[2]?.end(1006);
+    assert.equal(sockets.length, 2);
+    sockets[1]?.say(HELLO);
+    sockets[1]?.end(1006);
     mock.timers.tick(500);
 
-    assert.equal(sockets.length, 4);
+    assert.equal(sockets.length, 3);
+    assert.deepEqual(states, ["connecting", "open", "reconnecting", "open", "reconnecting"]);
     connection.close();
   });
 
   it("does not come back after 4401, 4403 and 4404", () => {
-    for (const [code, expected] of [[4401, "signed-out"], [4403, "gone"], [4404, "gone"]] as const) {
+    for (const [code, expected] of [[4401, "signed-out"], [4403, "forbidden"], [4404, "gone"]] as const) {
       const { connection, sockets, states } = setUp();
       connection.open();
       sockets[0]?.end(code);
@@ -127,32 +137,151 @@ describe("Connection", () => {
     }
   });
 
-  it("takes a socket that has gone silent for dead", () => {
+  it("says why it was closed when the server said so, and waits longer when that is busy", () => {
+    const { connection, sockets, states } = setUp();
+    connection.open();
+    sockets[0]?.say(HELLO);
+    sockets[0]?.end(1012);
+    assert.equal(states.at(-1), "restarting");
+    mock.timers.tick(500);
+    sockets[1]?.say(HELLO);
+    sockets[1]?.end(1013);
+    assert.equal(states.at(-1), "busy");
+    mock.timers.tick(5000);
+    assert.equal(sockets.length, 2);
+    mock.timers.tick(500);
+
+    assert.equal(sockets.length, 3);
+    connection.close();
+  });
+
+  it("answers the server's ping, and takes a socket that has gone silent for dead", () => {
     const { connection, sockets } = setUp();
     connection.open();
-    sockets[0]?.say({ type: "hello", session: {}, last_seq: 0, live: {} });
+    sockets[0]?.say(HELLO);
+    sockets[0]?.say({ type: "ping" });
     mock.timers.tick(20_000);
-    assert.deepEqual(sockets[0]?.sent, ['{"type":"ping"}']);
-    mock.timers.tick(40_000);
+    assert.deepEqual(sockets[0]?.sent, ['{"type":"pong"}', '{"type":"ping"}']);
+    mock.timers.tick(30_000);
     mock.timers.tick(500);
 
     assert.equal(sockets.length, 2);
     connection.close();
   });
 
-  it("reads by SSE where sockets never get through", () => {
-    const { connection, sockets, streams, seen, states } = setUp();
+  it("gives up a handshake that hangs", () => {
+    const { connection, sockets } = setUp();
     connection.open();
-    for (let failed = 0; failed < 3; failed += 1) {
-      sockets[failed]?.end(1006);
-      mock.timers.tick(15_000);
-    }
+    mock.timers.tick(15_000);
+    mock.timers.tick(500);
+
+    assert.equal(sockets.length, 2);
+    assert.equal(sockets[0]?.readyState, 3);
+    connection.close();
+  });
+
+  it("looks at once after a sleep: a silent socket is replaced, one that answers is kept", () => {
+    const { connection, sockets } = setUp();
+    connection.open();
+    sockets[0]?.say(HELLO);
+    connection.check();
+    sockets[0]?.say({ type: "pong" });
+    mock.timers.tick(5000);
+    assert.equal(sockets.length, 1);
+
+    mock.timers.tick(1);
+    connection.check();
+    mock.timers.tick(5000);
+    mock.timers.tick(500);
+    assert.equal(sockets.length, 2);
+    connection.close();
+  });
+
+  it("reads by SSE after two sockets that failed, and goes back up by itself", async () => {
+    const { connection, sockets, streams, seen, states, notes } = setUp();
+    connection.open();
+    sockets[0]?.end(1006);
+    mock.timers.tick(500);
+    sockets[1]?.end(1006);
     streams[0]?.onopen?.();
     streams[0]?.say("agent.notice", event(1));
-
-    assert.equal(streams.length, 1);
+    streams[0]?.say("queue", { places: { a: 2 } });
     assert.deepEqual(seen, [1]);
+    assert.equal(states.at(-1), "streaming");
+
+    mock.timers.tick(15_000);
+    assert.equal(sockets[2]?.after, 1);
+    streams[0]?.say("agent.notice", event(2));
+    sockets[2]?.say({ ...HELLO, last_seq: 3, version: "next" });
+    sockets[2]?.say({ type: "event", ...event(2) });
+    sockets[2]?.say({ type: "event", ...event(3) });
+    await settle();
+
     assert.equal(states.at(-1), "open");
+    assert.deepEqual(seen, [1, 2, 3]);
+    assert.deepEqual(notes, [{ a: 2 }, "next"]);
+    connection.close();
+  });
+
+  it("asks again and again where streams fail, too, and says when even that does not help", async () => {
+    const page = (...items: LogEvent[]): EventPage => ({ items, last_seq: items.at(-1)?.seq ?? 0, has_more: false });
+    const { connection, sockets, streams, seen, states } = setUp([page(), page(), page(event(1)), isDown, page(event(2))]);
+    connection.open();
+    sockets[0]?.end(1006);
+    mock.timers.tick(500);
+    sockets[1]?.end(1006);
+    await settle();
+    streams[0]?.onerror?.();
+    await settle();
+    assert.equal(states.at(-1), "polling");
+    mock.timers.tick(2500);
+    await settle();
+    assert.equal(states.at(-1), "reconnecting");
+    mock.timers.tick(500);
+    await settle();
+
+    assert.equal(states.at(-1), "polling");
+    assert.deepEqual(seen, [1, 2]);
+    // After an outage what is better is tried at once.
+    assert.equal(sockets.length, 3);
+    sockets[2]?.say(HELLO);
+    assert.equal(states.at(-1), "open");
+    connection.close();
+  });
+
+  it("does not rely on a stream that keeps everything back", async () => {
+    const page = (seq: number): EventPage => ({ items: [event(seq)], last_seq: seq, has_more: false });
+    const none: EventPage = { items: [], last_seq: 0, has_more: false };
+    const { connection, sockets, streams, seen, states } = setUp([none, none, page(1), page(2)]);
+    connection.open();
+    sockets[0]?.end(1006);
+    mock.timers.tick(500);
+    sockets[1]?.end(1006);
+    streams[0]?.onopen?.();
+    await settle();
+    for (let looked = 0; looked < 2; looked += 1) {
+      mock.timers.tick(15_000);
+      await settle();
+    }
+
+    assert.deepEqual(seen, [1, 2]);
+    assert.equal(states.at(-1), "polling");
+    connection.close();
+  });
+
+  it("begins anew when the server's log is shorter than what it has", async () => {
+    const { connection, sockets, seen, notes } = setUp([{ items: [event(1)], last_seq: 1, has_more: false }]);
+    connection.open();
+    sockets[0]?.say({ ...HELLO, last_seq: 2 });
+    sockets[0]?.say({ type: "event", ...event(1) });
+    sockets[0]?.say({ type: "event", ...event(2) });
+    sockets[0]?.end(1006);
+    mock.timers.tick(500);
+    sockets[1]?.say({ ...HELLO, last_seq: 1 });
+    await settle();
+
+    assert.deepEqual(seen, [1, 2, 1]);
+    assert.deepEqual(notes, ["", "reset", ""]);
     connection.close();
   });
 });

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { EVENT_KINDS, type LogEvent, type ServerFrame } from "../src/protocol.ts";
-import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY } from "../src/session/conversation.ts";
+import { EVENT_KINDS, type LogEvent, type ServerFrame, type Session } from "../src/protocol.ts";
+import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, isPlainlyWaiting, withChanges } from "../src/session/conversation.ts";
 
 const event = (seq: number, kind: string, payload: object, jobId: string | null = "job"): LogEvent =>
   ({ seq, kind, payload: payload as LogEvent["payload"], job_id: jobId, created_at: "2026-01-01T00:00:00Z" });
@@ -117,7 +117,7 @@ describe("applyEvents", () => {
 
     const answered = applyEvents(asked, [event(2, "permission.resolved", { id: "p", status: "DENIED", reason: "no", by: { id: "1", name: "Bob" } })]);
     assert.equal(answered.pending.length, 0);
-    assert.deepEqual(answered.resolutions.get("p"), { status: "DENIED", reason: "no", by: "Bob" });
+    assert.deepEqual(answered.resolutions.get("p"), { status: "DENIED", reason: "no", by: "Bob", byId: "1", rules: [] });
     assert.equal(answered.items[0]?.type, "decision");
   });
 
@@ -129,11 +129,64 @@ describe("applyEvents", () => {
   });
 
   it("survives payloads of the wrong shape", () => {
-    const kinds = ["session.status", "job.status", "message.user", "turn.started", "assistant.text", "tool.call", "tool.result", "permission.requested", "permission.resolved", "agent.notice", "agent.raw", "agent.exited", "turn.completed", "checkpoint.created"];
-    const wrong = { block: 1, text: { a: 1 }, input: "x", id: null, images: "no", author: 7, parent: 3, status: [] };
+    const kinds = ["session.status", "job.status", "message.user", "turn.started", "assistant.text", "tool.call", "tool.result", "permission.requested", "permission.resolved", "agent.notice", "agent.raw", "agent.exited", "turn.completed", "checkpoint.created", "session.changed", "context.compacted", "message.edited"];
+    const wrong = { changes: [1], attachments: [null, 3], rules: { a: 1 }, trigger: {}, block: 1, text: { a: 1 }, input: "x", id: null, images: "no", author: 7, parent: 3, status: [] };
     const state = applyEvents(EMPTY, kinds.map((kind, index) => event(index + 1, kind, wrong)));
 
     assert.equal(state.lastSeq, kinds.length);
+  });
+});
+
+describe("the queue", () => {
+  const message = (seq: number, id: string): LogEvent => event(seq, "message.user", { message_id: id, job_id: `j${id}`, text: id, author: null, attachments: [{ id: "i", media_type: "image/png", size: 3 }, { id: 7 }] });
+  const job = (seq: number, id: string, status: string, more = {}): LogEvent => event(seq, "job.status", { job_id: `j${id}`, message_id: id, status, ...more });
+
+  it("shows a message as it was last edited, with its images", () => {
+    const state = applyEvents(EMPTY, [message(1, "a"), job(2, "a", "PENDING"), event(3, "message.edited", { message_id: "a", text: "better", by: null })]);
+
+    assert.deepEqual(state.queued.map((item) => [item.text, item.isEdited, item.attachments.length]), [["better", true, 1]]);
+    assert.equal(applyEvents(state, [job(4, "a", "PROCESSING")]).items[0]?.type, "user");
+  });
+
+  it("marks what was removed before the agent had it, and not what was cancelled at work", () => {
+    const removed = applyEvents(EMPTY, [message(1, "a"), job(2, "a", "CANCELLED", { progress_message: "Removed by Bob." })]);
+    const stopped = applyEvents(EMPTY, [message(1, "a"), job(2, "a", "PROCESSING"), job(3, "a", "CANCELLED")]);
+
+    assert.ok(removed.items[0]?.type === "user" && removed.items[0].isWithdrawn);
+    assert.ok(stopped.items[0]?.type === "user" && !stopped.items[0].isWithdrawn);
+  });
+
+  it("waits only where something is in the way", () => {
+    const sent = applyEvents(EMPTY, [message(1, "a"), job(2, "a", "PENDING")]);
+    const behind = applyEvents(sent, [job(3, "b", "PROCESSING")]);
+
+    assert.deepEqual([isPlainlyWaiting(sent, {}), isPlainlyWaiting(sent, { ja: 4 }), isPlainlyWaiting(behind, {})], [false, true, true]);
+  });
+});
+
+describe("turns of the agent's own", () => {
+  it("are marked where they begin, once", () => {
+    const own = (seq: number, status: string): LogEvent => event(seq, "job.status", { job_id: "own", message_id: null, trigger: "AGENT", status });
+    const state = applyEvents(EMPTY, [own(1, "PROCESSING"), own(2, "PROCESSING"), own(3, "COMPLETED")]);
+
+    assert.deepEqual(texts(state), ["begun"]);
+  });
+});
+
+describe("withChanges", () => {
+  const session = { name: "a", model: "sonnet", last_seq: 5, context_tokens: 1 } as Session;
+  const changed = (seq: number, changes: object): LogEvent => event(seq, "session.changed", { changes });
+
+  it("takes the newest value of what changed after the session was read", () => {
+    const { changes } = applyEvents(EMPTY, [changed(5, { name: "old" }), changed(6, { model: "opus" }), changed(7, { model: "haiku", context_tokens: 9 })]);
+
+    assert.deepEqual(withChanges(session, changes), { ...session, model: "haiku", context_tokens: 9 });
+  });
+
+  it("leaves out what is of the wrong shape or not to be changed", () => {
+    const { changes } = applyEvents(EMPTY, [changed(6, { model: 7, background: "x", id: "other", constructor: "y" }), event(7, "session.changed", { changes: "no" })]);
+
+    assert.equal(withChanges(session, changes), session);
   });
 });
 
@@ -179,11 +232,15 @@ describe("golden frames", () => {
 
   it("hold every kind of event, and each is understood", () => {
     assert.deepEqual([...new Set(events.map((one) => one.kind))].sort(), [...EVENT_KINDS].sort());
+    const message = events.find((one) => one.kind === "message.user");
+    assert.ok(message);
+    // A message waits, since an edit of one that is not there changes nothing.
+    const begun: Conversation = { ...applyEvents(EMPTY, [{ ...message, seq: 0.5 }]), live: [{ block: "b", parent: null, kind: "text", text: "", length: 0 }] };
     for (const one of events) {
-      const state = applyEvents({ ...EMPTY, live: [{ block: "b", parent: null, kind: "text", text: "", length: 0 }] }, [one]);
+      const state = applyEvents(begun, [one]);
       assert.equal(state.lastSeq, one.seq);
       const { lastSeq: _, ...changed } = state;
-      const { lastSeq: __, ...before } = applyEvents({ ...EMPTY, live: [{ block: "b", parent: null, kind: "text", text: "", length: 0 }] }, [event(one.seq, "unknown", {})]);
+      const { lastSeq: __, ...before } = applyEvents(begun, [event(one.seq, "unknown", {})]);
       if (one.kind !== "turn.started") assert.notDeepEqual(changed, before, one.kind);
     }
   });

@@ -65,6 +65,7 @@ class TestPages:
             "/settings/tokens/",
             "/settings/usage/",
             f"/sessions/{session.pk}/",
+            f"/projects/{session.project_id}/",
             "/accounts/password/change/",
         ]
         outside = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -124,12 +125,38 @@ class TestDashboard:
         assert len(many) == len(few)
 
 
+class TestProject:
+    def test_shows_its_sessions_and_a_place_for_its_rules(self, bob: User, session: AgentSession) -> None:
+        page = browser(bob).get(f"/projects/{session.project_id}/").content.decode()
+
+        assert f'<slw-rules project-id="{session.project_id}" can-write>' in page
+        assert "fix-login" in page
+
+    def test_lets_viewers_see_the_rules_only(self, vera: User, session: AgentSession) -> None:
+        page = browser(vera).get(f"/projects/{session.project_id}/").content.decode()
+
+        assert f'<slw-rules project-id="{session.project_id}">' in page
+        assert "data-open=" not in page
+
+    def test_is_not_there_for_strangers_and_once_deleted(
+        self, charlie: User, alice: User, session: AgentSession
+    ) -> None:
+        path = f"/projects/{session.project_id}/"
+        assert browser(charlie).get(path).status_code == 404
+
+        Project.objects.update(deleted_at=session.created_at)
+
+        assert browser(alice).get(path).status_code == 404
+
+
 class TestSession:
     def test_answers_members_with_what_the_page_needs(self, bob: User, session: AgentSession) -> None:
         answer = browser(bob).get(f"/sessions/{session.pk}/")
 
         assert answer.status_code == 200
         assert answer.context["page"]["can_write"] is True
+        assert answer.context["page"]["user_id"] == str(bob.pk)
+        assert answer.context["page"]["version"] == settings.BUILD
         assert f'<slw-session session-id="{session.pk}">' in answer.content.decode()
 
     def test_lets_viewers_watch_only(self, vera: User, session: AgentSession) -> None:

@@ -43,15 +43,29 @@ export const fieldError = (error: unknown, field: string): string =>
 export const isOnlyAbout = (error: unknown, fields: string[]): boolean =>
   error instanceof ApiError && error.details.length > 0 && error.details.every((detail) => fields.includes(detail.field.split(".").pop() ?? ""));
 
-/** A short word at the edge of the window, read out to those who do not see it. */
-export function toast(text: string): void {
+const TOAST_MS = 6000;
+const TOAST_WITH_ACTION_MS = 12_000;
+
+/** A short word at the edge of the window, read out to those who do not see it; and perhaps a way to take something back. */
+export function toast(text: string, action?: { label: string; act: () => void }): void {
   let place = document.querySelector(".toasts");
   if (!place) {
     place = Object.assign(document.createElement("div"), { className: "toasts" });
     place.setAttribute("role", "status");
     document.body.append(place);
   }
-  const note = Object.assign(document.createElement("div"), { className: "toast", textContent: text });
+  const note = Object.assign(document.createElement("div"), { className: "toast" });
+  note.append(Object.assign(document.createElement("span"), { className: "grow", textContent: text }));
+  if (action) note.append(toastAction(action, note));
   place.append(note);
-  setTimeout(() => note.remove(), 6000);
+  setTimeout(() => note.remove(), action ? TOAST_WITH_ACTION_MS : TOAST_MS);
+}
+
+function toastAction({ label, act }: { label: string; act: () => void }, note: HTMLElement): HTMLButtonElement {
+  const button = Object.assign(document.createElement("button"), { className: "link", type: "button", textContent: label });
+  button.addEventListener("click", () => {
+    note.remove();
+    act();
+  });
+  return button;
 }

@@ -8,20 +8,23 @@ import { count, duration, exactTime, money } from "../format.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
-import { type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type TextItem, type UserItem } from "./conversation.ts";
+import { type CompactedItem, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type TextItem, type UserItem } from "./conversation.ts";
 import { decisionView } from "./decision-view.ts";
+import type { Unsent } from "./outbox.ts";
+import { attachmentsView } from "./pictures.ts";
 import { isAsked } from "./tool-view.ts";
 
 const TOUCH_MS = 1000;
 const LEAVE_MS = 400;
 
-export interface Unsent { id: string; text: string; error: string }
-
 @customElement("slw-conversation")
 export class ConversationView extends PageElement {
+  @property() sessionId = "";
   @property({ attribute: false }) conversation: Conversation = EMPTY;
   @property({ attribute: false }) unsent: readonly Unsent[] = [];
   @property({ type: Boolean }) isWorking = false;
+  @property({ type: Boolean }) areQueuedElsewhere = false;
+  @property({ type: Boolean }) isRestarting = false;
   @property({ type: Boolean }) canSend = false;
   @state() private isFollowing = true;
 
@@ -108,7 +111,7 @@ export class ConversationView extends PageElement {
         ${repeat(items, (item) => item.key, (item) => this.item(item))}
         ${repeat(live.filter((block) => !block.parent), (block) => block.block, (block) => this.live(block))}
         ${this.isWorking ? this.working() : nothing}
-        ${repeat(queued, (item) => item.key, (item) => this.user(item))}
+        ${this.areQueuedElsewhere ? nothing : repeat(queued, (item) => item.key, (item) => this.user(item))}
         ${this.unsent.map((message) => this.unsentView(message))}
       </div>
       ${this.isFollowing ? nothing : html`<button class="button new-output" type="button" @click=${() => this.toBottom()}>${icon("arrowDown")} ${gettext("New output")}</button>`}`;
@@ -130,22 +133,25 @@ export class ConversationView extends PageElement {
       case "decision": return decisionView(item.permission, this.conversation.resolutions.get(item.permission.id));
       case "notice": return item.messageId === undefined ? notice(item) : this.failure(item);
       case "footer": return this.footer(item);
+      case "begun": return html`<p class="begun soft">${icon("bot")}<span>${gettext("The agent went on by itself: a background task ended.")}</span></p>`;
+      case "compacted": return compacted(item);
     }
   }
 
   private user(item: UserItem): TemplateResult {
     const job = item.jobId ? this.conversation.jobs.get(item.jobId) : undefined;
+    if (item.isWithdrawn) return withdrawn(item, job?.message ?? "");
     const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[job?.status ?? ""];
     return html`<article class="user-message" aria-label=${gettext("Message from {name}", { name: item.author || gettext("someone") })}>
-      <header><b>${item.author || gettext("Someone")}</b><time class="soft" datetime=${item.at} title=${exactTime(item.at)}>${timeOf(item.at)}</time>${word ? html`<span class="badge">${word}</span>` : nothing}</header>
-      <div class="said">${item.text}</div>
+      <header><b>${item.author || gettext("Someone")}</b><time class="soft" datetime=${item.at} title=${exactTime(item.at)}>${timeOf(item.at)}</time>${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}</header>
+      <div class="said">${item.text}</div>${attachmentsView(this.sessionId, item.attachments)}
     </article>`;
   }
 
   private unsentView(message: Unsent): TemplateResult {
     return html`<article class="user-message unsent">
       <header><b>${gettext("You")}</b><span class="badge">${message.error ? gettext("Not sent") : gettext("Sending…")}</span></header>
-      <div class="said">${message.text}</div>
+      <div class="said">${message.text}</div>${attachmentsView(this.sessionId, message.attachments)}
       ${message.error ? html`<div class="note error">${icon("warning")}<span class="grow">${message.error}</span>
         <button class="link" type="button" @click=${() => this.emit("slw-retry", message.id)}>${gettext("Try again")}</button>
         <button class="link" type="button" @click=${() => this.emit("slw-discard", message.id)}>${gettext("Back to the draft")}</button></div>` : nothing}
@@ -156,9 +162,12 @@ export class ConversationView extends PageElement {
   private failure(item: NoticeItem): TemplateResult {
     const message = this.conversation.items.find((one) => one.type === "user" && one.messageId === item.messageId) as UserItem | undefined;
     const isLast = this.conversation.items.at(-1) === item && !this.conversation.queued.length && !this.unsent.length;
+    const again = (): void => void this.dispatchEvent(new CustomEvent("slw-send", { detail: { text: message?.text ?? "", attachments: [] }, bubbles: true }));
     return html`<div class="note error">${icon("warning")}<div class="grow"><p>${plain(item.text || gettext("The turn failed."))}</p>
       ${item.detail ? html`<details><summary class="link">${gettext("Show what the agent said last")}</summary><slw-folded-text .text=${item.detail}></slw-folded-text></details>` : nothing}
-      ${isLast && message && this.canSend ? html`<p class="soft">${gettext("The work so far is kept.")} <button class="link" type="button" @click=${() => this.emit("slw-send", message.text)}>${gettext("Send the message again")}</button></p>` : nothing}
+      ${isLast && this.canSend ? html`<p class="soft">${gettext("The work so far is kept.")}</p>
+        <p class="row wrap"><button class="button primary" type="button" ?disabled=${this.isRestarting} @click=${() => this.emit("slw-restart", "")}>${this.isRestarting ? gettext("Continuing…") : gettext("Continue")}</button>
+          ${message && !message.attachments.length ? html`<button class="button" type="button" @click=${again}>${gettext("Send the message again")}</button>` : nothing}</p>` : nothing}
     </div></div>`;
   }
 
@@ -181,6 +190,15 @@ export class ConversationView extends PageElement {
       ${!files ? nothing : html`<span>${ngettext("{count} file changed", "{count} files changed", files)}</span>`}
     </footer>`;
   }
+}
+
+/** A message that was taken out of the queue: told in a line, its text kept below. */
+const withdrawn = (item: UserItem, how: string): TemplateResult =>
+  html`<details class="withdrawn soft"><summary>${icon("cross")}<span class="grow">${how ? plain(how) : gettext("A message was removed before the agent had it.")}</span><span class="icon-turn">${icon("chevron")}</span></summary><div class="said">${item.text}</div></details>`;
+
+function compacted({ trigger, before, after }: CompactedItem): TemplateResult {
+  const sizes = before && after ? gettext("{before} → {after} tokens", { before: count(before), after: count(after) }) : before ? gettext("{n} tokens before", { n: count(before) }) : "";
+  return html`<p class="compacted soft">${icon("fold")}<span>${trigger === "manual" ? gettext("The conversation was shortened, as asked.") : gettext("The conversation was shortened to make room: the agent goes on with a summary.")} ${sizes}</span></p>`;
 }
 
 const timeOf = (iso: string): string => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });

@@ -1,20 +1,25 @@
 // The conversation as data: a pure reduction of the event log, and of the deltas that run ahead of it.
 
-import type { Delta, Json, Live, LogEvent, Permission } from "../protocol.ts";
+import type { Attachment, Delta, Json, Live, LogEvent, Permission, Session } from "../protocol.ts";
 
-export interface UserItem { type: "user"; key: string; at: string; messageId: string; jobId: string | null; text: string; author: string }
+export interface UserItem { type: "user"; key: string; at: string; messageId: string; jobId: string | null; text: string; author: string; attachments: readonly Attachment[]; isEdited: boolean; isWithdrawn: boolean }
+/** A turn that nobody asked for: the agent went on by itself. */
+export interface BegunItem { type: "begun"; key: string; at: string }
+export interface CompactedItem { type: "compacted"; key: string; at: string; trigger: string; before: number; after: number }
 export interface TextItem { type: "text" | "thinking"; key: string; at: string; text: string }
 export interface ToolItem { type: "tool"; key: string; at: string; callId: string; name: string; input: Json }
 export interface DecisionItem { type: "decision"; key: string; at: string; permission: Permission }
 /** With a `messageId` it tells why that message's turn failed. */
 export interface NoticeItem { type: "notice"; key: string; at: string; level: string; text: string; detail: string; messageId?: string }
 export interface FooterItem { type: "footer"; key: string; at: string; jobId: string | null; turn: Turn }
-export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem;
+export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem;
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string }
 export interface ToolResult { at: string; isError: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
-export interface JobState { status: string; progress: number; message: string; error: string; messageId: string }
-export interface Resolution { status: string; reason: string; by: string }
+export interface JobState { status: string; progress: number; message: string; error: string; messageId: string; isUrgent: boolean }
+export interface Resolution { status: string; reason: string; by: string; byId: string; rules: readonly string[] }
+/** The newest value of something about the session, and the number that the log had then. */
+export interface Change { seq: number; value: unknown }
 export interface LiveBlock extends Live { length: number }
 
 export interface Conversation {
@@ -33,11 +38,12 @@ export interface Conversation {
   readonly finished: ReadonlySet<string>;
   readonly checkpoints: number;
   readonly status: { status: string; reason: string; gitStatus: string } | null;
+  readonly changes: ReadonlyMap<string, Change>;
 }
 
 export const EMPTY: Conversation = {
   lastSeq: 0, items: [], queued: [], children: new Map(), results: new Map(), unfinished: new Set(), jobs: new Map(), pending: [], resolutions: new Map(),
-  filesChanged: new Map(), live: [], finished: new Set(), checkpoints: 0, status: null,
+  filesChanged: new Map(), live: [], finished: new Set(), checkpoints: 0, status: null, changes: new Map(),
 };
 
 /** A copy that one batch of events may write to; what was handed out before stays as it was. */
@@ -56,6 +62,7 @@ interface Draft {
   finished: Set<string>;
   checkpoints: number;
   status: Conversation["status"];
+  changes: Map<string, Change>;
 }
 
 const draftOf = (state: Conversation): Draft => ({
@@ -71,6 +78,7 @@ const draftOf = (state: Conversation): Draft => ({
   filesChanged: new Map(state.filesChanged),
   live: [...state.live],
   finished: new Set(state.finished),
+  changes: new Map(state.changes),
 });
 
 const str = (value: unknown): string => (typeof value === "string" ? value : value == null ? "" : String(value));
@@ -91,10 +99,16 @@ function addBlock(draft: Draft, type: "text" | "thinking", event: LogEvent): voi
 }
 
 /** A message takes its place in the conversation when its turn begins, not when it was sent. */
-function begin(draft: Draft, jobId: string): void {
-  draft.items.push(...draft.queued.filter((item) => item.jobId === jobId));
+function begin(draft: Draft, jobId: string, isWithdrawn: boolean): void {
+  draft.items.push(...draft.queued.filter((item) => item.jobId === jobId).map((item) => ({ ...item, isWithdrawn })));
   draft.queued = draft.queued.filter((item) => item.jobId !== jobId);
 }
+
+const attachmentsOf = (value: unknown): Attachment[] =>
+  arr(value).map(obj).filter((one) => typeof one.id === "string").map((one) => ({ id: str(one.id), media_type: str(one.media_type), size: num(one.size) }));
+
+const edited = <T extends Item>(items: readonly T[], messageId: string, text: string): T[] =>
+  items.map((item) => (item.type === "user" && item.messageId === messageId ? { ...item, text, isEdited: true } : item));
 
 function permissionOf(payload: Json): Permission {
   const kind = payload.kind === "PLAN" || payload.kind === "QUESTION" ? payload.kind : "TOOL";
@@ -108,7 +122,8 @@ function resolve(draft: Draft, event: LogEvent): void {
   const { id, status, reason, by } = event.payload;
   const permission = draft.pending.find((one) => one.id === id);
   draft.pending = draft.pending.filter((one) => one.id !== id);
-  draft.resolutions.set(str(id), { status: str(status), reason: str(reason), by: str(obj(by).name ?? by) });
+  const rules = arr(event.payload.rules).map((rule) => str(obj(rule).rule ?? rule));
+  draft.resolutions.set(str(id), { status: str(status), reason: str(reason), by: str(obj(by).name ?? by), byId: str(obj(by).id), rules });
   if (permission) add(draft, null, { type: "decision", key: `e${event.seq}`, at: event.created_at, permission });
 }
 
@@ -148,17 +163,28 @@ const HANDLERS: Record<string, Handler> = {
   "job.status": (draft, event) => {
     const { job_id: id, message_id: messageId, status, progress, progress_message: message, error } = event.payload;
     const before = draft.jobs.get(str(id))?.status;
-    const job = { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId) };
+    const job = { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId), isUrgent: event.payload.is_urgent === true };
     draft.jobs.set(str(id), job);
-    if (status !== "PENDING") begin(draft, str(id));
+    if (messageId == null && event.payload.trigger === "AGENT" && status === "PROCESSING" && before !== "PROCESSING") draft.items.push({ type: "begun", key: `e${event.seq}`, at: event.created_at });
+    if (status !== "PENDING") begin(draft, str(id), status === "CANCELLED");
     if (ENDED.has(job.status) && (before === "PROCESSING" || job.status === "FAILED")) endTurn(draft, event, job);
   },
   "message.user": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
     const author = str(obj(payload.author).name);
-    const item: UserItem = { type: "user", key: `e${seq}`, at, messageId: str(payload.message_id), jobId: str(payload.job_id) || jobId, text: str(payload.text), author };
+    const item: UserItem = { type: "user", key: `e${seq}`, at, messageId: str(payload.message_id), jobId: str(payload.job_id) || jobId, text: str(payload.text), author, attachments: attachmentsOf(payload.attachments), isEdited: false, isWithdrawn: false };
     const isQueued = item.jobId !== null && (draft.jobs.get(item.jobId)?.status ?? "PENDING") === "PENDING";
     if (isQueued) draft.queued.push(item);
     else add(draft, null, item);
+  },
+  "message.edited": (draft, { payload }) => {
+    draft.queued = edited(draft.queued, str(payload.message_id), str(payload.text));
+    draft.items = edited(draft.items, str(payload.message_id), str(payload.text));
+  },
+  "session.changed": (draft, { seq, payload }) => {
+    for (const [name, value] of Object.entries(obj(payload.changes))) draft.changes.set(name, { seq, value });
+  },
+  "context.compacted": (draft, { seq, payload, created_at: at }) => {
+    draft.items.push({ type: "compacted", key: `e${seq}`, at, trigger: str(payload.trigger), before: num(payload.tokens_before), after: num(payload.tokens_after) });
   },
   "assistant.text": (draft, event) => addBlock(draft, "text", event),
   "assistant.thinking": (draft, event) => addBlock(draft, "thinking", event),
@@ -214,6 +240,26 @@ export function applyEvents(state: Conversation, events: readonly LogEvent[]): C
     draft.lastSeq = event.seq;
   }
   return draft;
+}
+
+/** What a session may be told to have become, and how each value has to look: anything else is left out. */
+const CHANGEABLE: Record<string, (value: unknown) => boolean> = {
+  name: (value) => typeof value === "string", title: (value) => typeof value === "string",
+  model: (value) => typeof value === "string", permission_mode: (value) => typeof value === "string",
+  context_tokens: Number.isFinite, context_window: Number.isFinite,
+  commands: Array.isArray, background: Array.isArray,
+};
+
+/** The session with what the log says has changed since it was read. */
+export function withChanges(session: Session, changes: ReadonlyMap<string, Change>): Session {
+  const fresh = [...changes].filter(([name, { seq, value }]) => seq > session.last_seq && Object.hasOwn(CHANGEABLE, name) && CHANGEABLE[name]?.(value));
+  return fresh.length ? { ...session, ...Object.fromEntries(fresh.map(([name, { value }]) => [name, value])) } : session;
+}
+
+/** Whether queued messages really wait for something, rather than being picked up this very moment. */
+export function isPlainlyWaiting({ queued, jobs }: Conversation, places: Record<string, number>): boolean {
+  const hasPlace = queued.some((item) => item.jobId !== null && Object.hasOwn(places, item.jobId));
+  return queued.length > 1 || hasPlace || [...jobs.values()].some((job) => job.status === "PROCESSING");
 }
 
 /** Offsets count characters as Python does: code points, not UTF-16 units. */

@@ -16,12 +16,20 @@ function words(permission: Permission, status: string): string {
   return isAllowed ? gettext("Allowed") : gettext("Denied");
 }
 
+/** What to say when a question that was shown here was answered by someone else, or in another tab. */
+export function answeredElsewhere({ status, by, byId }: Resolution, userId: string): string {
+  if (status === "CANCELLED" || !by) return gettext("The agent no longer waits for an answer.");
+  if (byId === userId) return status === "ALLOWED" ? gettext("You allowed this in another tab.") : gettext("You denied this in another tab.");
+  return status === "ALLOWED" ? gettext("{name} was first and allowed this.", { name: by }) : gettext("{name} was first and denied this.", { name: by });
+}
+
 export function decisionView(permission: Permission, resolution: Resolution | undefined): TemplateResult {
   const status = resolution?.status ?? "";
   const line = toolLine(permission.tool, permission.input);
   const target = permission.kind === "TOOL" ? [line.verb, line.target.split("\n", 1)[0]].filter(Boolean).join(" ") : "";
   return html`<div class="decision soft">${icon(status === "ALLOWED" ? "check" : "cross")}
     <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}${target ? html`: <span class="mono">${plain(target)}</span>` : nothing}
+    ${resolution?.rules.length ? html`<span class="reason">${gettext("From now on without asking:")} ${resolution.rules.map((rule) => html`<code class="rule">${plain(rule)}</code> `)}</span>` : nothing}
     ${resolution?.reason ? html`<span class="reason">“${resolution.reason}”</span>` : nothing}</span></div>
     ${permission.kind === "PLAN" ? html`<details class="plan-kept"><summary class="link">${gettext("Show the plan")}</summary><slw-markdown class="prose" .text=${String(permission.input.plan ?? "")}></slw-markdown></details>` : nothing}`;
 }

@@ -9,20 +9,17 @@ import { icon } from "../icons.ts";
 import "../markdown.ts";
 import type { Permission } from "../protocol.ts";
 import { patchView } from "./patch-view.ts";
+import { Questions } from "./questions-view.ts";
+import { alwaysOf } from "./suggestions.ts";
 import { isWriting, patchOf } from "./tools.ts";
-
-interface Option { label: string; description?: string }
-interface Question { question: string; header?: string; options?: Option[]; multiSelect?: boolean }
 
 export const isTyping = (event: KeyboardEvent): boolean => {
   const target = event.composedPath()[0];
   return target instanceof HTMLElement && (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 };
 
-const questionsOf = (permission: Permission): Question[] => {
-  const { questions } = permission.input;
-  return Array.isArray(questions) ? (questions as Question[]).filter((one) => typeof one?.question === "string") : [];
-};
+type Step = "asking" | "denying" | "always";
+type Scope = "session" | "project";
 
 @customElement("slw-permission")
 export class PermissionCard extends PageElement {
@@ -31,10 +28,10 @@ export class PermissionCard extends PageElement {
   @property({ type: Number }) others = 0;
   @property({ type: Boolean }) canAnswer = true;
   @state() private isBusy = false;
-  @state() private isDenying = false;
+  @state() private step: Step = "asking";
+  @state() private scope: Scope = "session";
   @state() private error: unknown = null;
-  @state() private chosen: Record<string, string[]> = {};
-  @state() private free: Record<string, string> = {};
+  private questions!: Questions;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -49,38 +46,46 @@ export class PermissionCard extends PageElement {
   override willUpdate(changed: PropertyValues<this>): void {
     const before = changed.get("permission");
     if (!changed.has("permission") || before?.id === this.permission.id) return;
-    this.isDenying = this.isBusy = false;
+    this.isBusy = false;
+    this.step = "asking";
+    this.scope = "session";
     this.error = null;
-    this.chosen = {};
-    this.free = {};
+    this.questions = new Questions(this.permission, () => this.requestUpdate(), () => void this.answer("allow", { answers: this.questions.answers() }));
   }
 
   private readonly onKey = (event: KeyboardEvent): void => {
     if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
     if (!this.canAnswer || this.isBusy || this.permission.kind === "QUESTION") return;
     if (event.key === "a") void this.answer("allow");
-    else if (event.key === "d") void this.startDenying();
+    else if (event.key === "A" && this.always) void this.go("always");
+    else if (event.key === "d") void this.go("denying");
     else return;
     event.preventDefault();
   };
 
-  private async startDenying(): Promise<void> {
-    this.isDenying = true;
+  private get always(): ReturnType<typeof alwaysOf> {
+    return this.permission.kind === "TOOL" ? alwaysOf(this.permission.suggestions) : null;
+  }
+
+  private async go(step: Step): Promise<void> {
+    this.step = step;
     await this.updateComplete;
-    this.querySelector<HTMLTextAreaElement>(".reason-input")?.focus();
+    this.querySelector<HTMLElement>("[data-first]")?.focus();
   }
 
   private async answer(decision: "allow" | "deny", more: object = {}): Promise<void> {
+    const { id } = this.permission;
     this.isBusy = true;
     this.error = null;
+    this.dispatchEvent(new CustomEvent("slw-answering", { detail: id, bubbles: true }));
     try {
-      await post(`/sessions/${this.sessionId}/approve`, { permission_id: this.permission.id, decision, ...more });
+      await post(`/sessions/${this.sessionId}/approve`, { permission_id: id, decision, ...more });
     } catch (error) {
-      // Someone else was first: the log brings what was decided.
-      if (!(error instanceof ApiError && error.status === 409)) {
-        this.error = error;
-        this.isBusy = false;
-      }
+      if (id !== this.permission?.id) return;
+      this.dispatchEvent(new CustomEvent("slw-not-answered", { detail: id, bubbles: true }));
+      // Someone else was first, and the message says who: the log brings what was decided.
+      this.error = error;
+      this.isBusy = error instanceof ApiError && error.status === 409;
     }
   }
 
@@ -95,9 +100,9 @@ export class PermissionCard extends PageElement {
     return html`<section class="permission" role="region" aria-label=${title}>
       <header>${icon(kind === "QUESTION" ? "question" : kind === "PLAN" ? "list" : "shield")}<h2>${title}</h2>
         ${this.others ? html`<span class="badge">${gettext("{n} more after this", { n: this.others })}</span>` : nothing}</header>
-      <div class="permission-body">${kind === "TOOL" ? this.tool() : kind === "PLAN" ? this.plan() : this.questions()}</div>
+      <div class="permission-body">${kind === "TOOL" ? this.tool() : kind === "PLAN" ? this.plan() : this.questions.view()}${this.step === "always" ? this.whatAlways() : nothing}</div>
       ${errorNote(this.error)}
-      ${!this.canAnswer ? html`<p class="soft">${gettext("Your role does not allow you to answer.")}</p>` : this.isDenying ? this.denying() : this.actions()}
+      ${!this.canAnswer ? html`<p class="soft">${gettext("Your role does not allow you to answer.")}</p>` : this.buttons()}
     </section>`;
   }
 
@@ -118,68 +123,52 @@ export class PermissionCard extends PageElement {
     return html`<slw-markdown class="prose" .text=${String(this.permission.input.plan ?? gettext("The agent gave no plan."))}></slw-markdown>`;
   }
 
-  private questions(): TemplateResult {
-    return html`<form id="questions" class="stack" @submit=${this.submitAnswers}>${questionsOf(this.permission).map((question, index) => this.question(question, index))}</form>`;
+  private buttons(): TemplateResult {
+    return { asking: () => this.actions(), denying: () => this.denying(), always: () => this.confirming() }[this.step]();
   }
-
-  private question(question: Question, index: number): TemplateResult {
-    const type = question.multiSelect ? "checkbox" : "radio";
-    const chosen = this.chosen[question.question] ?? [];
-    return html`<fieldset class="question"><legend>${plain(question.question)}</legend>
-      ${(question.options ?? []).map((option) => html`<label class="option"><input type=${type} name="question-${index}" .checked=${chosen.includes(option.label)}
-        @change=${(event: Event) => this.choose(question, option.label, (event.target as HTMLInputElement).checked)} />
-        <span><b>${plain(option.label)}</b>${option.description ? html`<br /><span class="soft">${plain(option.description)}</span>` : nothing}</span></label>`)}
-      <input class="input" aria-label=${gettext("Another answer")} placeholder=${gettext("Another answer")} .value=${this.free[question.question] ?? ""}
-        @input=${(event: Event) => (this.free = { ...this.free, [question.question]: (event.target as HTMLInputElement).value })} />
-    </fieldset>`;
-  }
-
-  private choose(question: Question, label: string, isOn: boolean): void {
-    const before = question.multiSelect ? (this.chosen[question.question] ?? []).filter((one) => one !== label) : [];
-    this.chosen = { ...this.chosen, [question.question]: isOn ? [...before, label] : before };
-  }
-
-  private answers(): Record<string, string> {
-    return Object.fromEntries(
-      questionsOf(this.permission).map(({ question, multiSelect }) => {
-        const free = this.free[question]?.trim();
-        const chosen = this.chosen[question] ?? [];
-        return [question, (multiSelect ? [...chosen, ...(free ? [free] : [])] : [free || chosen[0] || ""]).join(", ")];
-      }),
-    );
-  }
-
-  private readonly submitAnswers = (event: Event): void => {
-    event.preventDefault();
-    void this.answer("allow", { answers: this.answers() });
-  };
 
   private actions(): TemplateResult {
     const { kind } = this.permission;
     if (kind === "QUESTION") {
-      const isComplete = Object.values(this.answers()).every(Boolean);
+      const { isComplete } = this.questions;
       return html`<footer><button class="button primary" form="questions" ?disabled=${this.isBusy || !isComplete}>${gettext("Answer")}</button>
         <button class="button" type="button" ?disabled=${this.isBusy} @click=${() => this.answer("deny")}>${gettext("Dismiss")}</button></footer>`;
     }
     const [yes, no] = kind === "PLAN" ? [gettext("Approve the plan"), gettext("Keep planning…")] : [gettext("Allow once"), gettext("Deny…")];
     return html`<footer>
       <button class="button primary" type="button" ?disabled=${this.isBusy} @click=${() => this.answer("allow")}>${yes} <kbd>a</kbd></button>
-      <button class="button" type="button" ?disabled=${this.isBusy} @click=${() => this.startDenying()}>${no} <kbd>d</kbd></button>
+      ${this.always ? html`<button class="button" type="button" ?disabled=${this.isBusy} @click=${() => this.go("always")}>${gettext("Always allow…")} <kbd>${gettext("shift")} a</kbd></button>` : nothing}
+      <button class="button" type="button" ?disabled=${this.isBusy} @click=${() => this.go("denying")}>${no} <kbd>d</kbd></button>
     </footer>`;
+  }
+
+  /** Exactly what would hold from now on, and where. */
+  private whatAlways(): TemplateResult {
+    const { rules, others } = this.always ?? { rules: [], others: [] };
+    const choice = (scope: Scope, word: string): TemplateResult => html`<label class="option"><input type="radio" name="scope" .checked=${this.scope === scope} @change=${() => (this.scope = scope)} /><span>${word}</span></label>`;
+    return html`<div class="always"><h3>${gettext("From now on the agent may do this without asking:")}</h3>
+      <ul>${rules.map((rule) => html`<li><code class="rule">${plain(rule)}</code></li>`)}${others.map((other) => html`<li>${plain(other)}</li>`)}</ul>
+      ${rules.length ? html`<fieldset class="scopes"><legend>${gettext("Where?")}</legend>${choice("session", gettext("In this session"))}${choice("project", gettext("In this project, in all of its sessions"))}</fieldset>` : nothing}</div>`;
+  }
+
+  private confirming(): TemplateResult {
+    const more = this.always?.rules.length ? { always: true, scope: this.scope } : { always: true };
+    return html`<footer><button class="button primary" type="button" data-first ?disabled=${this.isBusy} @click=${() => this.answer("allow", more)}>${gettext("Always allow this")}</button>
+      <button class="button quiet" type="button" ?disabled=${this.isBusy} @click=${() => (this.step = "asking")}>${gettext("Back")}</button></footer>`;
   }
 
   private denying(): TemplateResult {
     const isPlan = this.permission.kind === "PLAN";
     return html`<div class="field"><label for="deny-reason">${isPlan ? gettext("What should be different?") : gettext("What should the agent do instead? (optional)")}</label>
-        <textarea id="deny-reason" class="input reason-input" rows="2" @keydown=${this.onReasonKey}></textarea></div>
+        <textarea id="deny-reason" class="input reason-input" data-first rows="2" @keydown=${this.onReasonKey}></textarea></div>
       <footer><button class="button danger" type="button" ?disabled=${this.isBusy} @click=${() => this.deny()}>${isPlan ? gettext("Keep planning") : gettext("Deny")}</button>
-        <button class="button quiet" type="button" @click=${() => (this.isDenying = false)}>${gettext("Back")}</button></footer>`;
+        <button class="button quiet" type="button" @click=${() => (this.step = "asking")}>${gettext("Back")}</button></footer>`;
   }
 
   private readonly onReasonKey = (event: KeyboardEvent): void => {
     if (event.key === "Escape") {
       event.stopPropagation();
-      this.isDenying = false;
+      this.step = "asking";
     } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       this.deny();

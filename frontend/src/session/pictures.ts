@@ -1,0 +1,129 @@
+// The images that go with a message: checked, uploaded at once, shown small, and taken out again.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { postSurely } from "../api.ts";
+import { messageOf } from "../elements/base.ts";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import type { Attachment } from "../protocol.ts";
+
+export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+export const MOST_IMAGES = 10;
+const LARGEST_BYTES = 5 * 2 ** 20;
+
+export interface Picture { id: string; name: string; url: string; error: string; file: File | null; attachment: Attachment | null }
+
+export const attachmentUrl = (sessionId: string, id: string): string => `/api/sessions/${encodeURIComponent(sessionId)}/attachments/${encodeURIComponent(id)}`;
+
+/** What is wrong with a file before it is sent; empty when nothing is. */
+function objection(file: File, before: number): string {
+  if (before >= MOST_IMAGES) return gettext("A message takes at most {n} images.", { n: MOST_IMAGES });
+  if (!IMAGE_TYPES.includes(file.type)) return gettext("Only PNG, JPEG, GIF and WebP images can be sent.");
+  if (file.size > LARGEST_BYTES) return gettext("An image has at most {n} MB.", { n: LARGEST_BYTES / 2 ** 20 });
+  return "";
+}
+
+export class Pictures {
+  items: readonly Picture[] = [];
+
+  constructor(private readonly sessionId: string, private readonly changed: () => void) {}
+
+  get isUploading(): boolean {
+    return this.items.some((one) => !one.error && !one.attachment);
+  }
+
+  get attachments(): Attachment[] {
+    return this.items.flatMap((one) => (one.attachment ? [one.attachment] : []));
+  }
+
+  add(files: Iterable<File>): void {
+    for (const file of files) {
+      const picture: Picture = { id: crypto.randomUUID(), name: file.name, url: URL.createObjectURL(file), error: objection(file, this.items.length), file, attachment: null };
+      this.set([...this.items, picture]);
+      if (!picture.error) void this.upload(picture);
+    }
+  }
+
+  /** Images that the server has already: of a kept draft, or of a message that came back. */
+  restore(attachments: readonly Attachment[]): void {
+    const known = new Set(this.attachments.map((one) => one.id));
+    const back = attachments.filter((one) => !known.has(one.id)).map((one): Picture => ({ id: one.id, name: gettext("Image"), url: attachmentUrl(this.sessionId, one.id), error: "", file: null, attachment: one }));
+    if (back.length) this.set([...back, ...this.items]);
+  }
+
+  remove(id: string): void {
+    const gone = this.items.find((one) => one.id === id);
+    if (gone?.file) URL.revokeObjectURL(gone.url);
+    this.set(this.items.filter((one) => one.id !== id));
+  }
+
+  /** Hands over what is ready; images with an error stay, so that nothing goes away unseen. */
+  take(): Attachment[] {
+    const { attachments } = this;
+    for (const one of this.items) if (one.attachment) this.remove(one.id);
+    return attachments;
+  }
+
+  retry(id: string): void {
+    const picture = this.items.find((one) => one.id === id);
+    if (picture) void this.upload(picture);
+  }
+
+  private set(items: readonly Picture[]): void {
+    this.items = items;
+    this.changed();
+  }
+
+  private mark(id: string, fields: Partial<Picture>): void {
+    this.set(this.items.map((one) => (one.id === id ? { ...one, ...fields } : one)));
+  }
+
+  private async upload(picture: Picture): Promise<void> {
+    if (!picture.file) return;
+    this.mark(picture.id, { error: "" });
+    const form = new FormData();
+    form.append("id", picture.id);
+    form.append("file", picture.file);
+    try {
+      this.mark(picture.id, { attachment: await postSurely<Attachment>(`/sessions/${this.sessionId}/attachments`, form) });
+    } catch (error) {
+      this.mark(picture.id, { error: messageOf(error) });
+    }
+  }
+}
+
+/** Copies of images that belong to another message. Throws what the network or the server says. */
+export async function uploadedAgain(sessionId: string, attachments: readonly Attachment[]): Promise<Attachment[]> {
+  return Promise.all(attachments.map(async (one) => {
+    const answer = await fetch(attachmentUrl(sessionId, one.id), { credentials: "same-origin" });
+    if (!answer.ok) throw new Error(answer.statusText);
+    const form = new FormData();
+    form.append("id", crypto.randomUUID());
+    form.append("file", new File([await answer.blob()], "image", { type: one.media_type }));
+    return postSurely<Attachment>(`/sessions/${sessionId}/attachments`, form);
+  }));
+}
+
+export function picturesView(pictures: Pictures): TemplateResult | typeof nothing {
+  if (!pictures.items.length) return nothing;
+  return html`<ul class="pictures" aria-label=${gettext("Images to send")}>${pictures.items.map((one) => pictureView(pictures, one))}</ul>`;
+}
+
+function pictureView(pictures: Pictures, one: Picture): TemplateResult {
+  const isLoading = !one.error && !one.attachment;
+  const canRetry = one.error && one.file && IMAGE_TYPES.includes(one.file.type) && one.file.size <= LARGEST_BYTES;
+  return html`<li class="picture ${one.error ? "has-failed" : ""}">
+    ${one.error && !canRetry ? html`<span class="picture-none">${icon("warning")}</span>` : html`<img alt=${one.name} src=${one.url} />`}
+    ${isLoading ? html`<span class="soft" role="status">${gettext("Uploading…")}</span>` : nothing}
+    ${one.error ? html`<span class="picture-error" role="alert"><span class="cut" title=${one.name}>${one.name}</span> ${one.error}
+      ${canRetry ? html`<button class="link" type="button" @click=${() => pictures.retry(one.id)}>${gettext("Try again")}</button>` : nothing}</span>` : nothing}
+    <button class="button quiet square" type="button" aria-label=${gettext("Remove {name}", { name: one.name })} title=${gettext("Remove")} @click=${() => pictures.remove(one.id)}>${icon("cross")}</button>
+  </li>`;
+}
+
+/** The images of a message that was sent. */
+export function attachmentsView(sessionId: string, attachments: readonly Attachment[]): TemplateResult | typeof nothing {
+  if (!attachments.length) return nothing;
+  return html`<div class="sent-pictures">${attachments.map((one, index) => html`<a href=${attachmentUrl(sessionId, one.id)} target="_blank" rel="noopener">
+    <img loading="lazy" alt=${gettext("Image {n}", { n: index + 1 })} src=${attachmentUrl(sessionId, one.id)} /></a>`)}</div>`;
+}

@@ -1,0 +1,20 @@
+// How the session stands when nothing runs: a sandbox that is gone or was stopped, and what the next message will do.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { plain } from "../elements/base.ts";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import type { Conversation } from "./conversation.ts";
+
+/** A failure that the conversation's last line tells is not told twice. */
+export function stateNote(conversation: Conversation, status: string, reason: string): TemplateResult | typeof nothing {
+  const last = conversation.items.at(-1);
+  if (last?.type === "notice" && last.level === "failed") return nothing;
+  if (status === "STOPPED") {
+    return html`<p class="note" role="status">${icon("stop")}<span>${reason ? plain(reason) : gettext("The sandbox is stopped.")} ${gettext("Your next message starts it again, with all files and the conversation as they were.")}</span></p>`;
+  }
+  if (status === "ERROR") {
+    return html`<p class="note warning" role="status">${icon("warning")}<span>${reason ? plain(reason) : gettext("The agent or its sandbox ended.")} ${gettext("Your next message starts them again, with the work that was kept.")}</span></p>`;
+  }
+  return nothing;
+}
