@@ -141,6 +141,9 @@ class Env(BaseSettings):
     )
     otlp_headers: dict[str, str] = Field({}, description="JSON: headers for the collector, such as its key.")
     sentry_dsn: str = Field("", description="Sentry address that errors are reported to; empty reports none.")
+    archive_after_days: int = Field(
+        30, ge=0, description="Days without activity after which a session's log is compressed; 0: never."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log line that is written."
     )

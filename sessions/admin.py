@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from accounts.errors import DomainError
-from sessions import services
-from sessions.models import AgentSession, Checkpoint, Event, Job, Message, PermissionRequest
+from sessions import queries, services
+from sessions.models import AgentSession, Attachment, Checkpoint, Job, Message, PermissionRequest, PermissionRule
 
 TAIL = 100
 
@@ -62,8 +62,8 @@ class AgentSessionAdmin(ReadOnlyAdmin):
     @admin.display(description="Newest events")
     def newest_events(self, session: AgentSession) -> str:
         """The log's tail; the admin has no pages for events, whose key is of two columns."""
-        rows = Event.objects.filter(session=session).order_by("-seq")[:TAIL]
-        lines = ((row.created_at.isoformat(), row.seq, row.kind, str(row.payload)[:300]) for row in rows)
+        rows = queries.events_after(session.pk, max(0, session.last_seq - TAIL), TAIL)[::-1]
+        lines = ((row["created_at"], row["seq"], row["kind"], str(row["payload"])[:300]) for row in rows)
         return format_html("<pre>{}</pre>", format_html_join("\n", "{} {} {} {}", lines))
 
     @admin.action(description="Stop the selected sessions", permissions=["change"])
@@ -124,6 +124,26 @@ class PermissionRequestAdmin(ReadOnlyAdmin):
     list_filter = ["status", "kind", "created_at"]
     search_fields = ["id", "session__id", "session__name", "tool", "answered_by__email"]
     list_select_related = ["organization", "session", "answered_by"]
+
+
+@admin.register(PermissionRule)
+class PermissionRuleAdmin(ReadOnlyAdmin):
+    list_display = ["rule", "organization", "project", "session", "created_by", "created_at"]
+    list_filter = ["created_at", ("session", admin.EmptyFieldListFilter)]
+    search_fields = ["id", "rule", "project__name", "session__id", "session__name", "created_by__email"]
+    list_select_related = ["organization", "project", "session", "created_by"]
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(ReadOnlyAdmin):
+    list_display = ["id", "organization", "session", "media_type", "size", "author", "created_at"]
+    list_filter = ["media_type", "created_at", ("message", admin.EmptyFieldListFilter)]
+    search_fields = ["id", "session__id", "session__name", "sha256", "author__email"]
+    list_select_related = ["organization", "session", "author"]
+    exclude = ["data"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attachment]:
+        return super().get_queryset(request).defer("data")
 
 
 @admin.register(Checkpoint)

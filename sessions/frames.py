@@ -37,6 +37,11 @@ def event(seq: int, kind: str, payload: str, job_id: uuid.UUID | str | None, cre
     return Frame("event", body, seq, kind)
 
 
+def of_event(event: dict[str, Any]) -> Frame:
+    """The same, of what `events.serialize` gave."""
+    return Frame("event", transient("event", event).body, event["seq"], event["kind"])
+
+
 def transient(type: str, value: dict[str, Any]) -> Frame:
     """A frame that no log has: a delta, the places in the queue."""
     return Frame(type, json.dumps(value, ensure_ascii=False, separators=(",", ":")))

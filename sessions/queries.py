@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, cast
 
 from django.db import connection
@@ -15,7 +16,7 @@ from accounts.tenancy import TenantQuerySet
 from environments.models import MachineStatus
 from projects.diffs import Diff
 from projects.vault import Vault
-from sessions import dispatch, frames
+from sessions import archive, dispatch, frames
 from sessions.events import serialize
 from sessions.frames import Frame
 from sessions.models import (
@@ -31,6 +32,7 @@ from sessions.models import (
 )
 
 SUB_AGENT_TOOLS = ("Agent", "Task")
+SUB_AGENT_KINDS = ("tool.call", "assistant.text", "tool.result")
 MAX_SUB_AGENT_TEXT = 64 * 1024
 MAX_QUEUED_TEXT = 20_000  # characters of a waiting message that are shown with its session; the log has them all
 
@@ -115,17 +117,35 @@ def container_id(session: AgentSession) -> str | None:
 
 
 def events_after(session_id: uuid.UUID, after: int, limit: int) -> list[dict[str, Any]]:
-    """The next events of the log, in order."""
-    return [
-        serialize(event) for event in Event.objects.filter(session_id=session_id, seq__gt=after).order_by("seq")[:limit]
-    ]
+    """The next events of the log, in order; also those that are archived."""
+    rows = Event.objects.filter(session_id=session_id, seq__gt=after).order_by("seq")[:limit]
+    found = [serialize(event) for event in rows]
+    if found and found[0]["seq"] == after + 1:
+        return found
+    return archive.joined(archive.after(session_id, after, limit), found, limit)
 
 
 def page_after(session_id: uuid.UUID, after: int, limit: int, max_bytes: int) -> list[Frame]:
     """The next events as frames: at most so many and, beyond the first, at most so many bytes; nothing is parsed."""
     with connection.cursor() as cursor:
         cursor.execute(_PAGE, [session_id, after, limit, max_bytes])
-        return [frames.event(*row) for row in cursor.fetchall()]
+        found = [frames.event(*row) for row in cursor.fetchall()]
+    if found and found[0].seq == after + 1:
+        return found
+    return _with_archived(session_id, after, limit, max_bytes) or found
+
+
+def _with_archived(session_id: uuid.UUID, after: int, limit: int, max_bytes: int) -> list[Frame]:
+    """A page that begins in the archive; empty when there is nothing of it."""
+    older = archive.after(session_id, after, limit)
+    found: list[Frame] = []
+    size = 0
+    for event in older and events_after(session_id, after, limit):
+        if size >= max_bytes:
+            break
+        found.append(frames.of_event(event))
+        size += len(found[-1].body)
+    return found
 
 
 _PAGE = """
@@ -178,13 +198,17 @@ def _sub_agents(jobs: list[Job]) -> dict[uuid.UUID, list[dict[str, Any]]]:
     """Sub-agents by job: what was asked of each, its own text, and what it answered."""
     if not jobs:
         return {}
+    wanted = {job.pk for job in jobs}
+    session_id = jobs[0].session_id
     is_call = Q(kind="tool.call", payload__name__in=SUB_AGENT_TOOLS)
     is_inside = Q(kind="assistant.text") & ~Q(payload__parent=None)
-    rows = Event.objects.filter(is_call | is_inside | Q(kind="tool.result"), session_id=jobs[0].session_id)
+    rows = Event.objects.filter(is_call | is_inside | Q(kind="tool.result"), session_id=session_id)
+    live = rows.filter(job_id__in=wanted).order_by("seq").iterator()
     found: dict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
     by_call: dict[str, dict[str, Any]] = {}
-    for event in rows.filter(job_id__in=[job.pk for job in jobs]).order_by("seq").iterator():
-        _note_sub_agent(event, found, by_call)
+    for event in chain(archive.events(session_id, SUB_AGENT_KINDS), live):
+        if event.job_id in wanted:
+            _note_sub_agent(event, found, by_call)
     return found
 
 
@@ -193,6 +217,8 @@ def _note_sub_agent(
 ) -> None:
     payload = event.payload
     if event.kind == "tool.call" and event.job_id:
+        if payload["name"] not in SUB_AGENT_TOOLS:
+            return
         given = payload["input"] if isinstance(payload["input"], dict) else {}
         agent = {
             "call_id": payload["call_id"],

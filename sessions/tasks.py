@@ -12,11 +12,13 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from projects.handover import HandOn
-from sessions import dispatch, idle, lifecycle, runner
+from sessions import dispatch, idle, lifecycle, runner, services
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
 
 logger = structlog.get_logger(__name__)
+
+TIDY_SESSIONS, TIDY_STEPS = 1000, 200
 
 _writers: WeakKeyDictionary[asyncio.AbstractEventLoop, LogWriter] = WeakKeyDictionary()
 
@@ -56,6 +58,23 @@ async def end_orphan(*, session_id: str) -> None:
 async def rescue_turns(timestamp: int) -> None:
     if rescued := await in_db(dispatch.rescue_turns)(now=timezone.now()):
         logger.warning("turns_rescued", sessions=rescued)
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name="sessions.tidy", queue="agents", queueing_lock="sessions.tidy")
+async def tidy(timestamp: int) -> None:
+    """Pack the logs of sessions that nobody uses, and drop images that nobody sent; in small steps."""
+    for _ in range(TIDY_STEPS):
+        if not await in_db(services.prune_attachments)(now=timezone.now()):
+            break
+    packed = 0
+    for session_id in await in_db(services.sessions_to_archive)(now=timezone.now(), limit=TIDY_SESSIONS):
+        for _ in range(TIDY_STEPS):
+            step = await in_db(services.archive_stretch)(session_id=session_id, now=timezone.now())
+            packed += step
+            if not step:
+                break
+    logger.info("sessions_tidied", events_packed=packed)
 
 
 def _writer() -> LogWriter:

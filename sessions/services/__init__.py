@@ -1,5 +1,6 @@
 """Every write on sessions that has an effect; one noun a module."""
 
+from sessions.services.archiving import archive_stretch, sessions_to_archive
 from sessions.services.attachments import Uploaded, add_attachment, prune_attachments
 from sessions.services.control import cancel, delete_session, stop_session, update_session
 from sessions.services.creation import NewSessions, create_sessions
@@ -16,6 +17,7 @@ __all__ = [
     "Uploaded",
     "add_attachment",
     "answer_permission",
+    "archive_stretch",
     "cancel",
     "create_sessions",
     "delete_session",
@@ -26,6 +28,7 @@ __all__ = [
     "remove_rule",
     "send_message",
     "send_now",
+    "sessions_to_archive",
     "stop_session",
     "update_session",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -12,8 +13,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import Organization, User
 from sessions import log
 from sessions.events import Entry
-from sessions.models import AgentSession, Checkpoint, Event, Job, JobStatus
-from tests.sessions.rows import make_job, make_permission, make_session
+from sessions.models import AgentSession, Checkpoint, Event, Job, JobStatus, PermissionRule
+from tests.sessions.rows import make_attachment, make_job, make_permission, make_session
 
 
 @pytest.fixture
@@ -27,6 +28,8 @@ def operator(db: None) -> Client:
 def session(organization: Organization) -> AgentSession:
     session = make_session(organization)
     make_permission(session, job=make_job(session, status=JobStatus.PROCESSING))
+    PermissionRule.objects.create(organization=organization, project=session.project, session=session, rule="Read")
+    make_attachment(session)
     Checkpoint.objects.create(
         organization=organization, session=session, commit="b" * 40, git_status="CLEAN", files_changed=0
     )
@@ -39,7 +42,10 @@ def act(client: Client, model: str, action: str, *rows: Any) -> None:
     assert client.post(f"/admin/agent_sessions/{model}/", data).status_code == 302
 
 
-@pytest.mark.parametrize("model", ["agentsession", "job", "message", "permissionrequest", "checkpoint"])
+MODELS = ["agentsession", "job", "message", "permissionrequest", "permissionrule", "attachment", "checkpoint"]
+
+
+@pytest.mark.parametrize("model", MODELS)
 class TestPages:
     def test_list_search_and_show(self, operator: Client, session: AgentSession, model: str) -> None:
         assert operator.get(f"/admin/agent_sessions/{model}/?q={session.pk}").status_code == 200
@@ -50,6 +56,17 @@ class TestPages:
         client.force_login(alice)
 
         assert client.get(f"/admin/agent_sessions/{model}/").status_code == 302
+
+
+@pytest.mark.parametrize("model", MODELS)
+class TestRow:
+    def test_can_be_looked_at_and_not_changed(self, operator: Client, session: AgentSession, model: str) -> None:
+        row = apps.get_model("agent_sessions", model)._default_manager.get()
+
+        page = operator.get(f"/admin/agent_sessions/{model}/{row.pk}/change/")
+
+        assert page.status_code == 200
+        assert b'name="_save"' not in page.content
 
 
 class TestSessionPage:
