@@ -9,6 +9,15 @@ import pytest
 from tests.faults.world import Client, World, newcomer, worlds
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which fault each seed chose, and how it ended: `FAULT_SEED=n` chooses the same again."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, value in report.user_properties:
+                if name == "fault" and report.when == "call":
+                    terminalreporter.write_line(f"{value}: {outcome}")
+
+
 @pytest.fixture(scope="module")
 def module_world() -> Iterator[World]:
     with worlds() as made:

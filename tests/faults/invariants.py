@@ -46,7 +46,9 @@ def messages_once(world: World, clients: list[Client]) -> Iterable[str]:
             rows = _ask(world, "select session_id from agent_sessions_message where id = %s", id)
             if [str(row[0]) for row in rows] != [session_id]:
                 yield f"I1: message {id} was acknowledged and is stored {len(rows)} times"
-            told = "select count(*) from agent_sessions_event where kind = 'message.user' and payload->>'message_id' = %s"
+            told = (
+                "select count(*) from agent_sessions_event where kind = 'message.user' and payload->>'message_id' = %s"
+            )
             if (count := _ask(world, told, id)[0][0]) != 1:
                 yield f"I1: message {id} is {count} times in the log"
 
@@ -84,7 +86,9 @@ def log_is_whole(world: World, clients: list[Client]) -> Iterable[str]:
     for client in clients:
         for session_id in set(client.acknowledged.values()):
             rows = _ask(
-                world, "select seq, kind, payload from agent_sessions_event where session_id = %s order by seq", session_id
+                world,
+                "select seq, kind, payload from agent_sessions_event where session_id = %s order by seq",
+                session_id,
             )
             last = _ask(world, "select last_seq from agent_sessions_agentsession where id = %s", session_id)
             if [row[0] for row in rows] != list(range(1, last[0][0] + 1 if last else 1)):
@@ -205,7 +209,9 @@ def vaults_are_sound(world: World, clients: list[Client]) -> Iterable[str]:
         for lock in vault.rglob("*.lock"):
             if now - _changed_at(lock, now) > STALE_LOCK_S:
                 yield f"I6: {lock} is left behind"
-        commits = "select c.id, c.commit, c.session_id from agent_sessions_checkpoint c join agent_sessions_agentsession s"
+        commits = (
+            "select c.id, c.commit, c.session_id from agent_sessions_checkpoint c join agent_sessions_agentsession s"
+        )
         rows = _ask(world, f"{commits} on s.id = c.session_id where s.project_id = %s", uuid.UUID(vault.stem))
         refs = dict(line.split()[::-1] for line in _git(vault, "show-ref").stdout.decode().splitlines())
         for id, commit, session_id in rows:
@@ -266,12 +272,11 @@ def _places(world: World) -> Iterable[_Place]:
     for path in [*folder.glob("*.log"), *(folder / "logs").glob("*")]:
         if path.is_file():
             yield _Place(str(path), path.read_bytes())
-    told = "select kind, payload::text from agent_sessions_event where kind in ('agent.notice', 'agent.exited', 'job.status')"
-    for kind, text in _ask(world, told):
+    kinds = "('agent.notice', 'agent.exited', 'job.status')"
+    for kind, text in _ask(world, f"select kind, payload::text from agent_sessions_event where kind in {kinds}"):
         yield _Place(kind, text.encode())
-    for reason, error in _ask(
-        world, "select s.status_reason, j.error from agent_sessions_agentsession s join agent_sessions_job j on j.session_id = s.id"
-    ):
+    joined = "agent_sessions_agentsession s join agent_sessions_job j on j.session_id = s.id"
+    for reason, error in _ask(world, f"select s.status_reason, j.error from {joined}"):
         yield _Place("a session's state", (reason + error).encode())
 
 

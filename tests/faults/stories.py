@@ -18,7 +18,8 @@ TIMES = range(int(os.environ.get("FAULT_TIMES", "1")))
 SPOKEN = " ".join(f"word{number}" for number in range(60))
 COMMAND = "echo written >> file.txt; cat file.txt"
 STORY = script(
-    [{"text": SPOKEN, "chunks": 30, "delay": 0.02}, {"tool": "Bash", "input": {"command": COMMAND}}], {"text": "the end"}
+    [{"text": SPOKEN, "chunks": 30, "delay": 0.02}, {"tool": "Bash", "input": {"command": COMMAND}}],
+    {"text": "the end"},
 )
 
 

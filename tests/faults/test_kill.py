@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.faults.stories import SEED, STORY, TIMES, asks, assert_told, chosen, streams, tell
@@ -88,7 +90,9 @@ class TestEachPlace:
 
 class TestRandomPlaces:
     @pytest.mark.parametrize("seed", SEED)
-    def test_of_a_story_may_be_the_last(self, world: World, alice: Client, seed: int) -> None:
+    def test_of_a_story_may_be_the_last(
+        self, world: World, alice: Client, seed: int, record_property: Callable[[str, object], None]
+    ) -> None:
         """Which places there are is learnt from a story without a fault."""
         before = world.passed()
         with watching(alice, session_id := alice.begin(STORY)):
@@ -97,7 +101,6 @@ class TestRandomPlaces:
         choice = chosen(seed)
         point, hits = choice.choice(met)
         rule = f"{point}=kill@{choice.randint(1, hits)}"
-        print(f"seed {seed}: {rule}")
-
+        record_property("fault", f"seed {seed}: {rule}")
         world.arm(rule)
         assert_told(world, alice, tell(alice))

@@ -33,9 +33,7 @@ class Watcher:
 
     def _read_one(self) -> None:
         after = self.seen[-1]["seq"] if self.seen else 0
-        with self._open(
-            self._client.world.server, self._session_id, after=after, **bearer(self._client.token)
-        ) as line:
+        with self._open(self._client.world.server, self._session_id, after=after, **bearer(self._client.token)) as line:
             self.connections += 1
             taken = 0
             while not self._is_over.is_set():
