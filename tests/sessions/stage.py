@@ -124,6 +124,9 @@ class ScriptedBackend:
         self.made.append(sandbox)
         return sandbox
 
+    def find(self, spec: LocalSpec) -> ScriptedSandbox | None:
+        return next((sandbox for sandbox in self.made if sandbox.phase is Phase.RUNNING), None)
+
     def attach(self, spec: LocalSpec, handle: dict[str, Any]) -> ScriptedSandbox:
         if self.refuses_handles:
             raise SandboxRefused
