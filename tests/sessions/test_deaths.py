@@ -5,28 +5,15 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from channels.db import database_sync_to_async as in_db
-from django.db import connection
 from django.utils import timezone
 
 from environments.models import Machine
 from gateway.models import GatewayToken
 from sandbox import Phase
 from sessions import deaths
-from sessions.models import AgentSession, Job
+from sessions.models import AgentSession
+from tests.sessions.resting import play
 from tests.sessions.stage import Stage, eventually
-
-
-async def play(stage: Stage, words: str = "do it") -> Job:
-    """A turn to its end, and with it the task that a worker would have taken."""
-    job = await stage.play(await stage.asend(words))
-    await in_db(forget_tasks)()
-    return job
-
-
-def forget_tasks() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("delete from procrastinate_jobs")
 
 
 async def row_of(stage: Stage) -> AgentSession:
