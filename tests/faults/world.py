@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import signal
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -97,11 +98,9 @@ class World:
 
 
 @contextlib.contextmanager
-def worlds(**extra: str) -> Iterator[World]:
+def worlds(folder: Path | None = None, **extra: str) -> Iterator[World]:
     """One embedded server with a neighbour on it."""
-    from tempfile import mkdtemp
-
-    folder = Path(mkdtemp(prefix="slipway-fault-"))
+    folder = folder or Path(tempfile.mkdtemp(prefix="slipway-fault-"))
     with running(folder, SLIPWAY_FAILPOINTS=f"file:{folder / RULES}", **extra) as server:
         world = World(server)
         world.neighbour = newcomer(world, "bob")

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""An agent that writes what no agent should: enormous lines, garbage, unknown types, half lines."""
+"""An agent that writes what no agent should: enormous lines, garbage, half lines; it notes what it got."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 SESSION = "00000000-0000-4000-8000-000000000000"
@@ -49,6 +50,31 @@ def act(name: str, number: int) -> None:
         say(type="user", message={"content": 5})
         say(type="stream_event", event={"type": "content_block_delta", "index": "x", "delta": 7})
         say(type="control_request", request_id="odd", request={"subtype": "from_the_future"})
+    elif name == "text":
+        hostile = "nul \\u0000, half \\ud800, ansi \\u001b[31mred\\u001b[0m, bell \\u0007, right to left \\u202e, end"
+        content = b'[{"type": "text", "text": "%s"}]' % hostile.encode()
+        message = b'{"id": "msg_hostile_%d", "content": %s}' % (number, content)
+        raw(b'{"type": "assistant", "parent_tool_use_id": null, "uuid": "h", "message": %s}\n' % message)
+    elif name == "bytes":
+        content = b'[{"type": "text", "text": "\xff\xfe\x80"}]'
+        raw(b'{"type": "assistant", "message": {"id": "msg_bytes", "content": %s}}\n' % content)
+        raw(b"\xff\xfe\x00\x01\n\x1b]0;title\x07\x1b[2J\n\r\n\r")
+        raw(b"\n")
+    elif name == "stderr":
+        for part in range(200):
+            os.write(2, b"warning %d \xff\x1b[31m\n" % part)
+            os.write(1, b"\n" if part % 2 else b"noise between the lines\n")
+    elif name == "version":
+        say(
+            type="system",
+            subtype="init",
+            claude_code_version="99.0.0",
+            model=["new"],
+            tools={"all": 1},
+            mcp_servers=None,
+        )
+        say(type="assistant", parent_tool_use_id=None, message={"id": 7, "content": {"text": "no list"}})
+        say(type="result2", subtype="success")
     elif name == "half":
         raw(b'{"type": "assistant", "message": {"id": "msg_half", "content": [{"type": "text", "text": "never')
         os._exit(3)
@@ -66,6 +92,11 @@ def turn(message: dict[str, Any]) -> None:
     say(type="result", **ending, total_cost_usd=0, user_message_uuids=[message["uuid"]], uuid="r")
 
 
+def note(line: str) -> None:
+    with (Path.home() / "received.jsonl").open("a") as file:
+        file.write(line)
+
+
 def main() -> None:
     for line in sys.stdin:
         received = json.loads(line)
@@ -73,6 +104,7 @@ def main() -> None:
             reply = {"subtype": "success", "request_id": received["request_id"], "response": {}}
             say(type="control_response", response={**reply, "pending_permission_requests": []})
         elif received["type"] == "user":
+            note(line)
             turn(received)
 
 
