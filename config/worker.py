@@ -13,6 +13,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
 
 from config.env import env
+from runtime import metrics
 from sessions import dispatch, reconcile
 
 logger = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ async def run_forever() -> None:
             logger.warning("worker_ended")
         except Exception as error:
             logger.warning("worker_failed", error=str(error))
+        metrics.WORKER_RESTARTS.inc()
         if time.monotonic() - started > HEALTHY_AFTER_S:
             pause_s = FIRST_PAUSE_S
         await asyncio.sleep(pause_s)
@@ -109,6 +111,7 @@ async def rescue_stalled(app: App, connector: PsycopgConnector, silent_s: float 
         stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=silent_s))
         for job in stalled:
             await app.job_manager.retry_job(job)
+            metrics.JOBS_RESCUED.labels("task of a dead worker").inc()
             logger.warning("job_rescued", job=job.id, task=job.task_name)
         return len(stalled)
 

@@ -67,7 +67,7 @@ SANDBOX_FAILURES = _counter("sandbox_failures", "Sandbox operations that failed.
 # The event log
 EVENTS = _counter("events", "Events appended to the log.", "kind")
 EVENT_APPEND_SECONDS = _histogram("event_append_seconds", "Seconds to commit one batch of events.")
-EVENT_LAG_SECONDS = _histogram("event_lag_seconds", "Seconds from an event's commit to its way out to one reader.")
+EVENT_LAG_SECONDS = _histogram("event_lag_seconds", "Seconds from a commit of events to a process with readers.")
 READER_RESETS = _counter("reader_resets", "Readers closed for being too slow.", "kind")
 
 # Model gateway

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import deque
 
+from runtime import metrics
 from sessions import doorbell, events
 from sessions.frames import Delta, Frame
 
@@ -56,6 +57,8 @@ class Feed:
             self._keep(delta, len(delta["text"]))
         else:
             self.note(message["last_seq"])
+            if "at" in message:
+                metrics.EVENT_LAG_SECONDS.observe(max(0.0, time.time() - message["at"]))
             for seq, kind, body in message.get("events", ()):
                 self._keep(Frame("event", body, seq, kind), len(body))
         self.wake()

@@ -21,6 +21,7 @@ from environments import specs
 from environments.models import Environment, Machine, MachineStatus
 from gateway import sockets
 from projects.vault import Vault
+from runtime import metrics, tracing
 from runtime.failpoints import failpoint
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
@@ -99,7 +100,8 @@ async def ensure_sandbox(turn: Turn) -> Sandbox:
     if machine is None or machine.status != MachineStatus.CREATING:
         machine = await in_db(new_machine)(turn, place.require_environment())
     try:
-        sandbox = await open_sandbox(place.spec(machine))
+        with metrics.sandbox_operation(machine.environment.kind, "create"), tracing.span("sandbox.create"):
+            sandbox = await open_sandbox(place.spec(machine))
     except SandboxError as error:
         await _ended(machine, MachineStatus.LOST, error.message)
         raise
@@ -156,7 +158,8 @@ async def attached(place: Place) -> Sandbox | None:
     if machine is None or not machine.handle:
         return None
     try:
-        return await attach_sandbox(place.spec(machine, mounts=()), machine.handle)
+        with metrics.sandbox_operation(machine.environment.kind, "attach"):
+            return await attach_sandbox(place.spec(machine, mounts=()), machine.handle)
     except SandboxRefused as error:
         await _ended(machine, MachineStatus.LOST, error.message)
         return None

@@ -10,7 +10,6 @@ from django.db.models import Q
 
 from accounts.tenancy import AliveManager, TenantModel, TenantQuerySet
 
-
 NOBODY = uuid.UUID(int=0)
 
 
@@ -122,6 +121,7 @@ class Job(TenantModel):
     asked_by = models.UUIDField(default=NOBODY)  # the user in whose line it waits
     admitted_at = models.DateTimeField(null=True, blank=True)  # when its turn in the queue had come
     request_id = models.CharField(max_length=64, blank=True)  # of the HTTP request or socket that asked for it
+    traceparent = models.CharField(max_length=55, blank=True)  # its trace, where traces are kept
     epoch = models.BigIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     interrupt_requested_at = models.DateTimeField(null=True, blank=True)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from psycopg_pool import AsyncConnectionPool
 
 from projects import leftovers as vault_leftovers
+from runtime import metrics
 from sandbox import memory
 from sessions import deaths, idle, leftovers
 
@@ -84,6 +85,8 @@ async def _take(steps: dict[str, Step]) -> dict[str, int]:
         except Exception as error:
             logger.warning("reconcile_step_failed", step=name, error=repr(error))
     if any(found.values()):
+        for name, count in found.items():
+            metrics.FINDINGS.labels(name).inc(count)
         logger.info("reconciled", **{name: count for name, count in found.items() if count})
     return found
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from projects.handover import HandOn
+from runtime import metrics
 from sessions import dispatch, idle, lifecycle, runner, services
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
@@ -57,6 +58,7 @@ async def end_orphan(*, session_id: str) -> None:
 @app.task(name="sessions.rescue_turns", queue="agents", queueing_lock="sessions.rescue_turns")
 async def rescue_turns(timestamp: int) -> None:
     if rescued := await in_db(dispatch.rescue_turns)(now=timezone.now()):
+        metrics.JOBS_RESCUED.labels("turn without a task").inc(rescued)
         logger.warning("turns_rescued", sessions=rescued)
 
 

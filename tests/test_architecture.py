@@ -74,9 +74,9 @@ MODULES = {
     }
     | {"leftovers", "vault"},
     "sessions": {"actions", "agent", "claude", "cli", "conversation", "credentials", "dispatch", "doorbell", "events"}
-    | {"admission", "feed", "frames", "watch"}
+    | {"admission", "feed", "frames", "log_group", "watch"}
     | {"causes", "deaths", "idle", "leftovers", "reconcile", "unattended"}
-    | {"changes", "claims", "lifecycle", "log", "log_writer", "machines", "protocol", "runner", "storable", "templatetags", "turns"},
+    | {"attendant", "changes", "claims", "companions", "vigil", "watching", "lifecycle", "log", "log_writer", "machines", "protocol", "runner", "storable", "templatetags", "tracks", "turns"},
 }
 
 

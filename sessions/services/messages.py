@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from accounts.errors import Invalid, Unprocessable
 from accounts.models import User
+from runtime import tracing
 from runtime.failpoints import failpoint
 from sessions import dispatch, events, log
 from sessions.errors import MessageIdTaken, QueueFull
@@ -87,6 +88,7 @@ def send_message(
         is_urgent=is_urgent,
         asked_by=author.pk,
         request_id=_request_id(),
+        traceparent=tracing.traceparent(),
         created_at=now,
     )
     message = _store(job, author, text, message_id or uuid7())
