@@ -157,6 +157,13 @@ def stop_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     return read_session(request, session_id)
 
 
+@router.post("/sessions/{uuid:session_id}/restart", response={202: SessionOut})
+def restart_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
+    """Go on after a turn that failed or was cancelled."""
+    services.restart_session(session=_session(request, session_id), by=request.actor.user, now=timezone.now())
+    return read_session(request, session_id)
+
+
 @router.get("/sessions/{uuid:session_id}/diff", response=DiffOut)
 def read_diff(request: ActorRequest, session_id: uuid.UUID) -> Diff:
     """What the session has changed since its base commit."""

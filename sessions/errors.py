@@ -5,6 +5,7 @@ Conflict
 ├── NameTaken           the project has a session of that name
 ├── ProjectNotReady     the project's repository is not there (yet)
 ├── AlreadyAnswered     someone was first with an answer to this permission request
+├── NothingToContinue   no turn failed that could be taken up again
 ├── NothingRunning      there is no job to interrupt or cancel
 ├── MessageIdTaken      this id belongs to another message
 ├── AlreadyDelivered    the agent has the message that was to be changed
@@ -38,6 +39,10 @@ class AlreadyAnswered(Conflict):
 
 class NothingRunning(Conflict):
     """Nothing is running in this session."""
+
+
+class NothingToContinue(Conflict):
+    """There is no turn to go on with; send a message."""
 
 
 class MessageIdTaken(Conflict):

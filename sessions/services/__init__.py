@@ -8,6 +8,7 @@ from sessions.services.interrupts import interrupt
 from sessions.services.messages import Sent, send_message
 from sessions.services.permissions import Answer, answer_permission
 from sessions.services.queue import edit_message, remove_message, send_now
+from sessions.services.restart import restart_session
 from sessions.services.rules import remove_rule
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "prune_attachments",
     "remove_message",
     "remove_rule",
+    "restart_session",
     "send_message",
     "send_now",
     "sessions_to_archive",

@@ -74,6 +74,12 @@ def running(tenant: Tenant) -> Case:
     return Case(params={"session_id": row.pk})
 
 
+def failed(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    make_job(row, status=JobStatus.FAILED)
+    return Case(params={"session_id": row.pk})
+
+
 def one_job(tenant: Tenant) -> Case:
     row = _session(tenant)
     return Case(params={"session_id": row.pk}, body={"job_id": make_job(row).pk})
@@ -138,6 +144,7 @@ ROUTES = [
     Route("POST", "/sessions/{session_id}/interrupt", Role.MEMBER, running),
     Route("POST", "/sessions/{session_id}/cancel", Role.MEMBER, one_job),
     Route("POST", "/sessions/{session_id}/stop", Role.MEMBER, running),
+    Route("POST", "/sessions/{session_id}/restart", Role.MEMBER, failed),
     Route("GET", "/sessions/{session_id}/diff", Role.VIEWER, snapshot),
     Route("GET", "/sessions/{session_id}/checkpoints", Role.VIEWER, session),
 ]
