@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import select
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,11 +19,14 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 from uuid_utils.compat import uuid7
 
+from runtime import metrics
 from runtime.failpoints import failpoint
-from sessions import events, frames
+from sessions import changes, events, frames
+from sessions.changes import Change
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
 from sessions.frames import Frame
+from sessions.log_group import Group, Row
 from sessions.models import PermissionStatus
 from sessions.storable import clean, dump
 
@@ -56,7 +61,7 @@ class Withdraw:
 class Batch:
     """One step of the runner; None leaves a column as it is."""
 
-    entries: Sequence[Entry | Ask | Withdraw] = ()
+    entries: Sequence[Entry | Ask | Withdraw | Change] = ()
     job_id: uuid.UUID | None = None
     agent_run: str | None = None
     agent_offset: int | None = None
@@ -81,6 +86,7 @@ class LogWriter:
             check=_check,
             name="event-log",
         )
+        self._group = Group(self._pool)
 
     async def __aenter__(self) -> Self:
         await self._pool.open()
@@ -89,6 +95,7 @@ class LogWriter:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._group.close()
         await self._pool.close()
 
     async def commit(self, session_id: uuid.UUID, epoch: int, batch: Batch) -> int:
@@ -98,15 +105,28 @@ class LogWriter:
         """
         await self._pool.open()
         failpoint("log.before_append")
-        async with self._pool.connection() as db:
-            step = _Step(db, session_id, epoch, batch)
-            plain = [entry for entry in batch.entries if isinstance(entry, Entry)]
-            is_plain = len(plain) == len(batch.entries)
-            last, new = await (step.write(plain) if is_plain else step.write_with_permissions())
+        began = time.monotonic()
+        plain = [entry for entry in batch.entries if isinstance(entry, Entry)]
+        if len(plain) == len(batch.entries):
+            last, new = await self._write(session_id, epoch, batch, plain)
+        else:
+            async with self._pool.connection() as db:
+                last, new = await _Step(db, session_id, epoch, batch).write_with_permissions()
         failpoint("log.after_append")
+        metrics.EVENT_APPEND_SECONDS.observe(time.monotonic() - began)
         if batch.entries:
             await events.aring(session_id, last, new)
         return last
+
+    async def _write(
+        self, session_id: uuid.UUID, epoch: int, batch: Batch, entries: Sequence[Entry]
+    ) -> tuple[int, list[Frame]]:
+        """Together with those of other sessions; alone where its row is held or something is wrong."""
+        row = _row(session_id, epoch, batch, entries)
+        if (written := await self._group.write(row)) is None:
+            async with self._pool.connection() as db:
+                return await _write_alone(db, row)
+        return written[0], _frames(row, *written)
 
 
 def django_conninfo() -> str:
@@ -178,29 +198,7 @@ class _Step:
 
     async def write(self, entries: Sequence[Entry]) -> tuple[int, list[Frame]]:
         """The log's last number, and the new events as readers get them."""
-        payloads, now = [dump(entry.payload) for entry in entries], timezone.now()
-        cursor = await self.db.execute(
-            _WRITE,
-            {
-                "session": self.session_id,
-                "epoch": self.epoch,
-                "count": len(entries),
-                "agent_run": self.batch.agent_run,
-                "agent_offset": self.batch.agent_offset,
-                "agent_state": _dump_if_set(self.batch.agent_state),
-                "live": _dump_if_set(self.batch.live),
-                "kinds": [entry.kind for entry in entries],
-                "payloads": payloads,
-                "job": self.batch.job_id,
-                "now": now,
-            },
-        )
-        row = await cursor.fetchone()
-        if row is None:
-            raise StaleEpoch
-        last, job_id = int(row[0]), self.batch.job_id
-        numbered = enumerate(zip(entries, payloads, strict=True), last - len(entries) + 1)
-        return last, [frames.event(seq, entry.kind, text, job_id, now) for seq, (entry, text) in numbered]
+        return await _write_alone(self.db, _row(self.session_id, self.epoch, self.batch, entries))
 
     async def write_with_permissions(self) -> tuple[int, list[Frame]]:
         """Which permission rows change decides which events there are, so the session is locked first."""
@@ -214,12 +212,14 @@ class _Step:
                 entries += await self._entries_of(row[0], item)
             return await self.write(entries)
 
-    async def _entries_of(self, organization_id: uuid.UUID, item: Entry | Ask | Withdraw) -> list[Entry]:
+    async def _entries_of(self, organization_id: uuid.UUID, item: Entry | Ask | Withdraw | Change) -> list[Entry]:
         match item:
             case Ask():
                 return await self._ask(organization_id, item)
             case Withdraw():
                 return await self._withdraw(item)
+            case Change():
+                return await changes.apply(self.db, self.session_id, item)
             case _:
                 return [item]
 
@@ -265,6 +265,48 @@ class _Step:
         status = PermissionStatus.CANCELLED.value
         payload = {"id": str(row[0]), "status": status, "reason": withdraw.reason, "by": None, "rules": []}
         return [Entry("permission.resolved", payload)]
+
+
+def _row(session_id: uuid.UUID, epoch: int, batch: Batch, entries: Sequence[Entry]) -> Row:
+    return Row(
+        session_id=session_id,
+        epoch=epoch,
+        job_id=batch.job_id,
+        agent_run=batch.agent_run,
+        agent_offset=batch.agent_offset,
+        agent_state=_dump_if_set(batch.agent_state),
+        live=_dump_if_set(batch.live),
+        kinds=[entry.kind for entry in entries],
+        payloads=[dump(entry.payload) for entry in entries],
+    )
+
+
+async def _write_alone(db: _Connection, row: Row) -> tuple[int, list[Frame]]:
+    now = timezone.now()
+    cursor = await db.execute(
+        _WRITE,
+        {
+            "session": row.session_id,
+            "epoch": row.epoch,
+            "count": len(row.kinds),
+            "agent_run": row.agent_run,
+            "agent_offset": row.agent_offset,
+            "agent_state": row.agent_state,
+            "live": row.live,
+            "kinds": row.kinds,
+            "payloads": row.payloads,
+            "job": row.job_id,
+            "now": now,
+        },
+    )
+    if (found := await cursor.fetchone()) is None:
+        raise StaleEpoch
+    return int(found[0]), _frames(row, int(found[0]), now)
+
+
+def _frames(row: Row, last: int, now: datetime) -> list[Frame]:
+    numbered = enumerate(zip(row.kinds, row.payloads, strict=True), last - len(row.kinds) + 1)
+    return [frames.event(seq, kind, payload, row.job_id, now) for seq, (kind, payload) in numbered]
 
 
 def _request_key(request_id: str) -> str:
