@@ -16,12 +16,16 @@ def main() -> None:
 
     if env.database_url or sys.argv[1:2] == ["doctor"]:  # which must be able to say what ails the database
         execute_from_command_line(sys.argv)
-        return
-    try:
-        with postgres.running(env.data_dir):
-            execute_from_command_line(sys.argv)
-    except postgres.PostgresUnavailable as error:
-        sys.exit(f"error: {error}")
+    else:
+        try:
+            with postgres.running(env.data_dir):
+                execute_from_command_line(sys.argv)
+        except postgres.PostgresUnavailable as error:
+            sys.exit(f"error: {error}")
+    if sys.argv[1:2] == ["serve"]:
+        from config import serving
+
+        serving.leave_threads_behind(0)
 
 
 if __name__ == "__main__":

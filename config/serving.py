@@ -7,12 +7,15 @@ from config.daphne import BackPressureServer, bind_tcp, bind_unix, reactor, twis
 import asyncio
 import contextlib
 import fcntl
+import logging
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -21,6 +24,7 @@ from config import worker
 logger = structlog.get_logger(__name__)
 
 DRAIN_S = 3.0
+LAST_S = 1.0  # for what is left when all work has been handed back
 LOCK_RETRY_S = 1.0
 WATCH_EVERY_S = 1.0
 
@@ -68,6 +72,19 @@ def run(plan: Plan) -> int:
     if isinstance(result, BaseException):
         raise result
     return result
+
+
+def leave_threads_behind(code: int) -> NoReturn:
+    """End the process, whatever its threads still wait for.
+
+    Python would wait for them: for a lock, a database that is away, a git that packs. Nothing needs their end: what
+    they do is as safe from this as from a power cut.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 async def _main(plan: Plan) -> int:
@@ -164,22 +181,23 @@ def _http_only(application: Any) -> Callable[..., Coroutine[Any, Any, None]]:
 async def _leave(
     plan: Plan, work: asyncio.Task[None] | None, tasks: list[asyncio.Task[None]], hurried: Callable[[], bool]
 ) -> None:
-    """Stop listening, send WebSockets away, hand jobs back, let requests finish."""
+    """Stop listening, send WebSockets away, hand jobs back while requests finish; each step has its time."""
     began = time.monotonic()
     for server in plan.servers:
         with contextlib.suppress(OSError):
             await server.stop_listening()
         server.close_websockets()
+    ends = {asyncio.create_task(server.drain(0.0 if hurried() else DRAIN_S)) for server in plan.servers}
     if work is not None:
         work.cancel()
-        await _wait({work}, worker.GRACE_S + worker.HAND_BACK_S, hurried)
-    drains = {asyncio.create_task(server.drain(0.0 if hurried() else DRAIN_S)) for server in plan.servers}
-    await _wait(drains, DRAIN_S + 2, hurried)
+        ends.add(work)
+    await _wait(ends, max(worker.GRACE_S + worker.HAND_BACK_S, DRAIN_S + 2), hurried)
+    ends = set(tasks)
+    if plan.at_end is not None:
+        ends.add(asyncio.create_task(plan.at_end()))
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    if plan.at_end is not None:
-        await plan.at_end()
+    await _wait(ends, LAST_S, lambda: False)
     logger.info("stopped", seconds=round(time.monotonic() - began, 2))
 
 

@@ -82,6 +82,24 @@ class TestWholeServer:
         assert eventually(lambda: get(address, "/api/ready") == 200, 10)
 
 
+class TestLeaving:
+    def test_takes_seconds_although_requests_hang_in_the_database(self, deployment: Deployment) -> None:
+        address = free_address()
+        process = deployment.serve(SLIPWAY_LISTEN=address, SLIPWAY_BASE_URL=f"http://{address}")
+        with psycopg.connect(deployment.place.dsn()) as other, contextlib.ExitStack() as stack:
+            other.execute("lock table django_session in access exclusive mode")
+            for _ in range(8):
+                connection = stack.enter_context(contextlib.closing(http.client.HTTPConnection(address, timeout=60)))
+                connection.request("GET", "/", headers={"Cookie": "sessionid=" + "x" * 32})
+            waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            assert eventually(lambda: deployment.query(waiting)[0][0] >= 1), deployment.logs()
+
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(25) == 0
+            assert time.monotonic() - began < 10
+
+
 class TestRefusals:
     def test_nothing_to_do(self, deployment: Deployment) -> None:
         done = deployment.manage("serve", "--no-web", "--no-worker")
