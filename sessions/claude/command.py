@@ -55,14 +55,15 @@ def environment(
     token: str,
     socket: str | None = None,
     base_url: str = _GATEWAY_URL,
-    max_retries: int = 4,
+    max_retries: int = 8,
     path: str = "/usr/local/bin:/usr/bin:/bin",
 ) -> dict[str, str]:
     """The CLI's whole environment.
 
     Args:
         socket: the gateway's unix socket as seen from inside; without it `base_url` is reached over TCP.
-        max_retries: attempts after a failed model call; the CLI's own ten would take three minutes.
+        max_retries: attempts after a failed model call. Eight go on for about 100 seconds, so that an answer outlives a
+            restart of the server by a minute; the gateway says at which errors they are useless.
     """
     way_out = {"ANTHROPIC_UNIX_SOCKET": socket} if socket else {}
     return {
