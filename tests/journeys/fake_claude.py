@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,17 @@ def raw(data: bytes) -> None:
 
 def said(text: str, number: int) -> None:
     content = [{"type": "text", "text": text}]
-    say(type="assistant", parent_tool_use_id=None, uuid="a", message={"id": f"msg_{number}", "content": content})
+    say(
+        type="assistant",
+        parent_tool_use_id=None,
+        uuid="a",
+        message={"id": f"msg_{uuid.uuid4().hex}_{number}", "content": content},
+    )
 
 
 def tool_result(size: int) -> None:
     """One line of `size` bytes."""
-    content = [{"type": "tool_result", "tool_use_id": "call_1", "content": "x" * size}]
+    content = [{"type": "tool_result", "tool_use_id": f"call_{uuid.uuid4().hex}", "content": "x" * size}]
     say(type="user", parent_tool_use_id=None, uuid="u", message={"role": "user", "content": content})
 
 
@@ -53,7 +59,7 @@ def act(name: str, number: int) -> None:
     elif name == "text":
         hostile = "nul \\u0000, half \\ud800, ansi \\u001b[31mred\\u001b[0m, bell \\u0007, right to left \\u202e, end"
         content = b'[{"type": "text", "text": "%s"}]' % hostile.encode()
-        message = b'{"id": "msg_hostile_%d", "content": %s}' % (number, content)
+        message = b'{"id": "msg_hostile_%s", "content": %s}' % (uuid.uuid4().hex.encode(), content)
         raw(b'{"type": "assistant", "parent_tool_use_id": null, "uuid": "h", "message": %s}\n' % message)
     elif name == "bytes":
         content = b'[{"type": "text", "text": "\xff\xfe\x80"}]'
