@@ -22,6 +22,7 @@ MIB = 2**20
 CHUNK = 64 * 1024
 STDERR_TAIL = 16 * 1024  # bytes
 WATCH_INTERVAL_S = 0.1
+TERM_S = 0.5  # between TERM and KILL
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 # Overrides whatever a repository's own config might say. Not a licence to run git where an agent can write.
@@ -179,15 +180,29 @@ def _empty_home() -> Path:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of the group before its leader is reaped, so that the group's number cannot be a stranger's."""
+    """End what is left of the group before its leader is reaped, so that the group's number cannot be a stranger's.
+
+    TERM first: git then takes its locks and temporary files away.
+    """
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+            _await_end(process.pid)
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
+
+
+def _await_end(pid: int) -> None:
+    """Wait a little for a child to end, without reaping it."""
+    deadline = time.monotonic() + TERM_S
+    while time.monotonic() < deadline:
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return
+        time.sleep(0.005)
 
 
 class _Pump:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from projects import diffs, git, refs
 from projects.errors import BadRef, ProjectNotReady, RejectedObjects
-from projects.repository import Repository, fsck_config, quarantine, rejecting, vault_root
+from projects.repository import Repository, Watch, fsck_config, quarantine, rejecting, vault_root
 from runtime.failpoints import failpoint
 
 MAX_PACK_BYTES = 2 * 2**30
@@ -82,33 +82,38 @@ class Vault:
         result = self._git("cat-file", "-t", refs.require_oid(commit), ok=(0, 128))
         return result.text == "commit"
 
-    def import_pack(self, pack: Path, *, tip: str, ref: str) -> None:
+    def import_pack(self, pack: Path, *, tip: str, ref: str, watch: Watch = None) -> None:
         """Take a pack from an untrusted place and point `ref` at its commit `tip`.
 
         The pack is unpacked in a quarantine repository that borrows the vault's objects, every object is checked
         strictly, and the vault then fetches by `file://` with checks of its own. A bundle is not fetched directly
-        because git skips the checks there (seen with 2.39).
+        because git skips the checks there (seen with 2.39). A ref that is there already is not fetched again.
+        Args:
+            watch: called about every 0.1 s; what it raises ends the import and passes through.
         Raises: RejectedObjects (broken, dangerous or incomplete; the vault is as it was); BadRef.
         """
         refs.require_oid(tip)
         refs.require_ref(ref)
         self._require()
+        if self.read_ref(ref) == tip:
+            return
         with quarantine(alternates=self.objects_dir) as scratch:
             if pack.stat().st_size:
-                scratch.index_pack(pack, max_bytes=MAX_PACK_BYTES, is_strict=True)
+                scratch.index_pack(pack, max_bytes=MAX_PACK_BYTES, is_strict=True, watch=watch)
             with rejecting():
                 if scratch.git("cat-file", "-t", tip).text != "commit":
                     raise RejectedObjects("The snapshot is not a commit.")
                 scratch.update_refs({"refs/import/tip": tip})
             failpoint("vault.before_fetch")
-            self._fetch(scratch, f"+refs/import/tip:{ref}")
+            self._fetch(scratch, f"+refs/import/tip:{ref}", watch)
 
-    def _fetch(self, scratch: Repository, refspec: str) -> None:
+    def _fetch(self, scratch: Repository, refspec: str, watch: Watch) -> None:
         net = git.Net(protocols="file", config=fsck_config("fetch", is_strict=True))
         address = f"file://{quote(str(scratch.path))}"
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules")
         with rejecting():
-            self._git("fetch", *options, address, refspec, net=net, limits=git.Limits(timeout_s=IMPORT_TIMEOUT_S))
+            limits = git.Limits(timeout_s=IMPORT_TIMEOUT_S)
+            self._git("fetch", *options, address, refspec, net=net, limits=limits, watch=watch)
 
     def bundle(self, commit: str, target: Path) -> None:
         """Write everything that `commit` needs as a git bundle whose one ref is `refs/heads/base`."""

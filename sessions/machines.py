@@ -6,6 +6,7 @@ import asyncio
 import errno
 import posixpath
 import tempfile
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from environments import services as environments
 from environments import specs
 from environments.models import Environment, Machine, MachineStatus
 from gateway import sockets
+from projects.errors import ImportHalted
 from projects.vault import Vault
 from runtime import metrics, tracing
 from runtime.failpoints import failpoint
@@ -33,6 +35,7 @@ from sessions.turns import Turn, new_machine
 
 logger = structlog.get_logger(__name__)
 
+HALT_S = 4.0  # an import has to end when the worker stops
 POLLS = 4  # of a sandbox that does not answer; each takes some seconds
 USER_NAME = "Slipway agent"
 USER_EMAIL = "agent@slipway.invalid"
@@ -214,11 +217,29 @@ async def snapshot_to_vault(
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".pack") as file:
         await _spool(snapshot.pack, file.write)
         file.flush()
-        vault = Vault(project_id)
         failpoint("vault.before_import")
-        await asyncio.to_thread(vault.import_pack, Path(file.name), tip=snapshot.commit, ref=ref)
+        await _import(Vault(project_id), Path(file.name), tip=snapshot.commit, ref=ref)
     failpoint("vault.imported")
     return snapshot.commit, snapshot.is_dirty
+
+
+async def _import(vault: Vault, pack: Path, *, tip: str, ref: str) -> None:
+    """Let git check the pack and take it in; when the worker stops, git is stopped too, and nothing has changed."""
+    is_halted = threading.Event()
+
+    def watch() -> None:
+        if is_halted.is_set():
+            raise ImportHalted
+
+    work = asyncio.ensure_future(asyncio.to_thread(vault.import_pack, pack, tip=tip, ref=ref, watch=watch))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        is_halted.set()
+        await asyncio.wait([work], timeout=HALT_S)
+        if work.done() and not work.cancelled():
+            work.exception()  # that it was halted is no news
+        raise
 
 
 async def _spool(chunks: AsyncIterator[bytes], write: Callable[[bytes], int]) -> None:

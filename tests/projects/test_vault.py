@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
+import threading
 import uuid
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
-from projects.errors import BadRef, ProjectNotReady, RejectedObjects
+from projects import leftovers
+from projects.errors import BadRef, ImportHalted, ProjectNotReady, RejectedObjects
 from projects.repository import Repository, quarantine, scratch_root
 from projects.vault import Vault
 from tests.projects.building import Worktree
@@ -112,6 +118,73 @@ class TestImportPack:
             vault.import_pack(pack, tip="HEAD", ref=REF)
         with pytest.raises(BadRef):
             vault.import_pack(pack, tip=worktree.head(), ref="--upload-pack=x")
+
+
+class TestImportPackAndDeath:
+    def big(self, worktree: Worktree, folder: Path) -> tuple[Path, str]:
+        """A pack that git needs a while for, and its tip."""
+        for number in range(4):
+            worktree.commit({f"{number}.bin": os.urandom(3 * 2**20) for number in range(number, number + 4)})
+        return worktree.pack(folder / "big.pack", "HEAD"), worktree.head()
+
+    def test_the_same_again_does_nothing(self, vault: Vault, worktree: Worktree, tmp_path: Path) -> None:
+        pack, tip = worktree.pack(tmp_path / "p", "HEAD"), worktree.head()
+        vault.import_pack(pack, tip=tip, ref=REF)
+        before = sorted((vault.objects_dir / "pack").iterdir())
+        pack.write_bytes(b"not even looked at")
+
+        vault.import_pack(pack, tip=tip, ref=REF)
+
+        assert sorted((vault.objects_dir / "pack").iterdir()) == before
+        assert vault.read_ref(REF) == tip
+
+    def test_ends_when_it_is_told_to_and_leaves_the_vault_as_it_was(
+        self, vault: Vault, worktree: Worktree, tmp_path: Path
+    ) -> None:
+        pack, tip = self.big(worktree, tmp_path)
+        before = _state(vault)
+
+        def watch() -> None:
+            raise ImportHalted
+
+        with pytest.raises(ImportHalted):
+            vault.import_pack(pack, tip=tip, ref=REF, watch=watch)
+
+        assert (_state(vault), list(scratch_root().iterdir())) == (before, [])
+        vault.import_pack(pack, tip=tip, ref=REF)
+        assert vault.read_ref(REF) == tip
+
+    def test_git_killed_at_any_moment_leaves_a_sound_vault_that_takes_it_the_next_time(
+        self, vault: Vault, worktree: Worktree, tmp_path: Path
+    ) -> None:
+        pack, tip = self.big(worktree, tmp_path)
+        killed = 0
+        for attempt in range(5):
+            ref = f"refs/sessions/0192/{attempt}"
+            doomed = threading.Timer(0.02 + attempt * 0.08, kill_git, [str(vault.path.parent)])
+            doomed.start()
+            try:
+                vault.import_pack(pack, tip=tip, ref=ref)
+            except RejectedObjects:
+                killed += 1
+            doomed.join()
+            vault.repository.check(is_strict=True)
+            for lock in vault.path.rglob("*.lock"):
+                os.utime(lock, (0, 0))
+            leftovers.sweep(now=timezone.now())
+            vault.import_pack(pack, tip=tip, ref=ref)
+            assert vault.read_ref(ref) == tip
+        assert killed
+
+
+def kill_git(below: str) -> None:
+    """KILL every git that works below a folder."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+                if Path(command.split("\0")[0]).name == "git" and below in command:
+                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 class TestHostilePack:
