@@ -1,0 +1,93 @@
+"""What killed git processes leave in a vault: removed when it is old and nobody is at work, and never sooner."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from projects import git, leftovers
+from projects.repository import scratch_root, vault_root
+from projects.vault import Vault
+
+LOCKS = ["packed-refs.lock", "HEAD.lock", "config.lock", "refs/heads/main.lock", "refs/sessions/a/b.lock"]
+
+
+def make(path: Path, age_s: float) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"")
+    moment = time.time() - age_s
+    os.utime(path, (moment, moment))
+    return path
+
+
+def sweep() -> int:
+    return leftovers.sweep(now=timezone.now())
+
+
+@contextmanager
+def git_at_work(vault: Vault) -> Iterator[None]:
+    """A git that has the vault open and waits."""
+    command = ["git", f"--git-dir={vault.path}", "cat-file", "--batch"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=git.environment())
+    try:
+        yield
+    finally:
+        process.communicate()
+
+
+class TestSweep:
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_removes_a_stale_lock_and_git_works_again(self, vault: Vault, name: str) -> None:
+        make(vault.path / name, age_s=61)
+
+        assert [sweep(), sweep()] == [1, 0]
+        vault.repository.update_refs({"refs/sessions/a/b": vault.resolve_branch("main")})
+        vault.repository.set_head("main")
+
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_leaves_a_young_lock(self, vault: Vault, name: str) -> None:
+        lock = make(vault.path / name, age_s=30)
+
+        assert (sweep(), lock.exists()) == (0, True)
+
+    def test_leaves_locks_while_git_is_at_work(self, vault: Vault) -> None:
+        lock = make(vault.path / "packed-refs.lock", age_s=600)
+
+        with git_at_work(vault):
+            found = sweep(), lock.exists(), leftovers.is_at_work(vault.path)
+
+        assert found == (0, True, True)
+        assert (sweep(), leftovers.is_at_work(vault.path)) == (1, False)
+
+    def test_removes_old_packs_and_folders_of_broken_imports_only(self, vault: Vault) -> None:
+        old = [make(vault.path / "objects/pack/tmp_pack_x", 4000), make(vault.path / "objects/aa/tmp_obj_y", 4000)]
+        young = make(vault.path / "objects/pack/tmp_pack_z", 600)
+        pack = make(vault.path / "objects/pack/pack-1.keep", 4000)
+        for name in ("old.git", "young.git"):
+            (scratch_root() / name / "objects/pack").mkdir(parents=True)
+        (vault_root() / "x.deleted").mkdir()
+        for folder in (scratch_root() / "old.git" / "objects/pack", scratch_root() / "old.git" / "objects"):
+            os.utime(folder, (0, 0))
+        for folder in (scratch_root() / "old.git", vault_root() / "x.deleted"):
+            os.utime(folder, (0, 0))
+
+        assert [sweep(), sweep()] == [4, 0]
+        assert not any(path.exists() for path in old)
+        assert young.exists()
+        assert pack.exists()
+        assert sorted(path.name for path in scratch_root().iterdir()) == ["young.git"]
+
+    def test_leaves_an_import_that_still_writes(self, vault: Vault) -> None:
+        pack = make(scratch_root() / "busy.git" / "objects/pack/tmp_pack_1", 60)
+        os.utime(pack.parent.parent.parent, (0, 0))
+
+        assert sweep() == 0
+        assert leftovers.sweep(now=timezone.now() + timedelta(hours=2)) == 1
