@@ -49,6 +49,8 @@ def tell_error(request: HttpRequest, error: Any) -> HttpResponse:
     elif problem.status >= 500:
         expected = isinstance(error, SandboxError)
         log.error("api.failed", path=request.path, exc_info=None if expected else error, error=type(error).__name__)
+    if problem.status == 429:
+        metrics.RATE_LIMITED.inc()
     return problem.response(request)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -14,13 +15,14 @@ from asgiref.sync import ThreadSensitiveContext
 from channels.db import database_sync_to_async
 from django.utils import timezone
 
-from gateway import calls, ledger, refusals, upstream
+from gateway import calls, catalog, ledger, refusals, upstream
 from gateway.calls import Call
 from gateway.catalog import Tokens
 from gateway.ledger import Caller
 from gateway.metering import Blind, Meter, meter_for
 from gateway.refusals import Refused
 from gateway.upstream import Answer
+from runtime import metrics, tracing
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -45,6 +47,7 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
     """Serve one request, from a TCP or a unix socket: nothing of the connection is trusted."""
     if scope["type"] != "http":
         raise ValueError(f"the gateway does not speak {scope['type']}")
+    structlog.contextvars.clear_contextvars()  # a connection may carry calls of one after another
     if calls.is_probe(scope["method"], scope["path"]):
         await _send_whole(send, 200, [], b"")
         return
@@ -58,11 +61,13 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
     try:
         await _serve(scope, receive, sending)
     except Refused as refusal:
+        metrics.MODEL_REFUSED.labels(str(refusal.status)).inc()
         logger.info("model_call_refused", status=refusal.status, reason=refusal.message)
         await _send_refusal(send, refusal)
     except ClientLeft:
         return
-    except Exception:
+    except Exception as error:
+        metrics.MODEL_ERRORS.labels(type(error).__name__).inc()
         if has_begun:
             raise  # the server cuts the connection
         logger.exception("model_call_failed")
@@ -73,6 +78,9 @@ async def _serve(scope: Message, receive: Receive, send: Send) -> None:
     path = calls.path_of(scope["method"], scope["path"])
     token = calls.token_of(scope["headers"])
     caller = await _in_database(ledger.authenticate, token, now=timezone.now())
+    structlog.contextvars.bind_contextvars(
+        organization_id=str(caller.organization_id), session_id=str(caller.subject_id)
+    )
     calls.check_headers(scope["headers"])
     if _under_way[caller.subject_id] >= CALLS_MAX:
         raise refusals.too_many_calls()
@@ -96,11 +104,14 @@ async def _run_free(caller: Caller, call: Call, receive: Receive, send: Send) ->
 async def _run_metered(caller: Caller, call: Call, receive: Receive, send: Send) -> None:
     admission = await _in_database(ledger.admit, caller, model=call.model, estimate=call.estimate, now=timezone.now())
     exchange = Exchange(call, admission.key, send)
+    began = time.monotonic()
     try:
-        await _unless_client_leaves(exchange.run(), receive)
+        with tracing.span("model call", model=call.model, session_id=str(caller.subject_id)):
+            await _unless_client_leaves(exchange.run(), receive)
     finally:
         # Shielded: a server that stops must not lose the row.
         await asyncio.shield(asyncio.ensure_future(_close_entry(admission.entry_id, caller, call, exchange)))
+        _count(call, exchange, is_practice=not admission.key, seconds=time.monotonic() - began)
 
 
 async def _close_entry(entry_id: uuid.UUID, caller: Caller, call: Call, exchange: Exchange) -> None:
@@ -123,6 +134,18 @@ async def _close_entry(entry_id: uuid.UUID, caller: Caller, call: Call, exchange
         input_tokens=tokens.prompt if tokens else None,
         output_tokens=tokens.output if tokens else None,
     )
+
+
+def _count(call: Call, exchange: Exchange, *, is_practice: bool, seconds: float) -> None:
+    model = "practice" if is_practice else catalog.listed_name(call.model)
+    tokens = exchange.tokens or Tokens()
+    metrics.MODEL_CALLS.labels(model, str(exchange.status)).inc()
+    metrics.MODEL_SECONDS.labels(model).observe(seconds)
+    kinds = {"input": tokens.input, "output": tokens.output}
+    for kind, count in (kinds | {"cache_read": tokens.cache_read, "cache_write": tokens.cache_write}).items():
+        metrics.MODEL_TOKENS.labels(model, kind).inc(max(0, count))
+    if not is_practice:
+        metrics.MODEL_USD.labels(model).inc(max(0.0, float(catalog.cost_usd(call.model, tokens))))
 
 
 class Exchange:

@@ -111,6 +111,12 @@ def is_allowed(name: str) -> bool:
     return family is not None and family in allowed
 
 
+def listed_name(name: str) -> str:
+    """The name that a model is counted under: one of those listed here, so that callers can make up no others."""
+    bare = _DATE.sub("", name.removesuffix("[1m]"))
+    return bare if bare in _PRICES else family_of(bare) or "other"
+
+
 def choices() -> list[ModelChoice]:
     """The menu, the default first."""
     return [ModelChoice(name, _label(name)) for name in settings.MODELS]

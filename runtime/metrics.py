@@ -49,7 +49,7 @@ STREAMS_OPENED = _counter(
     "streams_opened", "Connections opened; resumed ones named a number of the log.", "kind", "is_resumed"
 )
 STREAMS_CLOSED = _counter("streams_closed", "Connections closed, by close code (SSE: end or left).", "kind", "code")
-RATE_LIMITED = _counter("rate_limited", "Requests, sockets and frames refused for being too many.", "kind")
+RATE_LIMITED = _counter("rate_limited", "Requests to the API refused for being too many.")
 
 # Jobs
 JOB_WAIT_SECONDS = _histogram("job_wait_seconds", "Seconds from a job's creation to its start.", buckets=LONG)
@@ -68,7 +68,6 @@ SANDBOX_FAILURES = _counter("sandbox_failures", "Sandbox operations that failed.
 EVENTS = _counter("events", "Events appended to the log.", "kind")
 EVENT_APPEND_SECONDS = _histogram("event_append_seconds", "Seconds to commit one batch of events.")
 EVENT_LAG_SECONDS = _histogram("event_lag_seconds", "Seconds from a commit of events to a process with readers.")
-READER_RESETS = _counter("reader_resets", "Readers closed for being too slow.", "kind")
 
 # Model gateway
 MODEL_CALLS = _counter("model_calls", "Model calls by the vendor's status (0: no answer).", "model", "status")
@@ -77,7 +76,8 @@ MODEL_SECONDS = _histogram(
 )
 MODEL_TOKENS = _counter("model_tokens", "Tokens metered.", "model", "kind")
 MODEL_USD = _counter("model_usd", "Money metered, in USD.", "model")
-MODEL_ERRORS = _counter("model_upstream_errors", "Model calls that got no whole answer.", "error")
+MODEL_ERRORS = _counter("model_errors", "Model calls that got no whole answer, by what went wrong.", "error")
+MODEL_REFUSED = _counter("model_refused", "Model calls refused by the gateway: budget, token, upstream away.", "status")
 
 # What the process stands on
 OUTAGES = _counter("outages", "Requests, jobs and rings that met a dependency that was away.", "dependency")

@@ -19,6 +19,7 @@ from accounts.models import Organization, User
 from gateway import asgi, calls, services
 from gateway.models import UsageEntry
 from gateway.upstream import AnswerCut
+from runtime import metrics
 from tests.gateway import driver, vendor
 from tests.gateway.conftest import DEPLOYMENT_KEY, SUBJECT
 from tests.gateway.driver import Exchange, question
@@ -532,6 +533,22 @@ class TestLedger:
             await driver.call(token, question(stream=True))
 
         await self._check(await only_entry(), "req_stream")
+
+    async def test_metrics_count_by_listed_models_and_never_by_tenant(
+        self, settings: Settings, deployment_key: str, token: str
+    ) -> None:
+        def counted() -> float:
+            labels = {"model": "sonnet", "kind": "output"}
+            return metrics.REGISTRY.get_sample_value("slipway_model_tokens_total", labels) or 0.0
+
+        before = counted()
+        async with vendor.running() as world:
+            settings.ANTHROPIC_BASE_URL = world.url
+
+            await driver.call(token, question(model="claude-sonnet-99-made-up-by-a-caller"))
+
+        assert counted() == before + 20
+        assert b"made-up" not in metrics.exposition()
 
     async def test_a_json_answer_is_metered(self, settings: Settings, deployment_key: str, token: str) -> None:
         async with vendor.running() as world:
