@@ -69,7 +69,6 @@ def _sentry(dsn: str) -> Callable[[], None]:
         dsn=dsn,
         release=f"slipway@{settings.VERSION}",
         default_integrations=False,
-        send_default_pii=False,
         include_local_variables=False,
         include_source_context=False,
         max_request_body_size="never",

@@ -24,7 +24,8 @@ with structlog.contextvars.bound_contextvars(request_id="r-1"):
 try:
     raise RuntimeError("cannot reach https://bob:hunter2222@git.example")
 except RuntimeError:
-    structlog.get_logger("app").exception("leaky", headers={"Cookie": "sessionid=hunter2222"}, gateway_token="hunter2222")
+    headers = {"Cookie": "sessionid=hunter2222"}
+    structlog.get_logger("app").exception("leaky", headers=headers, gateway_token="hunter2222")
     logging.getLogger("library").error("with Bearer %s", "hunter2222", exc_info=True)
 logging.getLogger("app").debug("unseen")
 logging.getLogger("procrastinate.worker").info("chatter")
