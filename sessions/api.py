@@ -64,7 +64,8 @@ def list_sessions(request: ActorRequest, page: Query[PageIn], only: Query[Sessio
 def create_sessions(request: ActorRequest, project_id: uuid.UUID, body: NewSessionsIn) -> dict[str, Any]:
     """Start one to ten sessions, each with its own branch, working tree and agent."""
     project = _project(request.actor, project_id, Role.MEMBER)
-    new = services.NewSessions(**{**body.dict(), "message_id": client_key(request, body.message_id)})
+    key = client_key(request, body.id or body.message_id)
+    new = services.NewSessions(**body.dict(exclude={"id", "message_id"}), key=key)
     created = services.create_sessions(actor=request.actor, project=project, new=new, now=timezone.now())
     rows = queries.detailed(queries.sessions()).in_bulk([session.pk for session in created])
     queries.place(list(rows.values()))

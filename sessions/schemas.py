@@ -19,6 +19,7 @@ MAX_SEQ = 2**63 - 1
 
 
 class NewSessionsIn(Schema):
+    id: uuid.UUID | None = None
     name: str
     count: int = 1
     prompt: str = ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.errors import Invalid, NotFound
 from accounts.tenancy import Actor, Role
@@ -24,7 +26,7 @@ from sessions.services import messages, naming
 
 @dataclass(frozen=True)
 class NewSessions:
-    """What is asked for; what is left out comes from the project."""
+    """What is asked for; what is left out comes from the project. `key` is the client's mark for the whole request."""
 
     name: str
     count: int = 1
@@ -33,7 +35,7 @@ class NewSessions:
     permission_mode: str = PermissionMode.DEFAULT
     environment_id: uuid.UUID | None = None
     base_branch: str = ""
-    message_id: uuid.UUID | None = None
+    key: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def require_mode(mode: str) -> str:
 def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: datetime) -> list[AgentSession]:
     """Create all of them or none, each with the first prompt, if there is one, already queued.
 
-    With a `message_id` that is known the sessions made then are given back.
+    With a `key` that is known the sessions made then are given back.
     Raises: NotFound, Forbidden; Invalid (name, count, branch, model, mode, prompt); ProjectNotReady; NameTaken;
         MessageIdTaken; KindNotAvailable.
     """
@@ -66,18 +68,19 @@ def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: da
     names = naming.names_for(new.name, new.count)
     if new.prompt:
         messages.clean_text(new.prompt, "prompt")
-    ids = _message_ids(new)
+    keys = _keys(new)
     if project.status != ProjectStatus.READY:
         raise ProjectNotReady
     base = _base(actor, project, new)
-    with transaction.atomic():
+    with transaction.atomic(), _one_project_a_key():
         _lock(project)
-        if known := _known(project, names, ids, new.prompt):
+        if known := _known(project, names, keys, new.prompt):
             return known
         _require_free(project, names)
         taken = _taken_branches(project)
         made = [
-            _create(actor, project, base, name, id, new.prompt, taken, now) for name, id in zip(names, ids, strict=True)
+            _create(actor, project, base, name, key, new.prompt, taken, now)
+            for name, key in zip(names, keys, strict=True)
         ]
         failpoint("sessions.before_commit")
         return made
@@ -101,12 +104,24 @@ def _base(actor: Actor, project: Project, new: NewSessions) -> _Base:
     )
 
 
-def _message_ids(new: NewSessions) -> list[uuid.UUID | None]:
-    """One id a session, made from the client's, so that the whole request can be repeated."""
-    if new.message_id is None or not new.prompt:
+def _keys(new: NewSessions) -> list[uuid.UUID | None]:
+    """One a session, made from the client's, so that the whole request can be repeated; its first message's id too."""
+    if new.key is None:
         return [None] * new.count
-    rest = [uuid.uuid5(new.message_id, str(number)) for number in range(2, new.count + 1)]
-    return [new.message_id, *rest]
+    rest = [uuid.uuid5(new.key, str(number)) for number in range(2, new.count + 1)]
+    return [new.key, *rest]
+
+
+@contextmanager
+def _one_project_a_key() -> Iterator[None]:
+    """Two requests with one key, for two projects at once: the second is told."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if "request_key" not in str(error):
+            raise
+        raise MessageIdTaken from error
 
 
 def _lock(project: Project) -> None:
@@ -115,19 +130,26 @@ def _lock(project: Project) -> None:
         raise NotFound
 
 
-def _known(project: Project, names: list[str], ids: list[uuid.UUID | None], prompt: str) -> list[AgentSession]:
-    rows = (
-        Message.objects.select_related("session").filter(pk__in=[id for id in ids if id]).order_by("created_at", "pk")
-    )
-    found = {row.pk: row for row in rows}
+def _known(project: Project, names: list[str], keys: list[uuid.UUID | None], prompt: str) -> list[AgentSession]:
+    """What the same request made before; empty when it is new. Raises: MessageIdTaken (it was another request)."""
+    rows = AgentSession.with_deleted.filter(request_key__in=[key for key in keys if key])
+    found = {row.request_key: row for row in rows}
     if not found:
         return []
-    sessions = [found[id].session for id in ids if id in found]
-    same_texts = all(row.text == prompt and row.session.deleted_at is None for row in found.values())
-    is_same = [session.name for session in sessions] == names and {s.project_id for s in sessions} == {project.pk}
-    if not (is_same and same_texts):
+    made = [found[key] for key in keys if key in found]
+    is_same = [row.name for row in made] == names and all(
+        row.project_id == project.pk and row.deleted_at is None for row in made
+    )
+    if not is_same or not _had_prompt(made, prompt):
         raise MessageIdTaken
-    return sessions
+    return made
+
+
+def _had_prompt(made: list[AgentSession], prompt: str) -> bool:
+    """Whether each began with this prompt; one that was edited while it waited is still the one."""
+    first = Message.objects.filter(pk__in=[row.request_key for row in made]).values_list("text", "edited_at")
+    texts = [text if edited_at is None else prompt for text, edited_at in first]
+    return texts == ([prompt] * len(made) if prompt else [])
 
 
 def _require_free(project: Project, names: list[str]) -> None:
@@ -149,7 +171,7 @@ def _create(
     project: Project,
     base: _Base,
     name: str,
-    message_id: uuid.UUID | None,
+    key: uuid.UUID | None,
     prompt: str,
     taken: set[str],
     now: datetime,
@@ -169,8 +191,9 @@ def _create(
         branch=branch,
         status=SessionStatus.INITIALIZING if prompt else SessionStatus.WAITING_INPUT,
         is_practice=base.is_practice,
+        request_key=key,
         created_at=now,
     )
     if prompt:
-        messages.send_message(session=session, author=actor.user, text=prompt, message_id=message_id, now=now)
+        messages.send_message(session=session, author=actor.user, text=prompt, message_id=key, now=now)
     return session

@@ -129,6 +129,26 @@ class TestList:
         assert [item["id"] for item in first["items"] + second["items"]] == made[::-1]
         assert second["next"] is None
 
+    def test_can_be_narrowed_to_a_status_and_a_project(
+        self, api: Api, bob: User, organization: Organization, session: AgentSession
+    ) -> None:
+        failed = make_session(organization, status="ERROR", project=session.project)
+        other = make_session(organization, status="ERROR")
+
+        def found(**query: str) -> set[str]:
+            return {item["id"] for item in api(bob).get("/sessions", **query).json()["items"]}
+
+        project_id = str(session.project_id)
+        assert found(status="ERROR") == {str(failed.pk), str(other.pk)}
+        assert found(project_id=project_id) == {str(session.pk), str(failed.pk)}
+        assert found(project_id=project_id, status="ERROR") == {str(failed.pk)}
+
+    @pytest.mark.parametrize(("query", "status"), [({"status": "BUSY"}, 400), ({"project_id": str(uuid.uuid4())}, 404)])
+    def test_refuses_what_is_not_there_to_narrow_to(
+        self, api: Api, bob: User, query: dict[str, str], status: int
+    ) -> None:
+        assert api(bob).get("/sessions", **query).status_code == status
+
 
 class TestMessages:
     def test_answers_201_and_then_200_with_the_same_body(self, api: Api, bob: User, session: AgentSession) -> None:

@@ -62,21 +62,47 @@ class TestCreateSessions:
     def test_gives_the_same_sessions_when_repeated(self, bob: User, project: Project) -> None:
         id = uuid.uuid4()
 
-        first = create(bob, project, count=2, prompt="go", message_id=id)
-        second = create(bob, project, count=2, prompt="go", message_id=id)
+        first = create(bob, project, count=2, prompt="go", key=id)
+        second = create(bob, project, count=2, prompt="go", key=id)
 
         assert [s.pk for s in first] == [s.pk for s in second]
         assert Message.objects.count() == 2
 
-    @pytest.mark.parametrize("change", [{"prompt": "other"}, {"name": "other"}, {"count": 1}])
-    def test_refuses_a_known_message_id_with_another_request(
+    def test_can_be_repeated_without_a_prompt_too(self, bob: User, project: Project) -> None:
+        id = uuid.uuid4()
+
+        first, second = (create(bob, project, count=2, key=id) for _ in range(2))
+
+        assert [s.pk for s in first] == [s.pk for s in second]
+        assert AgentSession.objects.count() == 2
+
+    def test_can_be_repeated_when_the_prompt_was_edited_while_it_waited(self, bob: User, project: Project) -> None:
+        id = uuid.uuid4()
+        (made,) = create(bob, project, prompt="go", key=id)
+        services.edit_message(session=made, message_id=id, text="go on", by=bob, now=timezone.now())
+
+        assert create(bob, project, prompt="go", key=id) == [made]
+
+    def test_refuses_a_key_of_another_project(
+        self, bob: User, alice: User, organization: Organization, project: Project
+    ) -> None:
+        id = uuid.uuid4()
+        create(bob, project, key=id)
+
+        with pytest.raises(MessageIdTaken):
+            create(bob, make_vault_project(alice, organization, "other"), key=id)
+
+        assert AgentSession.objects.count() == 1
+
+    @pytest.mark.parametrize("change", [{"prompt": "other"}, {"prompt": ""}, {"name": "other"}, {"count": 1}])
+    def test_refuses_a_known_key_with_another_request(
         self, bob: User, project: Project, change: dict[str, Any]
     ) -> None:
         id = uuid.uuid4()
-        create(bob, project, count=2, prompt="go", message_id=id)
+        create(bob, project, count=2, prompt="go", key=id)
 
         with pytest.raises(MessageIdTaken):
-            create(bob, project, **{"count": 2, "prompt": "go", "message_id": id} | change)
+            create(bob, project, **{"count": 2, "prompt": "go", "key": id} | change)
 
         assert AgentSession.objects.count() == 2
 
