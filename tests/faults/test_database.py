@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 import urllib.request
 import uuid
@@ -11,17 +9,12 @@ from urllib.error import HTTPError
 
 import pytest
 
-from config import postgres
+from tests.faults import victims
 from tests.faults.stories import assert_told, streams, tell
 from tests.faults.world import Client, Refused, World
 from tests.journeys.wire import query
 
 pytestmark = [pytest.mark.cli, pytest.mark.fault, pytest.mark.timeout(300)]
-
-
-def kill_database(world: World) -> None:
-    pid = int((postgres.place(world.server.data_dir).data / "postmaster.pid").read_text().split()[0])
-    os.kill(pid, signal.SIGKILL)
 
 
 class TestE15:
@@ -30,7 +23,7 @@ class TestE15:
 
         def during(session_id: str) -> None:
             world.until(streams(world, session_id), "text")
-            kill_database(world)
+            victims.kill_database(world)
             later.append(alice.send(session_id, "hello"))
 
         session_id = tell(alice, during=during)

@@ -5,45 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.faults import victims
 from tests.faults.invariants import assert_invariants, guests
 from tests.faults.stories import STORY, asks, assert_told, spool, streams, tell
 from tests.faults.watching import Watcher, watching
 from tests.faults.world import Client, World, script
-from tests.journeys.wire import query
 
 pytestmark = [pytest.mark.cli, pytest.mark.fault, pytest.mark.timeout(300)]
 
 BYPASS = {"permission_mode": "bypassPermissions"}
 TRUE_WITHIN_S = 35  # the promise is 30 s; the rest is for a machine that has other things to do
-
-
-def agent_pid(world: World, session_id: str) -> int:
-    """The agent's process as this machine counts."""
-    rows = query(world.server, "select claude_session_id from agent_sessions_agentsession where id = %s", session_id)
-    mark = str(rows[0][0]).encode()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if mark in line and b"stream-json" in line:
-            return int(entry.name)
-    raise AssertionError("there is no agent")
-
-
-def sandbox_pid(world: World, session_id: str) -> int:
-    handle = "select m.handle from environments_machine m join agent_sessions_agentsession s on s.machine_id = m.id"
-    return int(query(world.server, f"{handle} where s.id = %s", session_id)[0][0]["pid"])
-
-
-def transcript(world: World, session_id: str) -> Path:
-    home = world.server.data_dir / "sandboxes" / session_id / "home"
-    return max(home.glob(".claude/projects/*/*.jsonl"), key=lambda path: path.stat().st_size)
 
 
 def until_failed(world: World, alice: Client, session_id: str) -> dict[str, Any]:
@@ -118,7 +93,7 @@ class TestE7:
             alice.send(session_id, SLEEPS)
             world.until(lambda: spool(world, session_id).count(b"sleep 300") > 0, "the call")
             world.until(lambda: len(alice.of_kind(session_id, "tool.call")) == 2, "the call is shown")
-            os.kill(agent_pid(world, session_id), signal.SIGKILL)
+            os.kill(victims.agent(world, session_id), signal.SIGKILL)
             failed = until_failed(world, alice, session_id)
 
         assert "signal 9" in failed["status_reason"]
@@ -133,26 +108,14 @@ class TestE7:
     ) -> None:
         alice.send(session_id, SLEEPS)
         world.until(lambda: len(alice.of_kind(session_id, "tool.call")) == 2, "the call is shown")
+        pid = victims.agent(world, session_id)
         world.kill()
-        os.kill(agent_pid_of_folder(world, session_id), signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
         world.tend()
 
         failed = until_failed(world, alice, session_id)
         assert "signal 9" in failed["status_reason"]
         goes_on(world, alice, session_id)
-
-
-def agent_pid_of_folder(world: World, session_id: str) -> int:
-    """The same without a database."""
-    mark = transcript(world, session_id).stem.encode()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if mark in line and b"stream-json" in line:
-            return int(entry.name)
-    raise AssertionError("there is no agent")
 
 
 TEARS = {
@@ -172,8 +135,8 @@ class TestE8:
         self, world: World, alice: Client, session_id: str, tear: str
     ) -> None:
         before = alice.events(session_id)
-        os.kill(agent_pid(world, session_id), signal.SIGKILL)
-        path = transcript(world, session_id)
+        os.kill(victims.agent(world, session_id), signal.SIGKILL)
+        path = victims.transcript(world, session_id)
         path.write_bytes(TEARS[tear](path.read_bytes()))
 
         goes_on(world, alice, session_id)
@@ -188,7 +151,7 @@ class TestE9:
         with watching(alice, session_id):
             alice.send(session_id, SLEEPS)
             world.until(lambda: len(alice.of_kind(session_id, "tool.call")) == 2, "the call is shown")
-            os.kill(sandbox_pid(world, session_id), signal.SIGKILL)
+            os.kill(victims.sandbox(world, session_id), signal.SIGKILL)
             failed = until_failed(world, alice, session_id)
 
         assert "sandbox" in failed["status_reason"]
@@ -198,14 +161,14 @@ class TestE9:
     def test_one_that_dies_between_turns_is_found_by_the_next_message(
         self, world: World, alice: Client, session_id: str
     ) -> None:
-        os.kill(sandbox_pid(world, session_id), signal.SIGKILL)
+        os.kill(victims.sandbox(world, session_id), signal.SIGKILL)
 
         goes_on(world, alice, session_id)
 
     def test_one_that_dies_while_it_asks_withdraws_its_question(self, world: World, alice: Client) -> None:
         session_id = alice.begin(STORY)
         world.until(asks(alice, session_id), "the question")
-        os.kill(sandbox_pid(world, session_id), signal.SIGKILL)
+        os.kill(victims.sandbox(world, session_id), signal.SIGKILL)
         until_failed(world, alice, session_id)
 
         assert alice.session(session_id)["pending_permissions"] == []
@@ -252,7 +215,7 @@ class TestE40:
     def test_a_session_that_is_deleted_while_it_runs_stays_deleted(self, world: World, alice: Client) -> None:
         session_id = alice.begin(SLEEPS, **BYPASS)
         world.until(lambda: alice.of_kind(session_id, "tool.call"), "the call")
-        pid = sandbox_pid(world, session_id)
+        pid = victims.sandbox(world, session_id)
         alice.surely("DELETE", f"/sessions/{session_id}")
         world.kill()
         world.tend()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import signal
 import tempfile
 import time
@@ -18,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.journeys.cluster import Cluster
 from tests.journeys.person import Person
 from tests.journeys.server import Server, running
 
@@ -37,10 +35,11 @@ class Refused(Exception):
 
 @dataclass
 class World:
-    """A server (or a cluster), its fail points, and a hand that starts again what has died."""
+    """A server (or a cluster as one), its fail points, and a hand that starts again what has died."""
 
     server: Server
     deaths: list[str] = field(default_factory=list)
+    is_tended: bool = True  # else somebody else starts again what has died
     neighbour: Client | None = None
 
     @property
@@ -67,12 +66,7 @@ class World:
 
     def tend(self) -> None:
         """Start again what has died."""
-        if isinstance(self.server, Cluster):
-            for node in self.server.nodes:
-                if not node.is_running:
-                    self.deaths.append(node.name)
-                    node.start()
-        elif self.server.process is not None and self.server.process.poll() is not None:
+        if self.is_tended and self.server.process is not None and self.server.process.poll() is not None:
             self.deaths.append("server")
             self.server.start()
 
@@ -90,11 +84,6 @@ class World:
             self.tend()
             time.sleep(0.05)
         return value
-
-    def died(self, before: int) -> bool:
-        """Whether something was found dead since there were `before` deaths."""
-        self.tend()
-        return len(self.deaths) > before
 
 
 @contextlib.contextmanager
@@ -212,7 +201,8 @@ class Client:
             session = self.session(session_id)
             for permission in session["pending_permissions"] if allows else ():
                 self.answer(session_id, permission["id"])
-            return session if session["active_job"] is None else None
+            is_calm = session["active_job"] is None and session["status"] not in ("INITIALIZING", "RUNNING")
+            return session if is_calm else None
 
         return dict(self.world.until(is_done, f"session {session_id} is done"))
 
@@ -223,11 +213,3 @@ class Client:
 def script(*steps: Any) -> str:
     """A prompt that the practice model plays."""
     return f"<<<{json.dumps(steps)}>>>"
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

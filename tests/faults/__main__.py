@@ -1,0 +1,43 @@
+"""Faults by one command: `python3 dev faults`, with `--seeds 20`, `--seed N`, `--only kill --times 20` or `--only chaos`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+KILL = "test_kill.py::TestTheServerIsKilled"
+
+
+def main(arguments: list[str]) -> int:
+    names = sorted(path.stem.removeprefix("test_") for path in HERE.glob("test_*.py"))
+    parser = argparse.ArgumentParser(prog="dev faults", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1, help="how many random places to die at")
+    parser.add_argument("--seed", type=int, help="only the place that this seed chooses")
+    parser.add_argument("--only", choices=[*names, "chaos"], help="one part")
+    parser.add_argument("--times", type=int, default=1, help="how often in a row the server is killed at each moment")
+    parser.add_argument("--minutes", type=float, default=5, help="how long chaos reigns")
+    given, rest = parser.parse_known_args(arguments)
+    seed = {} if given.seed is None else {"FAULT_SEED": str(given.seed)}
+    numbers = {"FAULT_ALL": "1", "FAULT_SEEDS": str(given.seeds), "FAULT_TIMES": str(given.times), **seed}
+    if given.only == "chaos":
+        command = ["-m", "tests.faults.chaos", f"--minutes={given.minutes}", f"--seed={given.seed or 0}"]
+    else:
+        chosen = _chosen(given.only, is_random=given.seed is not None, is_repeated=given.times > 1)
+        command = ["-m", "pytest", "-q", str(HERE / chosen), *rest]
+    return subprocess.call([sys.executable, *command], cwd=HERE.parents[1], env={**os.environ, **numbers})
+
+
+def _chosen(only: str | None, *, is_random: bool, is_repeated: bool) -> str:
+    if only == "kill" and is_repeated:
+        return KILL
+    if is_random and only in (None, "kill"):
+        return "test_kill.py::TestRandomPlaces"
+    return f"test_{only}.py" if only else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
