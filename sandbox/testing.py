@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.answers import AgentStatus, FileInfo, GitState, Hello, Paths, Result, Snapshot
+from sandbox.answers import AgentStatus, FileInfo, GitState, Hello, Paths, Result, Room, Snapshot, Transcript
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import MIB, GuestClient
 from sandbox.connection import ANSWER_TIMEOUT_S, Streams
@@ -47,6 +47,8 @@ class ScriptedGuest(GuestClient):
         self.files: dict[str, bytes] = {}
         self.git = GitState(head=None, is_dirty=False)
         self.next_snapshot: tuple[str, bool, bytes] | Exception | None = None
+        self.room = Room(free_bytes=2**30, is_full=False)
+        self.transcript: Transcript | None = None  # else as the scripted `test -s` says
         self.cloned: dict[str, Any] | None = None
         self.is_work_empty = True
         self.failure: Exception | None = None
@@ -158,6 +160,16 @@ class ScriptedGuest(GuestClient):
     async def stat(self, path: str) -> FileInfo:
         data = await self.read_file(path)
         return FileInfo(path.rsplit("/", 1)[-1], "file", len(data), 0o644, 0.0, None)
+
+    async def disk_free(self) -> Room:
+        self._check()
+        return self.room
+
+    async def check_transcript(self, path: str) -> Transcript:
+        if self.transcript is not None:
+            return self.transcript
+        is_there = (await self.run(["test", "-s", path])).exit_code == 0
+        return Transcript("sound" if is_there else "missing", 0)
 
     async def clone(
         self,
