@@ -40,10 +40,15 @@ class ClientFrame(BaseModel):
 
 
 class MessageFrame(ClientFrame):
-    """`message_id` makes sending it again harmless; without it the frame's `id` serves when it is a UUID."""
+    """`message_id` makes sending it again harmless; without it the frame's `id` serves when it is a UUID.
+
+    With `now`, what runs is interrupted for it.
+    """
 
     text: str
     message_id: uuid.UUID | None = None
+    attachments: list[uuid.UUID] = []
+    now: bool = False
     attachments: Annotated[list[uuid.UUID], Field(max_length=100)] = []
     now: bool = False
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.auth import actor_for, actor_for_token
 from accounts.models import ApiToken, Membership, Organization, User
 from accounts.tenancy import Actor, Role
-from sessions import consumers, events, log
+from sessions import consumers, dispatch, events, log
 from sessions.events import Entry
 from sessions.models import AgentSession, Job, JobStatus, Message, PermissionRequest
 from sessions.routing import websocket_urlpatterns
@@ -192,6 +192,45 @@ class TestDelivery:
         await task
 
         assert message["code"] == 1013
+
+
+class TestHeartbeat:
+    async def test_pings_and_keeps_who_answers(
+        self, session: AgentSession, bob: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(consumers, "PING_S", 0.1)
+        monkeypatch.setattr(consumers, "SILENT_S", 0.5)
+
+        async with opened(session, bob) as socket:
+            assert (await socket.receive_json_from())["type"] == "hello"
+            for _ in range(10):
+                assert await socket.receive_json_from() == {"type": "ping"}
+                await socket.send_json_to({"type": "pong"})
+
+    async def test_closes_who_says_nothing_though_it_takes_everything(
+        self, session: AgentSession, bob: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(consumers, "PING_S", 0.05)
+        monkeypatch.setattr(consumers, "SILENT_S", 0.2)
+
+        async with opened(session, bob) as socket:
+            assert await closed(socket) == 4408
+        assert not consumers._open
+
+
+class TestQueue:
+    async def test_tells_the_places_of_jobs_that_wait_and_when_they_no_longer_do(
+        self, session: AgentSession, bob: User, quick: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sessions.watch.PLACES_S", 0.0)
+        job = await in_db(make_job)(session)
+        place = (await in_db(dispatch.places)([session.pk]))[job.pk]
+
+        async with opened(session, bob) as socket:
+            assert (await socket.receive_json_from())["type"] == "hello"
+            assert await socket.receive_json_from() == {"type": "queue", "places": {str(job.pk): place}}
+            await in_db(Job.objects.update)(status=JobStatus.CANCELLED)
+            assert await socket.receive_json_from() == {"type": "queue", "places": {}}
 
 
 class TestRights:
