@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from unittest import mock
 
@@ -20,6 +21,12 @@ from tests.client import ApiClient
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", metavar="FOLDER", help="keep a picture of the last page of each browser journey")
+    parser.addoption("--cluster", action="store_true", help="run the journeys against two webs, two workers and Redis")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--cluster"):
+        os.environ["JOURNEYS"] = "cluster"  # which the workers of xdist inherit
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -100,7 +100,13 @@ class Server:
 
 @contextlib.contextmanager
 def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
-    """A migrated, started server; everything it made is gone afterwards."""
+    """A migrated, started server, or with `--cluster` many processes; everything it made is gone afterwards."""
+    if os.environ.get("JOURNEYS") == "cluster":
+        from tests.journeys.cluster import cluster
+
+        with cluster(data_dir=data_dir, **extra) as whole:
+            yield whole
+        return
     data_dir = data_dir or Path(tempfile.mkdtemp(prefix="slipway-journey-"))
     server = Server(data_dir, free_port(), extra)
     try:
