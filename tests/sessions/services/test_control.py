@@ -148,6 +148,13 @@ class TestUpdateSession:
 
         assert (changed.name, changed.model, changed.permission_mode) == ("new", "opus", "plan")
 
+    def test_tells_every_reader_what_is_new_and_nothing_else(self, session: AgentSession) -> None:
+        for _ in range(2):
+            services.update_session(session=session, model="opus", permission_mode="default", now=timezone.now())
+
+        event = Event.objects.get()
+        assert (event.kind, event.payload) == ("session.changed", {"changes": {"model": "opus"}})
+
     def test_refuses_a_taken_name_but_not_that_of_a_deleted_session(self, session: AgentSession) -> None:
         other = make_session(session.organization, project=session.project, name="taken")
 
