@@ -1,4 +1,4 @@
-"""Faults by one command: `python3 dev faults`, with `--seeds 20`, `--seed N`, `--only kill --times 20` or `--only chaos`."""
+"""Faults by one command: `python3 dev faults [--seeds 20 | --seed N | --only kill --times 20 | --only chaos]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People work on a cluster while every now and then one random process of it is killed: `python3 dev faults --only chaos`."""
+"""People work on a cluster while one random process after another is killed: `python3 dev faults --only chaos`."""
 
 from __future__ import annotations
 

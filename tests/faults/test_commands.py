@@ -54,6 +54,7 @@ class TestE23:
         assert len(alice.of_kind(session_id, "turn.completed")) == 2
         assert_invariants(world, alice)
 
+    @pytest.mark.thorough
     def test_one_new_session_asked_for_by_many_threads_at_once_is_one(self, world: World, alice: Client) -> None:
         body = {"name": f"once-{uuid.uuid4().hex[:8]}", "prompt": "hello", "message_id": str(uuid.uuid4())}
         path = f"/projects/{alice.project()}/sessions"
@@ -67,6 +68,7 @@ class TestE23:
         assert len(alice.of_kind(session_id, "message.user")) == 1
         assert_invariants(world, alice)
 
+    @pytest.mark.thorough
     def test_one_frame_sent_over_two_sockets_twice_is_one_message(self, world: World, alice: Client) -> None:
         session_id = alice.begin("hello")
         alice.until_done(session_id)
@@ -107,6 +109,7 @@ class TestE23:
         assert [payload["text"] for payload in alice.of_kind(session_id, "tool.result")] == ["ran"]
         assert_invariants(world, alice)
 
+    @pytest.mark.thorough
     def test_one_task_that_the_queue_gives_out_twice_runs_once(self, world: World, alice: Client) -> None:
         session_id = alice.begin(ASKS)
         world.until(asks(alice, session_id), "the question")

@@ -35,6 +35,7 @@ class TestE15:
 
 
 class TestE17:
+    @pytest.mark.thorough
     def test_a_database_that_takes_no_writes_is_told_and_forgotten_when_it_does(
         self, world: World, alice: Client
     ) -> None:

@@ -35,6 +35,13 @@ POINTS = [
 ]
 
 
+IN_EVERY_RUN = ("message.after_commit", "turn.claimed", "log.after_append@2", "vault.imported", "approve.after_commit")
+CASES = [
+    pytest.param(row, point, id=f"{row}-{point}", marks=() if point in IN_EVERY_RUN else pytest.mark.thorough)
+    for row, point in POINTS
+]
+
+
 def kill_at(point: str) -> str:
     name, _, hit = point.partition("@")
     return f"{name}=kill@{hit or 1}"
@@ -76,7 +83,7 @@ class TestTheServerIsKilled:
 
 
 class TestEachPlace:
-    @pytest.mark.parametrize(("row", "point"), POINTS, ids=[f"{row}-{point}" for row, point in POINTS])
+    @pytest.mark.parametrize(("row", "point"), CASES)
     def test_may_be_the_last(self, world: World, alice: Client, row: str, point: str) -> None:
         alice.project()
         before = len(world.deaths)

@@ -22,6 +22,7 @@ FAULTS = {
 
 
 class TestE39:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("fault", FAULTS)
     def test_what_passes_by_itself_is_tried_again(self, world: World, alice: Client, fault: str) -> None:
         session_id = alice.begin(script(FAULTS[fault]))
@@ -42,6 +43,7 @@ class TestE39:
         assert alice.until_done(session_id)["status"] == "COMPLETED"
         assert_invariants(world, alice)
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("cut", [{"drop": True}, {"sse_error": "overloaded_error"}], ids=["cut", "error"])
     def test_a_stream_that_ends_in_the_middle_leaves_one_answer_and_one_charge_per_call(
         self, world: World, alice: Client, cut: dict[str, object]

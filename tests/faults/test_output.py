@@ -63,6 +63,7 @@ class TestE35:
         ]
         assert_invariants(world, alice)
 
+    @pytest.mark.thorough
     def test_characters_that_cannot_be_stored_leave_a_mark_and_the_rest_stays(
         self, world: World, alice: Client
     ) -> None:
@@ -76,6 +77,7 @@ class TestE35:
         json.dumps(text).encode()
         text.encode()
 
+    @pytest.mark.thorough
     def test_what_is_no_json_is_shown_as_it_came(self, world: World, alice: Client) -> None:
         session_id, _ = told(alice, "stderr, unknown")
 

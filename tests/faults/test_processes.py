@@ -51,6 +51,7 @@ SLEEPS = script({"text": "Now I sleep."}, {"tool": "Bash", "input": {"command": 
 
 
 class TestE3:
+    @pytest.mark.thorough
     def test_fifty_pages_see_all_of_it_over_a_killed_server(self, world: World, alice: Client) -> None:
         session_id = alice.begin(STORY)
         watchers = [Watcher(alice, session_id, way) for way in ("ws", "sse") for _ in range(20)]
@@ -69,6 +70,7 @@ class TestE3:
 
 
 class TestE6:
+    @pytest.mark.thorough
     def test_what_the_agent_says_while_no_server_is_there_is_kept(self, world: World, alice: Client) -> None:
         command = "for part in $(seq 1 8); do echo part $part; sleep 1; done"
         session_id = alice.begin(script({"tool": "Bash", "input": {"command": command}}, {"text": "the end"}), **BYPASS)
@@ -103,6 +105,7 @@ class TestE7:
         calls = [payload["input"]["command"] for payload in alice.of_kind(session_id, "tool.call")]
         assert calls.count("sleep 300") == 1
 
+    @pytest.mark.thorough
     def test_one_that_is_killed_with_the_server_is_told_when_it_is_back(
         self, world: World, alice: Client, session_id: str
     ) -> None:
@@ -130,6 +133,7 @@ TEARS = {
 
 
 class TestE8:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("tear", TEARS)
     def test_a_torn_record_of_the_conversation_costs_no_session(
         self, world: World, alice: Client, session_id: str, tear: str
@@ -158,6 +162,7 @@ class TestE9:
         assert_invariants(world, alice)
         goes_on(world, alice, session_id)
 
+    @pytest.mark.thorough
     def test_one_that_dies_between_turns_is_found_by_the_next_message(
         self, world: World, alice: Client, session_id: str
     ) -> None:
@@ -165,6 +170,7 @@ class TestE9:
 
         goes_on(world, alice, session_id)
 
+    @pytest.mark.thorough
     def test_one_that_dies_while_it_asks_withdraws_its_question(self, world: World, alice: Client) -> None:
         session_id = alice.begin(STORY)
         world.until(asks(alice, session_id), "the question")
@@ -224,6 +230,7 @@ class TestE40:
         world.until(lambda: pid not in guests(world), "its sandbox is gone")
         assert_invariants(world, alice)
 
+    @pytest.mark.thorough
     def test_a_gigabyte_of_output_costs_no_turn(self, world: World, alice: Client) -> None:
         session_id = alice.begin(
             script({"tool": "Bash", "input": {"command": "yes | head -c 1000000000"}}, {"text": "the end"}), **BYPASS

@@ -38,6 +38,7 @@ def bash(command: str) -> dict[str, object]:
 
 
 class TestE32:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("damage", DAMAGE)
     def test_an_agent_that_breaks_its_own_tree_breaks_nothing_else(
         self, world: World, alice: Client, damage: str
@@ -56,6 +57,7 @@ class TestE32:
 
 
 class TestE31:
+    @pytest.mark.thorough
     @pytest.mark.parametrize("lock", ["index.lock", "HEAD.lock", "config.lock", "packed-refs.lock"])
     def test_a_lock_that_a_dead_git_left_in_the_tree_costs_no_checkpoint(
         self, world: World, alice: Client, lock: str
@@ -66,6 +68,7 @@ class TestE31:
         assert [payload["git_status"] for payload in alice.of_kind(session_id, "checkpoint.created")] == ["DIRTY"]
         assert_invariants(world, alice)
 
+    @pytest.mark.thorough
     @pytest.mark.parametrize("lock", ["packed-refs.lock", "HEAD.lock", "config.lock", "shallow.lock"])
     def test_a_lock_that_a_dead_git_left_in_the_vault_is_removed(self, world: World, alice: Client, lock: str) -> None:
         vault = world.server.data_dir / "vault" / f"{alice.project()}.git"
