@@ -59,6 +59,18 @@ describe("applyEvents", () => {
     assert.deepEqual([...state.unfinished], ["b"]);
   });
 
+  it("tells it once also when the agent's exit is written after the failure", () => {
+    const state = applyEvents(EMPTY, [
+      event(1, "job.status", { job_id: "job", message_id: "u", status: "PROCESSING" }),
+      event(2, "job.status", { job_id: "job", message_id: "u", status: "FAILED", error: "The agent ended unexpectedly (signal 9)." }),
+      event(3, "agent.exited", { exit_code: null, signal: 9, stderr: "out of memory" }),
+    ]);
+
+    const [notice, ...more] = state.items;
+    assert.ok(notice?.type === "notice" && notice.level === "failed" && notice.detail === "out of memory");
+    assert.equal(more.length, 0);
+  });
+
   it("does not repeat what the end of the turn said already", () => {
     const state = applyEvents(EMPTY, [
       event(1, "job.status", { job_id: "job", message_id: "u", status: "PROCESSING" }),

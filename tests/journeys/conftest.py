@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.journeys.browsing import Visitor, chromium
 from tests.journeys.person import Person
 from tests.journeys.server import Server, running
 
 Visit = Callable[..., Visitor]
+Shoot = Callable[[Page, str], None]
 _numbers = itertools.count(1)
 
 
@@ -39,6 +41,19 @@ def person(server: Server) -> Callable[[str], Person]:
 def browser() -> Iterator[Browser]:
     with chromium() as launched:
         yield launched
+
+
+@pytest.fixture
+def shoot(request: pytest.FixtureRequest) -> Shoot:
+    """`shoot(page, "queue")` keeps a picture of the page when the run asks for pictures."""
+    folder = request.config.getoption("--screenshots")
+
+    def take(page: Page, name: str) -> None:
+        if folder:
+            width = page.viewport_size["width"] if page.viewport_size else 0
+            page.screenshot(path=Path(folder) / f"{name}-{width}.png")
+
+    return take
 
 
 @pytest.fixture

@@ -211,7 +211,10 @@ const HANDLERS: Record<string, Handler> = {
   },
   "agent.exited": (draft, event) => {
     const notice = exitNotice(event);
-    if (notice) add(draft, null, notice);
+    const last = draft.items.at(-1);
+    // The failed turn has told it already; what the agent said last belongs there.
+    if (notice && last?.type === "notice" && last.level === "failed") draft.items[draft.items.length - 1] = { ...last, detail: last.detail || notice.detail };
+    else if (notice) add(draft, null, notice);
   },
   "turn.completed": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
     draft.live = [];

@@ -113,14 +113,14 @@ export class QueueStrip extends PageElement {
 
   private row(item: UserItem, index: number): TemplateResult {
     const isBusy = this.busy.has(item.messageId);
-    const button = (name: "pencil" | "now" | "trash", word: string, act: () => void): TemplateResult =>
-      html`<button class="button quiet square" type="button" ?disabled=${isBusy} aria-label=${word} title=${word} @click=${act}>${icon(name)}</button>`;
+    const button = (name: "pencil" | "now" | "trash", word: string, act: () => void, title = word): TemplateResult =>
+      html`<button class="button quiet square" type="button" ?disabled=${isBusy} aria-label=${word} title=${title} @click=${act}>${icon(name)}</button>`;
     return html`<span class="badge">${this.word(item, index)}</span>
       <span class="queued-text" title=${item.text}>${item.text}</span>
       ${item.attachments.map((one) => html`<img class="queued-picture" alt=${gettext("Image")} src=${attachmentUrl(this.sessionId, one.id)} />`)}
       ${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}
       ${this.canWrite ? html`<span class="queued-actions">${button("pencil", gettext("Edit"), () => void this.edit(item))}
-        ${this.isUrgent(item) ? nothing : button("now", gettext("Send now (interrupts the agent)"), () => void this.act(item, () => post(`${this.path(item)}/now`)))}
+        ${this.isUrgent(item) ? nothing : button("now", gettext("Send now"), () => void this.act(item, () => post(`${this.path(item)}/now`)), gettext("Send now: what runs is interrupted for it"))}
         ${button("trash", gettext("Remove"), () => void this.removeIt(item))}</span>` : nothing}`;
   }
 

@@ -71,10 +71,10 @@ export class SessionHead extends PageElement {
         <span class="status ${meaning}" title=${reason}>${word}</span>
         ${this.session?.is_practice ? html`<span class="badge practice" title=${gettext("No model key is configured: a built-in practice model answers instead of a real one.")}>${gettext("Practice model")}</span>` : nothing}
         ${this.pickers()}
-        <span class="branch mono" title=${gettext("Branch")}>${icon("gitBranch")}<span class="cut">${this.session?.branch ?? this.page.branch}</span></span>
-        <span class="place" title=${gettext("Environment")}>${this.page.environment}</span>
         ${this.meter()}
         <span title=${gettext("Cost so far, in US dollars")}>${money(this.session?.cost_usd ?? 0)}</span>
+        <span class="branch mono" title=${gettext("Branch")}>${icon("gitBranch")}<span class="cut">${this.session?.branch ?? this.page.branch}</span></span>
+        <span class="place" title=${gettext("Environment")}>${this.page.environment}</span>
       </div>
       <div class="actions">${this.page.can_write ? html`${this.controls()}${this.menu(name)}` : nothing}
         <button class="button quiet square wide-only" type="button" aria-pressed=${this.isSideOpen} aria-label=${gettext("Show the changes")} title=${gettext("Changes")} @click=${() => this.emit("slw-toggle-side")}>${icon("panel")}</button></div>
@@ -107,7 +107,7 @@ export class SessionHead extends PageElement {
     const isFull = percent > FULL_PERCENT;
     const title = gettext("Context: {used} of {all} tokens", { used: count(tokens), all: count(window) });
     return html`<span class="context ${isFull ? "is-full" : ""}" title=${isFull ? `${title}. ${gettext("It is nearly full: the agent will soon shorten the conversation.")}` : title}>
-      ${isFull ? icon("warning") : nothing}<progress class="progress" max="100" .value=${percent} aria-label=${title}></progress>${gettext("{n} % of context", { n: percent })}</span>`;
+      ${isFull ? icon("warning") : nothing}<progress class="progress" max="100" .value=${percent} aria-label=${title}></progress>${isFull ? gettext("Context {n} %", { n: percent }) : gettext("{n} %", { n: percent })}</span>`;
   }
 
   private controls(): unknown {

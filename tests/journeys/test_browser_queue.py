@@ -1,0 +1,199 @@
+"""Messages that wait for the agent: changed, removed, brought back and sent at once; and images that go with them."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.journeys.browsing import Visitor, script, session_path
+from tests.journeys.conftest import Shoot, Visit
+
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
+
+TURN_MS = 60_000
+SLOW = script([{"text": "one two three four five six seven eight nine ten " * 20, "chunks": 200, "delay": 0.25}])
+PASTE = """([image, type, name]) => {
+    const bytes = Uint8Array.from(atob(image), (character) => character.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name, { type }));
+    const area = document.querySelector("slw-composer textarea");
+    area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+def png(width: int = 40, height: int = 40, red: int = 200) -> bytes:
+    """A real picture of one colour."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = b"".join(b"\0" + bytes([red, 80, 120]) * width for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def queue(page: Page) -> Locator:
+    return page.get_by_role("region", name="Messages that wait")
+
+
+def waiting(page: Page, text: str) -> Locator:
+    return queue(page).get_by_role("listitem").filter(has_text=text)
+
+
+def say(page: Page, text: str) -> None:
+    page.get_by_label("Message to the agent").fill(text)
+    page.keyboard.press("Enter")
+
+
+def paste(page: Page, data: bytes, kind: str = "image/png", name: str = "shot.png") -> None:
+    page.evaluate(PASTE, [base64.b64encode(data).decode(), kind, name])
+
+
+@pytest.fixture
+def busy(visit: Visit) -> Callable[..., tuple[Visitor, Page]]:
+    """Alice at a session whose agent talks for a while."""
+
+    def begin(**more: str) -> tuple[Visitor, Page]:
+        alice = visit(**more)
+        page = alice.open(session_path(alice.session(alice.project(), SLOW)))
+        expect(page.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
+        return alice, page
+
+    return begin
+
+
+Busy = Callable[..., tuple[Visitor, Page]]
+
+
+class TestAMessageThatWaits:
+    def test_is_edited_in_place_and_said_as_it_was_last(self, busy: Busy) -> None:
+        _, page = busy()
+        say(page, "say hello")
+        expect(waiting(page, "say hello")).to_contain_text("After this turn")
+
+        waiting(page, "say hello").get_by_role("button", name="Edit").click()
+        page.get_by_label("Edit the message").fill(script([{"text": "edited and done"}]))
+        page.keyboard.press("Enter")
+        expect(waiting(page, "edited and done")).to_contain_text("edited")
+        page.get_by_role("button", name="Interrupt").click()
+
+        expect(page.locator(".prose").get_by_text("edited and done", exact=True)).to_be_visible(timeout=TURN_MS)
+        expect(queue(page)).to_be_hidden()
+        expect(page.get_by_text("say hello", exact=True)).to_have_count(0)
+
+    def test_is_removed_and_brought_back(self, busy: Busy) -> None:
+        _, page = busy()
+        say(page, "first thing")
+        say(page, "second thing")
+        expect(queue(page).get_by_text("2 messages wait")).to_be_visible()
+
+        waiting(page, "first thing").get_by_role("button", name="Remove").click()
+        expect(waiting(page, "first thing")).to_have_count(0)
+        expect(page.locator(".withdrawn")).to_contain_text("Removed by")
+        page.get_by_role("button", name="Undo").click()
+
+        expect(waiting(page, "first thing")).to_be_visible()
+        expect(queue(page).get_by_role("listitem")).to_contain_text(["second thing", "first thing"])
+
+    def test_is_sent_now_before_what_came_earlier(self, busy: Busy) -> None:
+        _, page = busy()
+        say(page, script([{"text": "the patient one"}]))
+        say(page, script([{"text": "the hasty one"}]))
+
+        waiting(page, "hasty").get_by_role("button", name="Send now").click()
+
+        expect(page.locator(".prose").get_by_text("the patient one", exact=True)).to_be_visible(timeout=TURN_MS)
+        said = [text for text in page.locator(".prose").all_inner_texts() if text.startswith("the ")]
+        assert said == ["the hasty one", "the patient one"]
+
+    def test_is_seen_in_every_tab(self, busy: Busy, shoot: Shoot) -> None:
+        alice, page = busy()
+        other = alice.open(page.url.removeprefix(alice.server.url))
+        say(page, "from the first tab")
+        expect(waiting(other, "from the first tab")).to_be_visible()
+        shoot(page, "queue")
+
+        waiting(other, "from the first tab").get_by_role("button", name="Remove").click()
+
+        expect(queue(page)).to_be_hidden()
+
+    def test_comes_back_to_the_composer_when_it_was_delivered_while_being_edited(self, busy: Busy) -> None:
+        _, page = busy()
+        say(page, script([{"text": "as it was"}]))
+        waiting(page, "as it was").get_by_role("button", name="Edit").click()
+        page.get_by_label("Edit the message").fill("as it should have been")
+
+        page.get_by_role("button", name="Interrupt").click()
+
+        expect(page.get_by_text("The agent has this message already")).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_label("Message to the agent")).to_have_value("as it should have been")
+
+    def test_fits_on_a_phone(self, busy: Busy, shoot: Shoot) -> None:
+        _, page = busy(size="small", theme="dark")
+        say(page, "a message that waits and is long enough to need more than one line on a small screen")
+        expect(waiting(page, "a message that waits")).to_be_visible()
+        shoot(page, "queue-dark")
+
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+class TestWhatCannotBeSent:
+    def test_comes_back_with_the_reason(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open(session_path(alice.session(alice.project())))
+        area = page.get_by_label("Message to the agent")
+        expect(area).to_be_enabled()
+
+        area.evaluate("area => { area.value = 'nul \\u0000 byte'; }")
+        area.press("Enter")
+
+        expect(page.locator("slw-composer .note.error")).to_be_visible()
+        assert area.evaluate("area => area.value") == "nul \0 byte"
+        expect(page.locator(".unsent")).to_have_count(0)
+        alice.watch.forgive("status of 4")
+
+
+class TestImages:
+    def test_are_pasted_shown_removed_and_sent(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit()
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+        expect(page.get_by_label("Message to the agent")).to_be_enabled()
+        paste(page, png())
+        paste(page, png(red=20), name="other.png")
+        expect(page.get_by_role("list", name="Images to send").locator("img")).to_have_count(2)
+        expect(page.get_by_text("Uploading…")).to_have_count(0)
+        shoot(page, "images")
+
+        page.get_by_role("button", name="Remove other.png").click()
+        say(page, script([{"text": "I see it."}]))
+
+        image = page.get_by_role("article").get_by_role("img", name="Image 1")
+        expect(image).to_be_visible(timeout=TURN_MS)
+        assert page.wait_for_function("() => document.querySelector('.sent-pictures img')?.naturalWidth === 40")
+        expect(page.locator(".prose").get_by_text("I see it.")).to_be_visible(timeout=TURN_MS)
+        sent = alice.person.call("GET", f"/api/sessions/{session['id']}/messages")["items"][0]
+        assert [one["media_type"] for one in sent["attachments"]] == ["image/png"]
+
+    def test_that_cannot_be_sent_say_so_one_by_one_and_the_draft_survives_a_reload(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open(session_path(alice.session(alice.project())))
+        expect(page.get_by_label("Message to the agent")).to_be_enabled()
+        paste(page, png())
+        paste(page, b"hello", kind="text/plain", name="notes.txt")
+        paste(page, b"not really an image", name="fake.png")
+        images = page.get_by_role("list", name="Images to send")
+
+        expect(images.get_by_text("Only PNG, JPEG, GIF and WebP images can be sent.")).to_be_visible()
+        expect(images.get_by_text("This is not a PNG, JPEG, GIF or WebP image.")).to_be_visible()
+        page.get_by_label("Message to the agent").fill("about these")
+        page.reload()
+
+        expect(images.locator("img")).to_have_count(1)
+        expect(page.get_by_label("Message to the agent")).to_have_value("about these")
+        alice.watch.forgive("status of 4")
