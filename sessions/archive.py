@@ -20,7 +20,7 @@ def pack(events: Sequence[dict[str, Any]]) -> bytes:
     return zlib.compress(json.dumps(events, ensure_ascii=False, separators=(",", ":")).encode(), LEVEL)
 
 
-def unpack(data: bytes) -> list[dict[str, Any]]:
+def unpack(data: bytes | memoryview) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = json.loads(zlib.decompress(data))
     return events
 

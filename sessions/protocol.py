@@ -47,8 +47,6 @@ class MessageFrame(ClientFrame):
 
     text: str
     message_id: uuid.UUID | None = None
-    attachments: list[uuid.UUID] = []
-    now: bool = False
     attachments: Annotated[list[uuid.UUID], Field(max_length=100)] = []
     now: bool = False
 

@@ -130,9 +130,9 @@ class TestBind:
 class TestPruneAttachments:
     def test_deletes_what_was_never_sent_after_a_day(self, session: AgentSession, bob: User) -> None:
         now = timezone.now()
-        old = {"created_at": now - timedelta(days=1, minutes=1)}
-        make_attachment(session, **old)
-        fresh, bound = make_attachment(session), make_attachment(session, **old)
+        long_ago = now - timedelta(days=1, minutes=1)
+        make_attachment(session, created_at=long_ago)
+        fresh, bound = make_attachment(session), make_attachment(session, created_at=long_ago)
         send(session, bob, bound.pk)
 
         assert services.prune_attachments(now=now) == 1
