@@ -1,4 +1,4 @@
-"""Every path of the server: `include()` lines only."""
+"""Every path of the server."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config.api import api
+from config.operations import operations
 
 urlpatterns = [
+    path("admin/operations/", admin.site.admin_view(operations), name="admin-operations"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/", api.urls),
