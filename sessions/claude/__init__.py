@@ -5,9 +5,11 @@ from __future__ import annotations
 from sessions.claude.command import argv, environment, transcript_path
 from sessions.claude.lines import Line, LineFramer
 from sessions.claude.messages import (
+    allow_rules,
     answer_allow,
     answer_deny,
     answer_error,
+    ask_title,
     end_session,
     initialize,
     interrupt,
@@ -16,6 +18,8 @@ from sessions.claude.messages import (
     user_message,
 )
 from sessions.claude.outputs import (
+    BackgroundChanged,
+    ContextMeasured,
     ControlReply,
     Delta,
     Initialized,
@@ -25,6 +29,7 @@ from sessions.claude.outputs import (
     PermissionWithdrawn,
     RequestUnknown,
     StateChanged,
+    Torn,
     TurnEnded,
     merge_deltas,
 )
@@ -33,6 +38,8 @@ from sessions.claude.state import ReaderState
 from sessions.events import Entry
 
 __all__ = [
+    "BackgroundChanged",
+    "ContextMeasured",
     "ControlReply",
     "Delta",
     "Entry",
@@ -46,11 +53,14 @@ __all__ = [
     "ReaderState",
     "RequestUnknown",
     "StateChanged",
+    "Torn",
     "TurnEnded",
+    "allow_rules",
     "answer_allow",
     "answer_deny",
     "answer_error",
     "argv",
+    "ask_title",
     "end_session",
     "environment",
     "initialize",

@@ -21,6 +21,7 @@ def argv(
     model: str,
     permission_mode: str,
     allowed_rules: Sequence[str] = (),
+    context: str = "",
 ) -> list[str]:
     """The command line; a prompt is never part of it.
 
@@ -29,6 +30,7 @@ def argv(
     Args:
         resume: whether the conversation exists already; the CLI refuses to make one twice.
         allowed_rules: permission rules that hold from the start, such as `Bash(npm run *)`.
+        context: what the agent is told besides its usual instructions; it is kept with the conversation.
     """
     session = ["--resume" if resume else "--session-id", str(claude_session_id)]
     rules = ["--settings", json.dumps({"permissions": {"allow": list(allowed_rules)}})] if allowed_rules else []
@@ -44,8 +46,10 @@ def argv(
         "--strict-mcp-config",
         *("--model", model),
         *("--permission-mode", permission_mode),
+        "--allow-dangerously-skip-permissions",  # else a person could not choose that mode in mid-session
         *session,
         *rules,
+        *(["--append-system-prompt", context] if context else []),
     ]
 
 
@@ -74,7 +78,6 @@ def environment(
         "ANTHROPIC_BASE_URL": base_url,
         "ANTHROPIC_API_KEY": token,
         "CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS": "1",
-        "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
         "CLAUDE_CODE_MAX_RETRIES": str(max_retries),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_TELEMETRY": "1",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sessions.claude import notices
 from sessions.claude.fields import MAX_PAYLOAD_BYTES, capped, ident, items, number, obj, text
-from sessions.claude.outputs import Output
+from sessions.claude.outputs import ContextMeasured, Output
 from sessions.claude.state import ReaderState
 from sessions.claude.streams import Reduced, place_block
 from sessions.events import Entry
@@ -14,6 +15,7 @@ from sessions.events import Entry
 _MAX_TEXT = MAX_PAYLOAD_BYTES - 4096  # room for the other fields
 _MAX_IMAGES_BYTES = 180_000
 _MAX_PATCH_BYTES = 100_000
+_CONTEXT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _INTERRUPTED = "[Request interrupted by user"
 _COMMAND_OUTPUT = "<local-command-stdout>"
 
@@ -26,7 +28,7 @@ def assistant(state: ReaderState, line: dict[str, Any]) -> Reduced:
         return state, [notices.api_error(line)]
     if message.get("model") == "<synthetic>":
         return state, [notices.notice("info", said) for said in _texts(message.get("content"))]
-    outputs: list[Output] = []
+    state, outputs = (state, []) if parent else _measured(state, obj(message.get("usage")))
     for block in items(message.get("content")):
         kind, message_id = ident(block.get("type")), ident(message.get("id"))
         state, index = place_block(state, parent, message_id, kind)
@@ -47,6 +49,27 @@ def user(state: ReaderState, line: dict[str, Any]) -> Reduced:
     if not parent and line.get("isSynthetic") is not True:
         outputs += _told(content)
     return state, outputs
+
+
+def compacted(state: ReaderState, line: dict[str, Any]) -> Reduced:
+    """The conversation was summed up to make room."""
+    data = obj(line.get("compact_metadata"))
+    after = number(data.get("post_tokens"))
+    told = {
+        "trigger": "manual" if data.get("trigger") == "manual" else "auto",
+        "tokens_before": number(data.get("pre_tokens")),
+        "tokens_after": after,
+    }
+    state = replace(state, context_tokens=after or state.context_tokens)
+    return state, [Entry("context.compacted", told), ContextMeasured(state.context_tokens, state.context_window)]
+
+
+def _measured(state: ReaderState, usage: dict[str, Any]) -> Reduced:
+    """What the model was given for its newest answer is what its context holds."""
+    tokens = sum(number(usage.get(name)) for name in _CONTEXT)
+    if not tokens or tokens == state.context_tokens:
+        return state, []
+    return replace(state, context_tokens=tokens), [ContextMeasured(tokens, state.context_window)]
 
 
 def _block(block: dict[str, Any], kind: str, name: str, parent: str | None) -> list[Output]:

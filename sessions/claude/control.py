@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sessions.claude.fields import MAX_PAYLOAD_BYTES, capped, ident, items, obj, text
@@ -12,18 +13,22 @@ from sessions.claude.streams import Reduced
 _KINDS = {"ExitPlanMode": "PLAN", "AskUserQuestion": "QUESTION"}
 _MAX_SUGGESTIONS_BYTES = 16 * 1024
 _MAX_DESCRIPTION = 4 * 1024
+_MAX_COMMANDS, _MAX_COMMAND = 200, 300
+_MAX_TITLE = 200
 
 
 def request(state: ReaderState, message: dict[str, Any]) -> Reduced:
     """The CLI asks for permission; anything else it may ask is answered with an error by whoever drives."""
     asked = obj(message.get("request"))
     if asked.get("subtype") != "can_use_tool":
-        return state, [RequestUnknown(ident(message.get("request_id")), ident(asked.get("subtype")))]
+        request_id = ident(message.get("request_id"))
+        return state.with_unknown(request_id), [RequestUnknown(request_id, ident(asked.get("subtype")))]
     return state, [permission(state, message)]
 
 
 def cancelled(state: ReaderState, message: dict[str, Any]) -> Reduced:
     """The CLI no longer waits."""
+    state = state.without_unknown(ident(message.get("request_id")))
     return state, [PermissionWithdrawn(ident(message.get("request_id")))]
 
 
@@ -36,7 +41,29 @@ def response(state: ReaderState, message: dict[str, Any]) -> Reduced:
         if obj(waiting.get("request")).get("subtype") == "can_use_tool"
     ]
     failure = text(answer.get("error"), 2000) or "refused" if answer.get("subtype") == "error" else ""
-    return state, [ControlReply(ident(answer.get("request_id")), failure, tuple(pending))]
+    told = obj(answer.get("response"))
+    reply = ControlReply(
+        ident(answer.get("request_id")),
+        failure,
+        tuple(pending),
+        activity=ident(told.get("session_state")),
+        commands=_commands(told["commands"]) if isinstance(told.get("commands"), list) else None,
+        title=" ".join(text(told.get("title"), _MAX_TITLE).split()),
+    )
+    return replace(state, activity=reply.activity or state.activity), [reply]
+
+
+def _commands(listed: object) -> tuple[dict[str, str], ...]:
+    """The slash commands, as the composer offers them."""
+    return tuple(
+        {
+            "name": name,
+            "description": text(command.get("description"), _MAX_COMMAND),
+            "argument_hint": text(command.get("argumentHint"), _MAX_COMMAND),
+        }
+        for command in items(listed)[:_MAX_COMMANDS]
+        if (name := ident(command.get("name")))
+    )
 
 
 def permission(state: ReaderState, message: dict[str, Any]) -> PermissionAsked:

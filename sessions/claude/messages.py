@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -13,15 +14,21 @@ def initialize(request_id: str, *, forward_subagent_text: bool = True) -> bytes:
     return _control(request_id, "initialize", hooks=None, forwardSubagentText=forward_subagent_text)
 
 
-def user_message(message_id: UUID | str, text: str, client_composed: bool = False) -> bytes:
-    """A prompt. The id makes a repetition harmless.
+def user_message(
+    message_id: UUID | str, text: str, images: Sequence[tuple[str, bytes]] = (), client_composed: bool = False
+) -> bytes:
+    """A prompt, with images as (media type, bytes). The id makes a repetition harmless.
 
     `client_composed` is for text that no person typed: no slash command and no `@file` in it is carried out.
     """
+    shown = [
+        {"type": "image", "source": {"type": "base64", "media_type": kind, "data": b64encode(data).decode("ascii")}}
+        for kind, data in images
+    ]
     line: dict[str, Any] = {
         "type": "user",
         "uuid": str(message_id),
-        "message": {"role": "user", "content": text},
+        "message": {"role": "user", "content": [*shown, {"type": "text", "text": text}] if shown else text},
         "parent_tool_use_id": None,
         "session_id": "",
     }
@@ -46,6 +53,16 @@ def set_permission_mode(request_id: str, mode: str) -> bytes:
 def set_model(request_id: str, model: str | None) -> bytes:
     """Change the model from the next step on."""
     return _control(request_id, "set_model", model=model)
+
+
+def allow_rules(request_id: str, rules: Sequence[str]) -> bytes:
+    """Change what needs no permission from now on, as if the process had been started with these rules."""
+    return _control(request_id, "apply_flag_settings", settings={"permissions": {"allow": list(rules)}})
+
+
+def ask_title(request_id: str, description: str) -> bytes:
+    """Let the model name the work; the reply has the title."""
+    return _control(request_id, "generate_session_title", description=description, persist=False)
 
 
 def answer_allow(

@@ -60,13 +60,6 @@ def permission_denied(line: dict[str, Any]) -> Entry:
     )
 
 
-def compacted(line: dict[str, Any]) -> Entry:
-    """The conversation was summed up to make room."""
-    data = obj(line.get("compact_metadata"))
-    before, after = number(data.get("pre_tokens")), number(data.get("post_tokens"))
-    return notice("info", "The conversation was compacted.", f"{before} tokens before, {after} after")
-
-
 def informational(line: dict[str, Any]) -> Entry:
     """Anything else that the CLI wants a person to know."""
     level = {"warning": "warning", "error": "error"}.get(ident(line.get("level")), "info")

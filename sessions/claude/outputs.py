@@ -59,6 +59,8 @@ class TurnEnded:
     cache_write_tokens: int
     cost_usd: Decimal
     entry: Entry
+    claude_session_id: str = ""
+    is_unasked: bool = False  # the agent began this turn by itself, as when a background task had ended
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ class ControlReply:
     request_id: str
     error: str
     pending: tuple[PermissionAsked, ...] = ()
+    activity: str = ""  # to `initialize`: what the session is doing
+    commands: tuple[dict[str, str], ...] | None = None  # to `initialize`: the slash commands that there are
+    title: str = ""  # to `generate_session_title`
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,26 @@ class RequestUnknown:
     subtype: str
 
 
+@dataclass(frozen=True)
+class BackgroundChanged:
+    """These tasks go on in the background now."""
+
+    tasks: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ContextMeasured:
+    """How full the model's context is, and how much it holds (0 while unknown)."""
+
+    tokens: int
+    window: int
+
+
+@dataclass(frozen=True)
+class Torn:
+    """What came is not a whole message: something that we should know may be lost."""
+
+
 Output = (
     Entry
     | Delta
@@ -112,6 +137,9 @@ Output = (
     | StateChanged
     | ModeChanged
     | RequestUnknown
+    | BackgroundChanged
+    | ContextMeasured
+    | Torn
 )
 
 

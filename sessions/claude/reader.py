@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sessions.claude import content, control, notices, results, streams
+from sessions.claude import background, content, control, notices, results, streams
 from sessions.claude.fields import decode, ident, obj, text
-from sessions.claude.outputs import Initialized, ModeChanged, Output, StateChanged
+from sessions.claude.outputs import Initialized, ModeChanged, Output, StateChanged, Torn
 from sessions.claude.state import ReaderState
 from sessions.claude.streams import Reduced
 from sessions.events import Entry
@@ -21,7 +21,7 @@ _SILENT = {
     *("control_cancel_response", "transcript_mirror"),
 }
 _SILENT_SYSTEM = {
-    *("task_started", "task_progress", "task_updated", "task_notification", "background_tasks_changed"),
+    *("task_started", "task_progress", "task_updated", "task_notification"),
     *("thinking_tokens", "session_title_changed", "hook_started", "hook_progress", "hook_response"),
     *("files_persisted", "commands_changed", "plugin_install", "memory_recall", "notification", "mirror_error"),
 }
@@ -41,9 +41,9 @@ def reduce(state: ReaderState, line: bytes) -> tuple[ReaderState, list[Output]]:
     try:
         message = decode(line)
     except ValueError:
-        return state, [_raw(line)]
+        return state, [_raw(line), Torn()]
     if not isinstance(message, dict):
-        return state, [_raw(line)]
+        return state, [_raw(line), Torn()]
     kind = message.get("type")
     handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
     if handler is not None:
@@ -56,12 +56,16 @@ def _system(state: ReaderState, message: dict[str, Any]) -> Reduced:
     match subtype:
         case "init":
             mode = ident(message.get("permissionMode"))
-            state = replace(state, cwd=text(message.get("cwd"), 4096), permission_mode=mode)
-            return state, [Initialized(ident(message.get("session_id")), text(message.get("model"), 200), mode)]
+            model = text(message.get("model"), 200)
+            state = replace(state, cwd=text(message.get("cwd"), 4096), permission_mode=mode, model=model)
+            return state, [Initialized(ident(message.get("session_id")), model, mode)]
         case "status":
             return _mode(state, ident(message.get("permissionMode")))
         case "session_state_changed":
-            return state, [StateChanged(ident(message.get("state")))]
+            activity = ident(message.get("state"))
+            return replace(state, activity=activity), [StateChanged(activity)]
+        case "background_tasks_changed":
+            return background.changed(state, message)
         case "task_started":
             return state.with_agent(ident(message.get("task_id")), ident(message.get("tool_use_id"))), []
         case "api_retry":
@@ -69,7 +73,7 @@ def _system(state: ReaderState, message: dict[str, Any]) -> Reduced:
         case "permission_denied":
             return state, [notices.permission_denied(message)]
         case "compact_boundary":
-            return state, [notices.compacted(message)]
+            return content.compacted(state, message)
         case "informational":
             return state, [notices.informational(message)]
     return state, [] if subtype in _SILENT_SYSTEM else [_raw_of(message)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from sessions.claude import notices
 from sessions.claude.fields import ident, number, obj, text
-from sessions.claude.outputs import TurnEnded
+from sessions.claude.outputs import ContextMeasured, TurnEnded
 from sessions.claude.state import ReaderState
 from sessions.claude.streams import Reduced
 from sessions.events import Entry
@@ -57,8 +57,23 @@ def result(state: ReaderState, message: dict[str, Any]) -> Reduced:
         cache_write_tokens=bill.cache_write_tokens,
         cost_usd=bill.cost_usd,
         entry=entry,
+        claude_session_id=ident(message.get("session_id")),
+        is_unasked=ident(obj(message.get("origin")).get("kind")) == "task-notification",
     )
-    return replace(state, total_cost_usd=_money(message.get("total_cost_usd")), streams={}), [entry, ended]
+    window = _window(state, obj(message.get("modelUsage")))
+    measured = [] if window == state.context_window else [ContextMeasured(state.context_tokens, window)]
+    spent = _money(message.get("total_cost_usd"))
+    return replace(state, total_cost_usd=spent, context_window=window, streams={}), [*measured, entry, ended]
+
+
+def _window(state: ReaderState, usage: dict[str, Any]) -> int:
+    """How much the session's model holds; of several models the one that the turn began with."""
+    named = number(obj(usage.get(state.model)).get("contextWindow"))
+    return (
+        named
+        or max([number(obj(model).get("contextWindow")) for model in usage.values()], default=0)
+        or state.context_window
+    )
 
 
 def _message_ids(message: dict[str, Any]) -> tuple[str, ...]:

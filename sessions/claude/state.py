@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self, TypeVar
 
-from sessions.claude.fields import ident, number, obj, text
+from sessions.claude.fields import ident, items, number, obj, text
 
 _MAX_KEPT = 64
 _T = TypeVar("_T")
@@ -40,6 +40,12 @@ class ReaderState:
     cwd: str = ""
     permission_mode: str = ""
     total_cost_usd: Decimal = Decimal(0)
+    model: str = ""
+    activity: str = ""  # what the CLI calls its session's state: running, requires_action or idle; "" while unknown
+    background: tuple[dict[str, str], ...] = ()  # tasks that go on by themselves
+    context_tokens: int = 0
+    context_window: int = 0
+    unknown: tuple[str, ...] = ()  # requests of the CLI that nobody here can serve, until they are refused
     streams: dict[str, Stream] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
     agents: dict[str, str] = field(default_factory=dict)
@@ -50,6 +56,12 @@ class ReaderState:
             "cwd": self.cwd,
             "permission_mode": self.permission_mode,
             "total_cost_usd": f"{self.total_cost_usd:f}",
+            "model": self.model,
+            "activity": self.activity,
+            "background": list(self.background),
+            "context_tokens": self.context_tokens,
+            "context_window": self.context_window,
+            "unknown": list(self.unknown),
             "streams": [
                 [key, {"message": stream.message, "blocks": [[b.index, b.kind, b.length] for b in stream.blocks]}]
                 for key, stream in self.streams.items()
@@ -66,6 +78,14 @@ class ReaderState:
             cwd=text(stored.get("cwd")),
             permission_mode=ident(stored.get("permission_mode")),
             total_cost_usd=_amount(stored.get("total_cost_usd")),
+            model=text(stored.get("model"), 200),
+            activity=ident(stored.get("activity")),
+            background=tuple(
+                {key: text(value, 1000) for key, value in task.items()} for task in items(stored.get("background"))
+            ),
+            context_tokens=number(stored.get("context_tokens")),
+            context_window=number(stored.get("context_window")),
+            unknown=_idents(stored.get("unknown")),
             streams={key: _stream(stream) for key, stream in _pairs(stored.get("streams"))},
             counted={key: number(count) for key, count in _pairs(stored.get("counted"))},
             agents={key: ident(parent) for key, parent in _pairs(stored.get("agents"))},
@@ -76,6 +96,17 @@ class ReaderState:
         if not agent_id or not parent or self.agents.get(agent_id) == parent:
             return self
         return replace(self, agents=_newest(self.agents, agent_id, parent))
+
+    def with_unknown(self, request_id: str) -> Self:
+        """Remember a request that is to be refused; one without an id cannot be."""
+        if not request_id:
+            return self
+        rest = [known for known in self.unknown if known != request_id]
+        return replace(self, unknown=(*rest[-(_MAX_KEPT - 1) :], request_id))
+
+    def without_unknown(self, request_id: str) -> Self:
+        """It has been refused."""
+        return replace(self, unknown=tuple(known for known in self.unknown if known != request_id))
 
     def with_stream(self, parent: str, stream: Stream | None) -> Self:
         """Replace what is known of one stream; None forgets it."""
@@ -93,6 +124,10 @@ def _amount(value: object) -> Decimal:
     except InvalidOperation:
         return Decimal(0)
     return amount if amount.is_finite() else Decimal(0)
+
+
+def _idents(value: object) -> tuple[str, ...]:
+    return tuple(name for item in (value if isinstance(value, list) else []) if (name := ident(item)))
 
 
 def _pairs(value: object) -> list[tuple[str, Any]]:

@@ -8,7 +8,8 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions.claude import Line, LineFramer
+from sessions.claude import Line, LineFramer, ReaderState, reduce
+from sessions.claude.lines import KEPT_OF_CUT
 
 
 class TestLineFramer:
@@ -31,16 +32,32 @@ class TestLineFramer:
         assert [line.data for line in lines] == data.split(b"\n")[:-1]
         assert sum(line.size for line in lines) == data.rfind(b"\n") + 1
 
-    @given(data=st.binary(max_size=64).map(lambda raw: raw + b"\n"), limit=st.integers(1, 40), cut=st.integers(0, 64))
-    def test_over_long_line_is_marked_and_offsets_stay_right(self, data: bytes, limit: int, cut: int) -> None:
-        framer = LineFramer(max_bytes=limit)
+    @given(sizes=st.lists(st.integers(0, 9 * KEPT_OF_CUT), max_size=4), step=st.integers(1, 20_000))
+    def test_over_long_line_is_marked_and_offsets_stay_right(self, sizes: list[int], step: int) -> None:
+        wholes = [bytes(65 + (place // 1000) % 26 for place in range(size)) for size in sizes]
+        data, framer = b"".join(whole + b"\n" for whole in wholes), LineFramer(max_bytes=4 * KEPT_OF_CUT)
 
-        lines = framer.feed(data[:cut]) + framer.feed(data[cut:])
+        lines = [line for start in range(0, len(data), step) for line in framer.feed(data[start : start + step])]
 
-        for line, whole in zip(lines, data.split(b"\n"), strict=False):
-            is_cut = len(whole) > limit
-            assert line.data == (whole + b" [line of %d bytes cut]" % len(whole) if is_cut else whole)
-        assert lines[-1].end == len(data)
+        assert len(lines) == len(wholes)
+        for line, whole in zip(lines, wholes, strict=True):
+            assert line.is_cut == (len(whole) > 4 * KEPT_OF_CUT)
+            assert line.size == len(whole) + 1
+            if not line.is_cut:
+                assert line.data == whole
+                continue
+            assert line.data.startswith(b"[a line of %d bytes" % len(whole))
+            assert whole[:KEPT_OF_CUT] in line.data
+            assert line.data.endswith(whole[-KEPT_OF_CUT:])
+        assert not lines or lines[-1].end == len(data)
+
+    def test_over_long_line_is_no_message_any_more(self) -> None:
+        framer = LineFramer(max_bytes=4 * KEPT_OF_CUT)
+
+        (line,) = framer.feed(b'{"type": "result", "result": "' + b"x" * 5 * KEPT_OF_CUT + b'"}\n')
+        _, outputs = reduce(ReaderState(), line.data)
+
+        assert [type(output).__name__ for output in outputs] == ["Entry", "Torn"]
 
     def test_over_long_line_takes_no_more_memory_than_the_limit(self) -> None:
         framer, chunk = LineFramer(max_bytes=2**20), b"x" * 2**16

@@ -148,7 +148,7 @@ class TestOddLines:
     def test_become_raw_entries(self, line: bytes) -> None:
         state, outputs = claude.reduce(claude.ReaderState(), line)
 
-        assert [entry(output).kind for output in outputs] == ["agent.raw"]
+        assert [entry(output).kind for output in outputs if output != claude.Torn()] == ["agent.raw"]
         assert len(entry(outputs[0]).payload["text"]) <= 8192
         assert state == claude.ReaderState()
 
@@ -221,6 +221,94 @@ class TestOddLines:
         }
 
         assert_storable([entry(output).payload for output in read(message)])
+
+
+def after(*messages: dict[str, Any], state: claude.ReaderState | None = None) -> tuple[claude.ReaderState, list[Any]]:
+    """The state after some lines, and all that they led to."""
+    state, outputs = state or claude.ReaderState(), list[Any]()
+    for message in messages:
+        state, new = claude.reduce(state, json.dumps(message).encode())
+        outputs += new
+    return state, outputs
+
+
+def tasks(*names: str) -> dict[str, Any]:
+    listed = [{"task_id": name, "task_type": "local_bash", "description": f"run {name}"} for name in names]
+    return {"type": "system", "subtype": "background_tasks_changed", "tasks": listed}
+
+
+def used(tokens: int, **fields: Any) -> dict[str, Any]:
+    usage = {"input_tokens": tokens, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 2}
+    return {"type": "assistant", "message": {"id": "m", "model": "opus", "content": [], "usage": usage}, **fields}
+
+
+class TestWhatTheSessionIs:
+    def test_tasks_in_the_background_are_told_when_they_change(self) -> None:
+        state, outputs = after(tasks("a"), tasks("a"), tasks())
+
+        assert outputs == [
+            claude.BackgroundChanged(({"id": "a", "kind": "command", "description": "run a"},)),
+            claude.BackgroundChanged(()),
+        ]
+        assert state.background == ()
+
+    def test_context_is_what_the_main_thread_was_given_last(self) -> None:
+        state, outputs = after(used(10), used(10), used(900, parent_tool_use_id="toolu_1"), used(20))
+
+        assert outputs == [claude.ContextMeasured(17, 0), claude.ContextMeasured(27, 0)]
+        assert state.context_tokens == 27
+
+    def test_context_window_is_that_of_the_sessions_model(self) -> None:
+        init = {"type": "system", "subtype": "init", "model": "opus", "session_id": "s", "permissionMode": "default"}
+        models = {"opus": {"contextWindow": 1000}, "haiku": {"contextWindow": 5000}}
+
+        _, outputs = after(init, used(10), {"type": "result", "modelUsage": models})
+
+        assert claude.ContextMeasured(17, 1000) in outputs
+
+    def test_compaction_is_shown_and_empties_the_context(self) -> None:
+        data = {"trigger": "manual", "pre_tokens": 383, "post_tokens": 41}
+
+        _, outputs = after(used(376), {"type": "system", "subtype": "compact_boundary", "compact_metadata": data})
+
+        told = {"trigger": "manual", "tokens_before": 383, "tokens_after": 41}
+        assert outputs[1:] == [claude.Entry("context.compacted", told), claude.ContextMeasured(41, 0)]
+
+    def test_handshake_tells_the_commands_and_what_the_session_does(self) -> None:
+        reply = {
+            "session_state": "idle",
+            "commands": [{"name": "cost", "description": "Money", "argumentHint": "[x]"}, 7],
+        }
+
+        state, (told,) = after(
+            {"type": "control_response", "response": {"subtype": "success", "request_id": "i", "response": reply}}
+        )
+
+        assert told.commands == ({"name": "cost", "description": "Money", "argument_hint": "[x]"},)
+        assert (told.activity, state.activity) == ("idle", "idle")
+
+    def test_title_is_one_line(self) -> None:
+        reply = {"subtype": "success", "request_id": "title", "response": {"title": "Count\n words "}}
+
+        _, (told,) = after({"type": "control_response", "response": reply})
+
+        assert told.title == "Count words"
+
+    def test_unknown_requests_are_kept_until_they_are_refused_or_taken_back(self) -> None:
+        asked = [
+            {"type": "control_request", "request_id": name, "request": {"subtype": "elicitation"}}
+            for name in ("a", "b")
+        ]
+        state, _ = after(*asked, {"type": "control_cancel_request", "request_id": "b"})
+
+        assert reloaded(state).unknown == ("a",)
+        assert state.without_unknown("a").unknown == ()
+
+    def test_turn_that_nobody_asked_for_is_known_by_its_origin(self) -> None:
+        _, outputs = after({"type": "result", "origin": {"kind": "task-notification"}, "session_id": "s"})
+
+        assert outputs[-1].is_unasked
+        assert outputs[-1].claude_session_id == "s"
 
 
 class TestLargeAndHostilePayloads:
