@@ -9,6 +9,7 @@ from django.utils import timezone
 from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from accounts.auth import ActorRequest
+from accounts.client_keys import client_key
 from accounts.errors import NotFound
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, fetch
@@ -33,7 +34,10 @@ def list_projects(
 
 @router.post("/projects", response={201: ProjectOut}, by_alias=True)
 def create_project(request: ActorRequest, payload: ProjectIn) -> Status[Project]:
-    return Status(201, services.create_project(actor=request.actor, now=timezone.now(), **payload.dict()))
+    """The same id, or `Idempotency-Key`, again gives the same project."""
+    key = client_key(request, payload.id)
+    given = payload.dict(exclude={"id"})
+    return Status(201, services.create_project(actor=request.actor, key=key, now=timezone.now(), **given))
 
 
 @router.post("/projects/upload", response={201: ProjectOut}, by_alias=True)
@@ -43,8 +47,9 @@ def upload_project(request: ActorRequest, payload: Form[UploadIn], file: File[Up
         filename=file.name or "",
         chunks=file.chunks(),
         size_bytes=file.size or 0,
+        key=client_key(request, payload.id),
         now=timezone.now(),
-        **payload.dict(),
+        **payload.dict(exclude={"id"}),
     )
     return Status(201, project)
 

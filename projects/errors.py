@@ -13,6 +13,7 @@ DomainError
 │   └── RejectedObjects objects that are broken, incomplete or dangerous
 ├── Conflict
 │   ├── ProjectNotReady its vault is not filled
+│   ├── ProjectIdTaken  this id was used for another project
 │   └── ImportFinished  there is nothing left to cancel
 ├── ImportStopped       a running import must end: cancelled, or taken over by another worker
 └── ImportHalted        the server stops; the import goes on when it is back
@@ -69,6 +70,10 @@ class RejectedObjects(Invalid):
 
 class ProjectNotReady(Conflict):
     """The project is not ready yet."""
+
+
+class ProjectIdTaken(Conflict):
+    """This id belongs to another project; make a new one."""
 
 
 class ImportFinished(Conflict):

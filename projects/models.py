@@ -39,6 +39,7 @@ class Project(TenantModel):
         "environments.Environment", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    request_key = models.UUIDField(null=True, blank=True, unique=True)  # so that what made it can be repeated
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar = AliveManager.from_queryset(ProjectQuerySet)()  # type: ignore[assignment]

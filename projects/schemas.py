@@ -12,6 +12,7 @@ from projects.models import Project, ProjectImport
 
 
 class ProjectIn(Schema):
+    id: uuid.UUID | None = None
     organization_id: uuid.UUID
     name: str
     source: str
@@ -20,6 +21,7 @@ class ProjectIn(Schema):
 
 
 class UploadIn(Schema):
+    id: uuid.UUID | None = None
     organization_id: uuid.UUID
     name: str = ""
 

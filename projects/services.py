@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from procrastinate.contrib.django import app
-from uuid_utils.compat import uuid7
 
 from accounts import secrets
 from accounts.errors import Invalid
@@ -20,7 +21,7 @@ from accounts.tenancy import Actor, Role, fetch
 from environments.models import Environment
 from gateway import services as gateway_services
 from projects import contents, imports, refs, remotes
-from projects.errors import BadArchive, ImportFinished, ProjectNotReady
+from projects.errors import BadArchive, ImportFinished, ProjectIdTaken, ProjectNotReady
 from projects.models import ImportStatus, Project, ProjectImport, ProjectSource, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
 from projects.signals import project_deleted
@@ -28,6 +29,47 @@ from projects.vault import Vault
 from runtime.failpoints import failpoint
 
 MAX_NAME = 100  # characters
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What all requests for a new project say."""
+
+    actor: Actor
+    organization_id: uuid.UUID
+    name: str
+    key: uuid.UUID | None
+    now: datetime
+
+    def once(self, source: str, make: Callable[[], Project]) -> Project:
+        """What the same request made before, else what `make` makes; of two at once the second gets the first one's."""
+        if known := self._known(source):
+            return known
+        try:
+            return make()
+        except IntegrityError:
+            if known := self._known(source):
+                return known
+            raise
+
+    def row(self, **fields: Any) -> Project:
+        return Project.objects.create(
+            organization_id=self.organization_id,
+            name=self.name,
+            request_key=self.key,
+            created_by=self.actor.user,
+            created_at=self.now,
+            **fields,
+        )
+
+    def _known(self, source: str) -> Project | None:
+        made = Project.with_deleted.filter(request_key=self.key).first() if self.key else None
+        if made is None:
+            return None
+        is_same = (made.organization_id, made.name, made.source) == (self.organization_id, self.name, source)
+        if not is_same or made.deleted_at is not None:
+            raise ProjectIdTaken
+        return made
 
 
 def create_project(
@@ -38,24 +80,30 @@ def create_project(
     source: str,
     url: str = "",
     token: str = "",
+    key: uuid.UUID | None = None,
     now: datetime,
 ) -> Project:
     """Make a project that is empty, holds the sample, or will be filled from a git URL by a worker.
 
-    Raises: NotFound, Forbidden; Invalid (name, source, token); BadUrl; NotARepository.
+    With a `key` that is known the project made then is given back.
+    Raises: NotFound, Forbidden; Invalid (name, source, token); BadUrl; NotARepository; ProjectIdTaken.
     """
     actor.require(organization_id, Role.MEMBER)
-    name = clean_name(name)
+    asked = _Asked(actor, organization_id, clean_name(name), key, now)
+    return asked.once(source, lambda: _create(asked, source, url, token))
+
+
+def _create(asked: _Asked, source: str, url: str, token: str) -> Project:
     if source == ProjectSource.URL:
-        return _create_from_url(actor, organization_id, name, url.strip(), token.strip(), now)
+        return _create_from_url(asked, url.strip(), token.strip())
     if url or token:
         raise Invalid.field("url", "Only a project from a URL takes a URL and a token.")
     if source not in (ProjectSource.EMPTY, ProjectSource.SAMPLE):
         raise Invalid.field("source", "Choose one of: EMPTY, URL, SAMPLE.")
     with quarantine() as scratch:
         is_sample = source == ProjectSource.SAMPLE
-        branch = contents.fill_sample(scratch) if is_sample else contents.fill_empty(scratch, name=name)
-        return _publish(actor, organization_id, name, ProjectSource(source), scratch, branch, now)
+        branch = contents.fill_sample(scratch) if is_sample else contents.fill_empty(scratch, name=asked.name)
+        return _publish(asked, ProjectSource(source), scratch, branch)
 
 
 def create_from_upload(
@@ -66,23 +114,29 @@ def create_from_upload(
     filename: str,
     chunks: Iterable[bytes],
     size_bytes: int,
+    key: uuid.UUID | None = None,
     now: datetime,
 ) -> Project:
-    """Make a project from a zip, tar.gz, tar or git bundle.
+    """Make a project from a zip, tar.gz, tar or git bundle. With a `key` that is known it is given back.
 
-    Raises: NotFound, Forbidden; Invalid (name); BadArchive, RejectedObjects (nothing of it is kept).
+    Raises: NotFound, Forbidden; Invalid (name); BadArchive, RejectedObjects (nothing of it is kept); ProjectIdTaken.
     """
     actor.require(organization_id, Role.MEMBER)
     name = clean_name(name or Path(filename).name.split(".")[0])
     if size_bytes > settings.UPLOAD_MAX_BYTES:
         raise BadArchive.field("file", f"The file is larger than {settings.UPLOAD_MAX_BYTES // 2**20} MiB.")
+    asked = _Asked(actor, organization_id, name, key, now)
+    return asked.once(ProjectSource.UPLOAD, lambda: _create_from_upload(asked, filename, chunks))
+
+
+def _create_from_upload(asked: _Asked, filename: str, chunks: Iterable[bytes]) -> Project:
     with tempfile.NamedTemporaryFile(dir=scratch_root(), suffix=".upload") as file, quarantine() as scratch:
         for chunk in chunks:
             file.write(chunk)
         file.flush()
         shown = UNSAFE.sub("", Path(filename).name)[:100] or "an upload"
         branch = contents.fill_upload(scratch, Path(file.name), filename=shown)
-        return _publish(actor, organization_id, name, ProjectSource.UPLOAD, scratch, branch, now)
+        return _publish(asked, ProjectSource.UPLOAD, scratch, branch)
 
 
 def update_project(
@@ -166,50 +220,25 @@ def clean_name(name: str) -> str:
     return stripped
 
 
-def _create_from_url(
-    actor: Actor, organization_id: uuid.UUID, name: str, url: str, token: str, now: datetime
-) -> Project:
+def _create_from_url(asked: _Asked, url: str, token: str) -> Project:
     """Ask the server first: a wrong address is told at once, not by a failed import."""
     remote = remotes.check_url(url)
     remotes.probe(remote, token=remotes.check_token(token))
+    organization_id = asked.organization_id
     sealed = secrets.seal(token.encode(), organization_id=organization_id, purpose=imports.PURPOSE) if token else None
     with transaction.atomic():
-        project = Project.objects.create(
-            organization_id=organization_id,
-            name=name,
-            source=ProjectSource.URL,
-            source_url=url,
-            created_by=actor.user,
-            created_at=now,
-        )
+        project = asked.row(source=ProjectSource.URL, source_url=url)
         row = ProjectImport.objects.create(organization_id=organization_id, project=project, secret=sealed)
         task = app.configure_task("projects.import_url", queue="imports", lock=f"import:{row.pk}")
         task.defer(import_id=str(row.pk))
     return project
 
 
-def _publish(
-    actor: Actor,
-    organization_id: uuid.UUID,
-    name: str,
-    source: ProjectSource,
-    scratch: Repository,
-    branch: str,
-    now: datetime,
-) -> Project:
+def _publish(asked: _Asked, source: ProjectSource, scratch: Repository, branch: str) -> Project:
     """Row and vault together: the rename comes last, and undoes the row when it fails."""
     scratch.set_head(branch)
     with transaction.atomic():
-        project = Project.objects.create(
-            id=uuid7(),
-            organization_id=organization_id,
-            name=name,
-            status=ProjectStatus.READY,
-            source=source,
-            default_branch=branch,
-            created_by=actor.user,
-            created_at=now,
-        )
+        project = asked.row(status=ProjectStatus.READY, source=source, default_branch=branch)
         scratch.move_to(Vault(project.pk).path)
         failpoint("project.before_commit")
     return project

@@ -11,13 +11,13 @@ from django.utils import timezone
 from ninja import Query, Router
 
 from accounts.auth import ActorRequest
+from accounts.client_keys import client_key
 from accounts.errors import Invalid
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
 from projects.diffs import Diff
 from projects.models import Project
 from sessions import message_api, queries, rule_api, services
-from sessions.client_keys import client_key
 from sessions.credentials import Credentials
 from sessions.models import AgentSession, PermissionRequest
 from sessions.schemas import (

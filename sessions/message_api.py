@@ -10,10 +10,10 @@ from django.utils import timezone
 from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from accounts.auth import ActorRequest
+from accounts.client_keys import client_key
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, fetch
 from sessions import queries, services
-from sessions.client_keys import client_key
 from sessions.models import AgentSession, Attachment, Job, Message
 from sessions.schemas import AttachmentOut, MessageIn, MessageOut, MessagePatch, SentOut
 from sessions.services.attachments import require_size

@@ -53,9 +53,9 @@ MODULES = {
         "pagination",
         "secrets",
     }
-    | {"tenancy", "tokens"},
+    | {"client_keys", "tenancy", "tokens"},
     "config": {"asgi", "daphne", "doctor", "env", "health", "logs", "management", "middleware", "parser", "postgres"}
-    | {"cache", "serving", "settings", "sockets", "worker"}
+    | {"cache", "outages", "serving", "settings", "sockets", "worker"}
     | {"figures", "metrics", "observing", "operations", "probes", "redaction", "reports", "telemetry"},
     "environments": {"configs", "health", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
@@ -75,7 +75,8 @@ MODULES = {
     | {"leftovers", "vault"},
     "sessions": {"actions", "agent", "claude", "cli", "conversation", "credentials", "dispatch", "doorbell", "events"}
     | {"admission", "feed", "frames", "log_group", "watch"}
-    | {"causes", "deaths", "idle", "leftovers", "reconcile", "unattended"}
+    | {"archive", "message_api", "rule_api"}
+    | {"causes", "deaths", "idle", "leftovers", "reconcile", "resuming", "unattended"}
     | {"attendant", "changes", "claims", "companions", "vigil", "watching", "lifecycle", "log", "log_writer", "machines", "protocol", "runner", "storable", "templatetags", "tracks", "turns"},
 }
 
