@@ -19,6 +19,13 @@ def agent_ending(status: AgentStatus) -> str:
     return "its sandbox was lost"
 
 
+def end_lost(status: AgentStatus) -> str:
+    """A turn that is over, but nobody was told how it ended."""
+    if status.is_disk_full:
+        return f"The sandbox's disk is full, so the end of this turn was lost. Free some space in it. {GO_ON}"
+    return f"The agent has ended its turn, but what it said at its end was lost. {GO_ON}"
+
+
 def agent_failed(status: AgentStatus) -> str:
     """A whole account of an agent that ended by itself: how, what to do, and what it wrote last."""
     next_step = GO_ON

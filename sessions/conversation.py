@@ -4,63 +4,121 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sessions import claude, events
 from sessions.agent import AgentProcess
+from sessions.changes import Change
 from sessions.events import Entry
 from sessions.log import Ask, Batch, LogWriter, Withdraw
-from sessions.turns import Turn
+from sessions.turns import Lease, Turn
 
 FLUSH_S = 0.02  # lines that arrive within this time share one transaction
 FLUSH_BYTES = 4 * 2**20
 DELTA_S = 0.1  # streamed text is passed on at most this often
 MAX_LIVE = 256 * 1024  # characters of a block that are streamed; its final text comes as an event
 LIVE_S = 1.0  # and stored, with the position in the spool, at most this often
+TICK_S = 0.5  # how often a stream that says nothing is thought about
+SETTLE_S = 1.0  # after its turn's end the agent says that it is idle, mostly at once
+MAX_REPLIES = 100
+TITLE = "title"  # the request that asks for one
 
-Item = Entry | Ask | Withdraw
+Item = Entry | Ask | Withdraw | Change
 
 
 class Conversation:
-    """Reads one agent process on from the stored offset, and keeps offset, state and effects in one transaction."""
+    """Reads one agent process on from the stored offset, and keeps offset, state and effects in one transaction.
 
-    def __init__(self, turn: Turn, agent: AgentProcess, writer: LogWriter, cwd: str) -> None:
-        is_same_run = agent.run == turn.agent_run
-        self._turn, self._agent, self._writer, self._cwd = turn, agent, writer, cwd
-        self._offset = turn.agent_offset if is_same_run else 0
-        self._state = claude.ReaderState.from_json(turn.agent_state) if is_same_run else claude.ReaderState()
+    Between turns it stops in front of a line by which the agent begins one, so that the line is read as part of it.
+    """
+
+    def __init__(self, lease: Lease, agent: AgentProcess, writer: LogWriter, cwd: str) -> None:
+        is_same_run = agent.run == lease.agent_run
+        self._lease, self._agent, self._writer, self._cwd = lease, agent, writer, cwd
+        self._turn = lease if isinstance(lease, Turn) else None
+        self._offset = lease.agent_offset if is_same_run else 0
+        self._state = claude.ReaderState.from_json(lease.agent_state) if is_same_run else claude.ReaderState()
         self._deltas: list[claude.Delta] = []
         self._live: dict[str, Any] = {}
         self._stored_live: dict[str, Any] = {}
         self._stored_at = 0.0
+        self._heard_at = self._ended_at = time.monotonic()
         self.result: dict[str, Any] | None = None  # the end of the turn, as the log has it
-        self.has_message = turn.is_delivered  # else what ends is not our turn, whatever the agent says
-        self.mode: str | None = None  # the agent's permission mode, when it changed by itself
+        self.has_message = self._turn is not None and self._turn.is_delivered  # else what ends is not our turn
+        self.is_beginning = False  # the agent begins a turn that nobody asked for
+        self.is_torn = False  # something may have been lost since this was last set to False
         self.has_news = asyncio.Event()  # a permission was asked for or withdrawn
-        self.unknown: list[str] = []  # requests of the agent that nobody here can answer
+        self.replies: dict[str, claude.ControlReply] = {}  # to requests of ours, by their ids
 
-    async def follow(self) -> None:
-        """Store the stream as it comes, until the turn has ended or the process has gone."""
+    @property
+    def offset(self) -> int:
+        return self._offset
+
+    @property
+    def mode(self) -> str:
+        """The agent's permission mode, "" while unknown."""
+        return self._state.permission_mode
+
+    @property
+    def activity(self) -> str:
+        """What the agent says that it does: running, requires_action or idle; "" while unknown."""
+        return self._state.activity
+
+    @property
+    def has_background(self) -> bool:
+        return bool(self._state.background)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Requests of the agent that nobody here can serve."""
+        return self._state.unknown
+
+    @property
+    def quiet_s(self) -> float:
+        """For how long the agent has said nothing."""
+        return time.monotonic() - self._heard_at
+
+    def forget_unknown(self, request_id: str) -> None:
+        """It has been refused; kept with what is stored next."""
+        self._state = self._state.without_unknown(request_id)
+
+    async def follow(self, is_over: Callable[[], bool] | None = None) -> None:
+        """Store the stream as it comes, until the turn has ended (or it is over) or the process has gone."""
+        is_over = is_over or self._has_settled
         framer = claude.LineFramer(self._offset)
         reader = self._agent.guest.read_agent(self._agent.run, self._offset)
         async with contextlib.aclosing(batched(reader)) as chunks:
             async for chunk in chunks:
-                await self._consume(framer.feed(chunk))
-                if self.result is not None:
+                if chunk:
+                    self._heard_at = time.monotonic()
+                    await self._consume(framer.feed(chunk))
+                if self.is_beginning or is_over():
                     return
+
+    def _has_settled(self) -> bool:
+        """Whether the turn is over, and nothing that still belongs to it is about to come."""
+        if self.result is None:
+            return False
+        is_at_rest = self.has_background or self.activity in ("", "idle")
+        return is_at_rest or time.monotonic() - self._ended_at > SETTLE_S
 
     async def _consume(self, lines: Sequence[claude.Line]) -> None:
         items: list[Item] = []
         is_lasting = False
         for line in lines:
-            self._offset = line.end
-            self._state, outputs = claude.reduce(self._state, line.data)
+            state, outputs = claude.reduce(self._state, line.data)
+            if self._is_between_turns and any(isinstance(output, claude.Initialized) for output in outputs):
+                self.is_beginning = is_lasting = True
+                self._state = replace(self._state, activity="running")  # whoever reads on finds it at work
+                break
+            self._offset, self._state = line.end, state
             for output in outputs:
                 is_lasting |= not isinstance(output, claude.Delta)
                 self._take(output, items)
-            if self.result is not None:
-                break
         if items:
             await self.pass_on_deltas()
         # Streamed text alone is not worth a write: read again after a crash, it says the same.
@@ -68,7 +126,11 @@ class Conversation:
             await self.commit(items)
         if any(isinstance(item, Ask | Withdraw) for item in items):
             self.has_news.set()
-            await events.aring_control(self._turn.session_id)
+            await events.aring_control(self._lease.session_id)
+
+    @property
+    def _is_between_turns(self) -> bool:
+        return self._turn is None or self.result is not None
 
     def _take(self, output: claude.Output, items: list[Item]) -> None:
         match output:
@@ -78,34 +140,53 @@ class Conversation:
                 if output.offset < MAX_LIVE:
                     self._deltas.append(output)
             case claude.Initialized():
-                items.append(self._started(output))
+                items += [self._started(output), *_conversation_id(output.claude_session_id)]
             case claude.PermissionAsked():
                 items.append(self._ask(output))
             case claude.PermissionWithdrawn():
                 items.append(Withdraw(output.request_id, "The agent no longer asks."))
             case claude.ControlReply():
-                items.extend(self._ask(asked) for asked in output.pending)
-            case claude.TurnEnded() if self._is_ours(output):
-                entry = self._priced(output.entry)
-                self.result = entry.payload
-                items.append(entry)
-            case claude.ModeChanged():
-                self.mode = output.permission_mode
-            case claude.RequestUnknown():
-                self.unknown.append(output.request_id)
+                items += self._replied(output)
+            case claude.TurnEnded():
+                items += self._ended(output)
+            case claude.BackgroundChanged():
+                items.append(Change({"background": list(output.tasks)}))
+            case claude.ContextMeasured():
+                items.append(Change({"context_tokens": output.tokens, "context_window": output.window}))
+            case claude.Torn():
+                self.is_torn = True
             case _:
                 pass
 
+    def _replied(self, reply: claude.ControlReply) -> list[Item]:
+        self.replies[reply.request_id] = reply
+        for old in list(self.replies)[:-MAX_REPLIES]:
+            del self.replies[old]
+        items: list[Item] = [self._ask(asked) for asked in reply.pending]
+        if reply.commands is not None:
+            items.append(Change({"commands": list(reply.commands)}))
+        if reply.title and reply.request_id == TITLE:
+            items.append(Change({"title": reply.title}))
+        return items
+
+    def _ended(self, ended: claude.TurnEnded) -> list[Item]:
+        items = _conversation_id(ended.claude_session_id)
+        if self.result is None and self._is_ours(ended):
+            entry = self._priced(ended.entry)
+            self.result, self._ended_at = entry.payload, time.monotonic()
+            items.append(entry)
+        return items
+
     def _priced(self, entry: Entry) -> Entry:
         """The agent reckons with list prices, whoever answers; the practice model costs nothing."""
-        return Entry(entry.kind, {**entry.payload, "cost_usd": "0"}) if self._turn.is_practice else entry
+        return Entry(entry.kind, {**entry.payload, "cost_usd": "0"}) if self._lease.is_practice else entry
 
     def _started(self, output: claude.Initialized) -> Entry:
         payload = {
             "model": output.model,
             "permission_mode": output.permission_mode,
             "claude_session_id": output.claude_session_id,
-            "is_practice": self._turn.is_practice,
+            "is_practice": self._lease.is_practice,
         }
         return Entry("turn.started", payload)
 
@@ -122,7 +203,13 @@ class Conversation:
         )
 
     def _is_ours(self, ended: claude.TurnEnded) -> bool:
-        return str(self._turn.message_id) in ended.message_ids or (self.has_message and not ended.message_ids)
+        """Whether this is the end of the turn that runs here; several messages may have been answered at once."""
+        if self._turn is None:
+            return False
+        if self._turn.is_unasked:
+            return True
+        is_unnamed = not ended.message_ids and not ended.is_unasked
+        return str(self._turn.message_id) in ended.message_ids or (self.has_message and is_unnamed)
 
     async def commit(self, items: Sequence[Item]) -> None:
         """Append, with the position up to which the stream has been read.
@@ -135,13 +222,13 @@ class Conversation:
             self._live = {}
         batch = Batch(
             entries=items,
-            job_id=self._turn.job_id,
+            job_id=self._lease.job_id,
             agent_run=self._agent.run,
             agent_offset=self._offset,
             agent_state=self._state.to_json(),
             live={} if is_settled else None,
         )
-        await self._writer.commit(self._turn.session_id, self._turn.epoch, batch)
+        await self._writer.commit(self._lease.session_id, self._lease.epoch, batch)
         self._stored_at = asyncio.get_running_loop().time()
         if is_settled:
             self._stored_live = {}
@@ -155,7 +242,7 @@ class Conversation:
             await self.pass_on_deltas()
             if self._live != self._stored_live and loop.time() - stored_at >= LIVE_S:
                 live = dict(self._live)
-                await self._writer.commit(self._turn.session_id, self._turn.epoch, Batch(live=live))
+                await self._writer.commit(self._lease.session_id, self._lease.epoch, Batch(live=live))
                 self._stored_live, stored_at = live, loop.time()
 
     async def pass_on_deltas(self) -> None:
@@ -163,7 +250,7 @@ class Conversation:
         for delta in deltas:
             self._note_live(delta)
             await events.aring_delta(
-                self._turn.session_id,
+                self._lease.session_id,
                 block=delta.block,
                 parent=delta.parent,
                 kind=delta.kind,
@@ -179,8 +266,19 @@ class Conversation:
         self._live = {"block": delta.block, "parent": delta.parent, "kind": delta.kind, "text": whole}
 
 
+def _conversation_id(claude_session_id: str) -> list[Item]:
+    """What the conversation is resumed by; the agent takes a new one when it is cleared."""
+    try:
+        return [Change({"claude_session_id": uuid.UUID(claude_session_id)})]
+    except ValueError:
+        return []
+
+
 async def batched(reader: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Join chunks that arrive close together, so that a burst costs one transaction; closes the reader."""
+    """Join chunks that arrive close together, so that a burst costs one transaction; closes the reader.
+
+    Now and then an empty one comes, so that silence can be noticed.
+    """
     queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=64)
 
     async def fill() -> None:
@@ -197,7 +295,15 @@ async def batched(reader: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, 
 
     task = asyncio.create_task(fill())
     try:
-        while (chunk := await queue.get()) is not None:
+        while True:
+            try:
+                async with asyncio.timeout(TICK_S):
+                    chunk = await queue.get()
+            except TimeoutError:
+                yield b""
+                continue
+            if chunk is None:
+                break
             buffer = bytearray(chunk)
             is_last = await _collect(queue, buffer)
             yield bytes(buffer)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runtime import metrics
 from sessions import doorbell
 from sessions.frames import Frame
 from sessions.models import Event
@@ -51,6 +53,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "cache_write_tokens",
         "cost_usd",
     ),
+    "context.compacted": ("trigger", "tokens_before", "tokens_after"),
     "checkpoint.created": ("checkpoint_id", "commit", "git_status", "files_changed"),
 }
 
@@ -115,6 +118,8 @@ def ring_control(session_id: uuid.UUID) -> None:
 
 
 def _log_message(last_seq: int, new: Sequence[Frame]) -> doorbell.Message:
+    for frame in new:
+        metrics.EVENTS.labels(frame.kind).inc()
     is_small = sum(len(frame.body) for frame in new) <= MAX_RUNG
     told = [(frame.seq, frame.kind, frame.body) for frame in new] if is_small else []
-    return {"type": "session.log", "last_seq": last_seq, "events": told}
+    return {"type": "session.log", "last_seq": last_seq, "events": told, "at": time.time()}

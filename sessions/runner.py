@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import uuid
-from collections.abc import Coroutine
-from typing import Any
 
 import django.db
 import psycopg
@@ -16,23 +13,25 @@ from django.utils import timezone
 
 from accounts.errors import DomainError
 from projects.vault import Vault
+from runtime.failpoints import failpoint
 from sandbox import Sandbox
-from sandbox.errors import SandboxError
-from sessions import claude, doorbell, events, machines, turns
-from sessions.agent import GRACE_S, AgentProcess
-from sessions.conversation import Conversation
+from sandbox.errors import GuestSilent, SandboxError, SandboxGone
+from sessions import causes, claims, claude, machines, resuming, tracks, turns
+from sessions.agent import AgentProcess
+from sessions.attendant import Attendant
+from sessions.companions import until_first
+from sessions.conversation import TITLE, Conversation
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
 from sessions.log import LogWriter, Withdraw
 from sessions.models import JobStatus, SessionStatus
 from sessions.turns import Turn
+from sessions.vigil import Vigil
+from sessions.watching import Watcher
 
 logger = structlog.get_logger(__name__)
 
-WISH_S = 3.0  # how often the database is asked for answers and wishes, in case a doorbell was lost
-STUBBORN_S = 1.0  # after which a task that goes on although it was cancelled is cancelled again
-TOKEN_S = 600.0  # how often the sandbox's token is extended while a turn runs
-
+TITLE_FROM = 4000  # characters of the first message
 
 # The turn is not to blame, and goes on when the database is back: the agent works meanwhile, its spool keeps.
 DATABASE_LOST = (psycopg.OperationalError, django.db.OperationalError, django.db.InterfaceError)
@@ -42,32 +41,55 @@ class AgentFailed(Exception):
     """The agent process ended by itself; the message names how, and what it wrote last."""
 
 
-async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID, writer: LogWriter) -> None:
-    """Run one job to its end, and first those before it that another worker left; harmless when repeated.
+class EndLost(Exception):
+    """The agent has nothing to do any more, but how the turn ended was lost on the way."""
 
-    Raises: asyncio.CancelledError (the worker stops: the job is handed back); StaleEpoch (another worker has it).
+
+async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID | None = None, writer: LogWriter) -> None:
+    """Run the session's turns until none is left, that of the job for one, and follow what goes on by itself.
+
+    Harmless when repeated. Raises: asyncio.CancelledError (the worker stops: the job is handed back); StaleEpoch
+    (another worker has it).
     """
-    while turn := await in_db(turns.claim)(session_id=session_id, job_id=job_id, now=timezone.now()):
-        await _run(turn, writer)
+    while True:
+        turn = await in_db(turns.claim)(session_id=session_id, job_id=job_id, now=timezone.now())
+        turn = turn or await _watch(session_id, writer)
+        if turn is not None:
+            await _run(turn, writer)
+        elif not await in_db(claims.is_due)(session_id, job_id):
+            return
+
+
+async def _watch(session_id: uuid.UUID, writer: LogWriter) -> Turn | None:
+    """Follow an agent that goes on although no turn runs; the turn that it begins by itself, if it does."""
+    lease = await in_db(claims.claim_watch)(session_id=session_id)
+    if lease is None:
+        return None
+    names = {"session_id": str(session_id), "organization_id": str(lease.organization_id)}
+    with structlog.contextvars.bound_contextvars(**names):
+        try:
+            return await Watcher(lease, writer).run()
+        except SandboxError as error:
+            logger.warning("watch_ended", error=str(error))
+            cause = await machines.cause_of_loss(session_id) if isinstance(error, SandboxGone) else None
+            await in_db(turns.end_watch)(lease, timezone.now(), error=cause or str(error))
+            return None
 
 
 async def _run(turn: Turn, writer: LogWriter) -> None:
-    context = {
-        "session_id": str(turn.session_id),
-        "job_id": str(turn.job_id),
-        "organization_id": str(turn.organization_id),
-    }
-    with structlog.contextvars.bound_contextvars(**context):
+    async with tracks.followed(turn):
+        failpoint("turn.claimed")
         try:
             await TurnRunner(turn, writer).run()
         except (StaleEpoch, *DATABASE_LOST):
             raise
-        except AgentFailed as error:
-            logger.warning("agent failed", error=str(error))
+        except (AgentFailed, EndLost) as error:
+            logger.warning("agent failed", error=str(error), kind=type(error).__name__)
             await _fail(turn, str(error))
         except (SandboxError, DomainError) as error:
             logger.warning("turn failed", error=str(error), kind=type(error).__name__)
-            await _break_off(turn, str(error))
+            cause = await machines.cause_of_loss(turn.session_id) if isinstance(error, SandboxGone) else None
+            await _break_off(turn, cause or str(error))
         except Exception:
             logger.exception("turn broke")
             await _break_off(turn, "The server could not run this turn. Send it again; the log has the details.")
@@ -91,8 +113,7 @@ class TurnRunner:
 
     def __init__(self, turn: Turn, writer: LogWriter) -> None:
         self.turn, self.writer = turn, writer
-        self.is_cancelled = False
-        self.is_interrupted = False
+        self._is_retold = False
 
     async def run(self) -> None:
         turn = self.turn
@@ -105,7 +126,9 @@ class TurnRunner:
             if await self._ready_agent(sandbox):
                 await self._progress(20, "Working")
                 await self._converse()
+        failpoint("turn.before_checkpoint")
         await self._checkpoint(sandbox)
+        failpoint("turn.before_finish")
         await self._finish()
 
     async def _progress(self, percent: int, message: str) -> None:
@@ -141,19 +164,51 @@ class TurnRunner:
     async def _converse(self) -> None:
         """Hand over the message and follow the stream until the turn has ended."""
         turn, name = self.turn, f"init-{self.turn.epoch}"
-        if not turn.is_delivered and (await in_db(turns.wishes)(turn))[1]:
-            self.is_cancelled = True
+        if not turn.is_delivered and (await in_db(turns.wants)(turn)).is_cancelled:
             return
         await self.agent.send(name, claude.initialize(name))
-        await self.agent.send(str(turn.message_id), claude.user_message(turn.message_id, turn.text))
+        failpoint("turn.before_delivery")
+        if turn.message_id is not None:
+            await self._deliver(turn.message_id)
+        failpoint("turn.after_delivery")
+        self.talk.has_message = True
+        attendant = Attendant(turn, self.agent, self.talk, SessionStatus.RUNNING)
+        vigil = Vigil(self.agent, self.talk)
+        await until_first(
+            self.talk.follow(), attendant.serve(), vigil.keep(), self.talk.keep_passing_on(), self.agent.keep_token()
+        )
+        await self.talk.pass_on_deltas()
+        await attendant.take_over_mode()
+        if self.talk.result is not None or attendant.is_cancelled:
+            return
+        if not self._is_retold and resuming.was_refused(await self.agent.status()):
+            # It ended before it read anything: another one is told of the conversation, and gets the message.
+            self._is_retold = True
+            await self.agent.start(is_refused=True)
+            self.talk = self._conversation((await self.agent.guest.paths()).work)
+            return await self._converse()
+        await self._record_end(vigil)
+
+    async def _deliver(self, message_id: uuid.UUID) -> None:
+        """The message, once however often it is sent; with the first one the agent is asked for a title."""
+        turn = self.turn
+        await self.agent.send(str(message_id), claude.user_message(message_id, turn.text, turn.images))
         if not turn.is_delivered:
             await in_db(turns.mark_delivered)(turn, timezone.now())
-        self.talk.has_message = True
-        await _while(self.talk.follow(), self._serve_wishes(), self.talk.keep_passing_on(), self._keep_token())
-        await self.talk.pass_on_deltas()
-        await self._take_over_mode()
-        if self.talk.result is None and not self.is_cancelled:
-            await self._record_exit()
+        if not turn.title and not turn.text.lstrip().startswith("/"):
+            await self.agent.send(TITLE, claude.ask_title(TITLE, turn.text[:TITLE_FROM]))
+
+    async def _record_end(self, vigil: Vigil) -> None:
+        """Why the turn is over without a result.
+
+        Raises: EndLost, GuestSilent (the agent does not answer) or AgentFailed.
+        """
+        status = await self.agent.status()
+        if status.is_alive and vigil.is_mute:
+            raise GuestSilent("The agent does not answer any more. Send a message to go on with a new one.")
+        if status.is_alive and vigil.is_end_lost:
+            raise EndLost(causes.end_lost(status))
+        await self._record_exit()
 
     async def _record_exit(self) -> None:
         """Tell how the agent ended, withdraw what it had asked, and fail the turn.
@@ -161,77 +216,20 @@ class TurnRunner:
         Raises: AgentFailed, always.
         """
         status = await self.agent.status()
+        await in_db(turns.lose_background)(self.turn, timezone.now())
         told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
         asked = await in_db(turns.pending_request_ids)(self.turn)
         withdrawn = [Withdraw(request_id, "The agent ended.") for request_id in asked]
         await self.talk.commit([Entry("agent.exited", told), *withdrawn])
-        how = f"signal {status.signal}" if status.signal else f"exit code {status.exit_code}"
-        if status.signal is None and status.exit_code is None:
-            how = "its sandbox was lost"
-        tail = status.stderr_tail.strip()[-500:]
-        raise AgentFailed(f"The agent ended unexpectedly ({how}). Send a message to go on. {tail}".strip())
-
-    # What people want while the turn runs
-
-    async def _serve_wishes(self) -> None:
-        """Deliver answers, interrupts and cancellation as people give them; runs until cancelled."""
-        async with doorbell.listen(events.control_group(self.turn.session_id)) as bell:
-            while True:
-                await self._deliver_answers()
-                await self._refuse_unknown()
-                await self._take_over_mode()
-                interrupt, cancel = await in_db(turns.wishes)(self.turn)
-                if cancel and not self.is_cancelled:
-                    await self._cancel()
-                elif interrupt and not self.is_interrupted:
-                    self.is_interrupted = True
-                    await self.agent.interrupt(f"interrupt-{self.turn.job_id}")
-                if self.talk.has_news.is_set():
-                    self.talk.has_news.clear()
-                    await self._show_waiting()
-                await bell.wait(timeout_s=WISH_S)
-
-    async def _deliver_answers(self) -> None:
-        answers = await in_db(turns.undelivered_answers)(self.turn)
-        for answer in answers:
-            await self.agent.send(f"answer-{answer.id}", _answer_line(answer))
-            await in_db(turns.answer_delivered)(answer.id, timezone.now())
-        if answers:
-            await self._show_waiting()
-
-    async def _refuse_unknown(self) -> None:
-        while self.talk.unknown:
-            request_id = self.talk.unknown.pop()
-            await self.agent.send(f"unknown-{uuid.uuid4()}", claude.answer_error(request_id, "Not supported here."))
-
-    async def _take_over_mode(self) -> None:
-        if self.talk.mode is not None:
-            mode, self.talk.mode = self.talk.mode, None
-            await in_db(turns.note_mode)(self.turn, mode)
-
-    async def _show_waiting(self) -> None:
-        waiting = await in_db(turns.has_pending_permissions)(self.turn)
-        status = SessionStatus.WAITING_INPUT if waiting else SessionStatus.RUNNING
-        await in_db(turns.set_status)(self.turn, status, timezone.now())
-
-    async def _cancel(self) -> None:
-        """Interrupt; when the agent does not end its turn in time, TERM and then KILL its process."""
-        self.is_cancelled = True
-        await self.agent.interrupt(f"interrupt-{self.turn.job_id}")
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            await asyncio.sleep(GRACE_S)
-            await self.agent.signal(number)
-
-    async def _keep_token(self) -> None:
-        while True:
-            await self.agent.extend_token()
-            await asyncio.sleep(TOKEN_S)
+        raise AgentFailed(causes.agent_failed(status))
 
     # The end of the turn
 
     async def _checkpoint(self, sandbox: Sandbox) -> None:
         """Snapshot the working tree into the vault; a snapshot that fails is told, and does not fail the turn."""
-        turn, id = self.turn, uuid.uuid4()
+        turn, id = self.turn, turns.checkpoint_id(self.turn)
+        if await in_db(turns.has_checkpoint)(turn):
+            return  # the worker before us died between this and the end of the turn
         try:
             commit, is_dirty = await machines.snapshot_to_vault(
                 sandbox,
@@ -252,37 +250,11 @@ class TurnRunner:
     async def _finish(self) -> None:
         """Show how the turn went; what the log holds counts, also when an earlier worker wrote it."""
         result = self.turn.result or self.talk.result
-        is_interrupted, is_cancelled = await in_db(turns.wishes)(self.turn)
+        wants = await in_db(turns.wants)(self.turn)
         finish, now = in_db(turns.finish), timezone.now()
-        if is_cancelled:
+        if wants.is_cancelled:
             await finish(self.turn, JobStatus.CANCELLED, SessionStatus.COMPLETED, now)
-        elif result and result["is_error"] and not is_interrupted:
+        elif result and result["is_error"] and not wants.is_interrupted:
             await finish(self.turn, JobStatus.FAILED, SessionStatus.ERROR, now, error=result["error"])
         else:
             await finish(self.turn, JobStatus.COMPLETED, SessionStatus.COMPLETED, now, result=result)
-
-
-async def _while(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
-    """Run `main` to its end with the others beside it; an error of any of them ends all."""
-    tasks = [asyncio.create_task(coroutine) for coroutine in (main, *others)]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        # Again and again: on Python 3.11 `wait_for`, which the database's pool uses, can swallow a cancellation.
-        while left := [task for task in tasks if not task.done()]:
-            for task in left:
-                task.cancel()
-            await asyncio.wait(left, timeout=STUBBORN_S)
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _answer_line(answer: turns.Answer) -> bytes:
-    given = answer.answer
-    if not answer.is_allowed:
-        return claude.answer_deny(answer.request_id, given.get("reason") or "The user declined this.")
-    always = answer.suggestions if given.get("always") else []
-    return claude.answer_allow(
-        answer.request_id, answer.input, updated_permissions=always, answers=given.get("answers") or None
-    )

@@ -77,7 +77,24 @@ MODULES = {
     | {"admission", "feed", "frames", "log_group", "watch"}
     | {"archive", "message_api", "rule_api"}
     | {"causes", "deaths", "idle", "leftovers", "reconcile", "resuming", "unattended"}
-    | {"attendant", "changes", "claims", "companions", "vigil", "watching", "lifecycle", "log", "log_writer", "machines", "protocol", "runner", "storable", "templatetags", "tracks", "turns"},
+    | {
+        "attendant",
+        "changes",
+        "claims",
+        "companions",
+        "vigil",
+        "watching",
+        "lifecycle",
+        "log",
+        "log_writer",
+        "machines",
+        "protocol",
+        "runner",
+        "storable",
+        "templatetags",
+        "tracks",
+        "turns",
+    },
 }
 
 

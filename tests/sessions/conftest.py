@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
 from sandbox import registry
-from sessions import agent, runner
+from sessions import agent, attendant
 from tests.sessions import stage as stages
 from tests.sessions.stage import ScriptedBackend, Stage
 
@@ -29,6 +29,6 @@ def stage(
     settings.CLAUDE_CLI, settings.DATA_DIR = str(program), tmp_path / "data"
     monkeypatch.setattr(stages, "backend", ScriptedBackend())
     monkeypatch.setattr(registry, "BACKENDS", {"local": registry.Entry(stages.__name__, "Nothing to install.")})
-    for module in (agent, runner):
+    for module in (agent, attendant):
         monkeypatch.setattr(module, "GRACE_S", 0.2)
     return Stage(alice, organization, stages.backend)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 import psycopg
@@ -13,27 +12,11 @@ from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
 from sandbox.errors import BackendUnavailable, GitFailed, GuestSilent
-from sessions import runner, services
+from sessions import services
 from sessions.log_writer import django_conninfo
 from sessions.models import AgentSession, PermissionRequest
 from sessions.runner import DATABASE_LOST
 from tests.sessions.stage import Stage, asks, eventually, result, text
-
-
-class TestWhile:
-    async def test_ends_companions_that_swallow_a_cancellation(self) -> None:
-        beats: list[str] = []
-
-        async def stubborn() -> None:
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.sleep(60)
-            beats.append("went on")
-            await asyncio.sleep(60)
-
-        async with asyncio.timeout(10):
-            await runner._while(asyncio.sleep(0.01), stubborn())
-
-        assert beats == ["went on"]
 
 
 class TestATurn:
