@@ -5,3 +5,4 @@ from django.apps import AppConfig
 
 class ConfigConfig(AppConfig):
     name = "config"
+    verbose_name = "Deployment"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from config import serving  # isort: skip  # first: it installs the reactor that daphne needs
 
+import fcntl
 import warnings
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +17,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from config import metrics, postgres, telemetry
-from config.env import env
+from config.env import BASE_DIR, env
 from gateway import sockets
 
 
@@ -79,9 +81,30 @@ class Command(BaseCommand):
         connection.close()
 
     def _collect_static(self) -> None:
-        if not settings.DEBUG and not (settings.STATIC_ROOT / "staticfiles.json").exists():
-            call_command("collectstatic", verbosity=0, interactive=False)
+        """Collect when something is newer than what was collected: after an upgrade pages would miss their files."""
+        if settings.DEBUG:
+            return
+        with (settings.DATA_DIR / "static.lock").open("a") as lock:  # several processes may start at once
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_newer_than(manifest := settings.STATIC_ROOT / "staticfiles.json"):
+                return
+            try:
+                call_command("collectstatic", verbosity=0, interactive=False)
+            except OSError as error:  # installed where the server may not write
+                if not manifest.exists():
+                    raise CommandError(f"static files cannot be collected: {error}") from error
+                self.stderr.write("Static files may be old; run: python manage.py collectstatic --noinput")
 
 
 def _role(*, has_web: bool, has_worker: bool) -> str:
     return "all" if has_web and has_worker else "web" if has_web else "worker"
+
+
+def _is_newer_than(manifest: Path) -> bool:
+    """Whether one of our own files, or the list of packages that bring theirs, is newer than the manifest."""
+    if not manifest.exists():
+        return True
+    folders = [Path(folder) for folder in settings.STATICFILES_DIRS]
+    sources = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    collected_at = manifest.stat().st_mtime
+    return any(path.stat().st_mtime > collected_at for path in [*sources, BASE_DIR / "requirements" / "base.txt"])
