@@ -19,6 +19,7 @@ from django.http.request import RawPostDataException
 from ninja.errors import HttpError, ValidationError
 
 from accounts import errors as domain
+from config import outages
 from projects import errors as git
 from sandbox.errors import SandboxError
 from sessions.cli import CliMissing
@@ -139,6 +140,7 @@ def problem_of(error: Exception) -> Problem:
 
 def unavailable() -> Problem:
     """What is told while the database is away; its own words name hosts and stay in the log."""
+    outages.drop_dead_connections()
     answer = ANSWERS[OperationalError]
     return Problem(answer.status, answer.code, AWAY, headers={"Retry-After": str(RETRY_AFTER_S)})
 

@@ -10,12 +10,15 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from config import postgres
 from tests.config.deployment import Deployment, eventually
+
+PAGE = "/accounts/login/"
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +43,9 @@ def free_address() -> str:
 
 
 def get(address: str, path: str) -> int:
+    """The status of an answer to somebody whose cookie must be looked up."""
     with contextlib.closing(http.client.HTTPConnection(address, timeout=10)) as connection:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"Cookie": "sessionid=" + "x" * 32})
         with connection.getresponse() as response:
             response.read()
             return response.status
@@ -80,6 +84,24 @@ class TestWholeServer:
         with psycopg.connect(deployment.place.dsn("postgres", "postgres"), autocommit=True) as admin:
             admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'slipway'")
         assert eventually(lambda: get(address, "/api/ready") == 200, 10)
+
+
+class TestOutage:
+    def test_leaves_no_dead_connections_for_later_requests_to_find(self, deployment: Deployment) -> None:
+        address = free_address()
+        deployment.serve("--no-worker", SLIPWAY_LISTEN=address, SLIPWAY_BASE_URL=f"http://{address}")
+        held = "select count(*) from pg_stat_activity where usename = 'slipway' and pid <> pg_backend_pid()"
+        with ThreadPoolExecutor(12) as pool:
+            assert eventually(
+                lambda: list(pool.map(lambda _: get(address, PAGE), range(48))) and deployment.query(held)[0][0] >= 4
+            )
+        with psycopg.connect(deployment.place.dsn("postgres", "postgres"), autocommit=True) as admin:
+            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'slipway'")
+
+        first = get(address, PAGE)
+        time.sleep(1)
+        assert first in (200, 503)
+        assert {get(address, PAGE) for _ in range(30)} == {200}, deployment.logs()
 
 
 class TestLeaving:

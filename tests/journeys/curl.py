@@ -79,7 +79,7 @@ def allow_all_until_done(curl: Curl, session_id: str, *, jobs_ended: int = 1) ->
             e for e in events_of(curl, session_id) if e["kind"] == "job.status" and is_final(e["payload"]["status"])
         ]
         if len(ended) >= jobs_ended and session["active_job"] is None:
-            return session
+            return dict(curl.call("GET", f"/sessions/{session_id}"))
         time.sleep(0.2)
     raise AssertionError(f"the turn did not end: {events_of(curl, session_id)[-5:]}")
 

@@ -183,7 +183,8 @@ class TestDatabase:
         time.sleep(OUTAGE_S)
         still_away = _refused(many.webs[1], session, token)
         many.start_database()
-        wait_for(lambda: wire.request(many.webs[0], "GET", "/api/ready").status == 200)
+        for web in many.webs:
+            _until_answered(web, session, token)
 
         assert still_away is not None
         assert int(away.headers["retry-after"]) > 0
@@ -195,6 +196,11 @@ class TestDatabase:
 def _refused(node: Node, session_id: str, token: str) -> wire.Answer | None:
     answer = wire.request(node, "GET", f"/api/sessions/{session_id}", **wire.bearer(token))
     return answer if answer.status == 503 else None
+
+
+def _until_answered(node: Node, session_id: str, token: str) -> None:
+    wire.until(lambda: _refused(node, session_id, token) is None, 20, node.name)
+    time.sleep(1)  # in which what is left of the outage is cleared away
 
 
 class TestCommitThatIsLost:
