@@ -103,7 +103,7 @@ class Story:
 
     async def from_socket(self, socket: WebsocketCommunicator, after: int) -> list[Json]:
         found: list[Json] = []
-        while len(found) < await self.last() - after:
+        while len(found) < await self.last() - after or not await socket.receive_nothing(0.02):
             frame = await socket.receive_json_from(timeout=5)
             if frame.pop("type") == "event":
                 found.append(frame)
@@ -121,8 +121,11 @@ class Story:
 
     async def from_follower(self, follower: Follower) -> list[Json]:
         found: list[Json] = []
-        while len(found) < await self.last():
-            found += [json.loads(frame.body) for frame in await follower.frames() if frame.type == "event"]
+        is_over = False
+        while not is_over:
+            frames = await follower.frames()
+            found += [json.loads(frame.body) for frame in frames if frame.type == "event"]
+            is_over = not frames and len(found) >= await self.last()
         return found
 
 
@@ -151,7 +154,7 @@ class TestEveryWay:
             async with reading(session, olga) as blocks:
                 for step in steps:
                     await story.happens(*step)
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.01)  # time for the readers to follow
                 story.told.append((0, await story.from_socket(socket, 0)))
                 story.told.append((0, await story.from_sse(blocks)))
                 story.told.append((0, await story.from_follower(slow)))
