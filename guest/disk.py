@@ -10,7 +10,7 @@ from guest.conversation import Call
 
 RESERVE_BYTES = 256 * 1024
 PLENTY_BYTES = 64 * 1024 * 1024  # before this much is free no reserve is taken away from the agent
-FULL_BYTES = 64 * 1024
+FULL_BYTES = 512 * 1024  # less than this counts as nothing; more than the reserve
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -44,7 +44,7 @@ async def _save(session_id: uuid.UUID, sandbox: Sandbox) -> None:
         commit, is_dirty = await machines.snapshot_to_vault(
             sandbox,
             project_id=session.project_id,
-            ref=f"refs/sessions/{session_id}/{uuid.uuid4()}",
+            ref=f"refs/sessions/{session_id}/{uuid.uuid5(session_id, f'stop {session.epoch}')}",
             message=f"Checkpoint of {session.branch} at its stop",
             known=[oid for oid in (session.base_commit, session.head_commit) if oid],
         )
