@@ -71,12 +71,21 @@ async def tidy(timestamp: int) -> None:
             break
     packed = 0
     for session_id in await in_db(services.sessions_to_archive)(now=timezone.now(), limit=TIDY_SESSIONS):
-        for _ in range(TIDY_STEPS):
-            step = await in_db(services.archive_stretch)(session_id=session_id, now=timezone.now())
-            packed += step
-            if not step:
-                break
+        try:
+            packed += await _archive(session_id)
+        except Exception:
+            logger.exception("log_not_archived", session_id=str(session_id))  # it stays as it is; others go on
     logger.info("sessions_tidied", events_packed=packed)
+
+
+async def _archive(session_id: uuid.UUID) -> int:
+    packed = 0
+    for _ in range(TIDY_STEPS):
+        step = await in_db(services.archive_stretch)(session_id=session_id, now=timezone.now())
+        packed += step
+        if not step:
+            break
+    return packed
 
 
 def _writer() -> LogWriter:

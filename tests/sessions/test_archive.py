@@ -177,6 +177,25 @@ class TestPack:
 
 
 class TestTidy:
+    async def test_goes_on_with_the_others_when_one_cannot_be_packed(
+        self, session: AgentSession, organization: Organization
+    ) -> None:
+        """A stretch is there already where the log still has its events: something else wrote it."""
+        other = await in_db(make_session)(organization)
+
+        def prepare() -> None:
+            for row, days in ((session, 40), (other, 35)):
+                fill(row, 2)
+                age(row, timedelta(days=days))
+            ArchivedEvents.objects.create(session=session, first_seq=1, last_seq=1, data=archive.pack([]))
+
+        await in_db(prepare)()
+
+        await tasks.tidy(0)
+
+        left = await in_db(lambda: list(Event.objects.values_list("session_id", flat=True)))()
+        assert left == [session.pk, session.pk]
+
     async def test_packs_and_prunes_all_that_is_due(self, session: AgentSession) -> None:
         def prepare() -> None:
             fill(session, 9)
