@@ -192,7 +192,7 @@ class Event(models.Model):
 
 
 class ArchivedEvents(models.Model):
-    """A stretch of a session's log, compressed: what nobody has looked at for long takes a tenth of the room."""
+    """A stretch of a session's log, compressed: the beginning of what nobody has used for long."""
 
     pk = models.CompositePrimaryKey("session_id", "first_seq")
     session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="archived_events")
