@@ -47,7 +47,7 @@ def session_id(alice: Client) -> str:
     return id
 
 
-SLEEPS = script({"text": "Now I sleep."}, {"tool": "Bash", "input": {"command": "sleep 300"}})
+SLEEPS = script([{"text": "Now I sleep."}, {"tool": "Bash", "input": {"command": "sleep 300"}}])
 
 
 class TestE3:
