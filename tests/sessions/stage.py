@@ -48,6 +48,28 @@ def asks(request_id: str, tool: str = "Bash", **arguments: Any) -> Message:
     return {"type": "control_request", "request_id": request_id, "request": request}
 
 
+def begins(claude_session_id: str = "") -> Message:
+    """A turn begins."""
+    return {
+        "type": "system",
+        "subtype": "init",
+        "session_id": claude_session_id,
+        "model": "m",
+        "permissionMode": "default",
+    }
+
+
+def background(*names: str) -> Message:
+    """These tasks go on by themselves."""
+    tasks = [{"task_id": name, "task_type": "local_bash", "description": name} for name in names]
+    return {"type": "system", "subtype": "background_tasks_changed", "tasks": tasks}
+
+
+def activity(state: str) -> Message:
+    """What the session is doing: running, requires_action or idle."""
+    return {"type": "system", "subtype": "session_state_changed", "state": state}
+
+
 class Player:
     """Speaks for the CLI: each prompt gets the next act, which is a list of lines or makes one."""
 
@@ -63,6 +85,10 @@ class Player:
         self.on_interrupt: Callable[[], Lines] = lambda: [result(None, **INTERRUPTED)]
         self.does_leave = True
         self.does_greet = True
+        self.activity = ""  # what it says that it does, in reply to `initialize`
+        self.title = ""  # what it calls the work when asked
+        self.settings: list[Message] = []  # the models, modes and rules that it was given
+        self.refusal: Message = {}  # what it answers to those, if not yes
 
     def __call__(self, line: bytes) -> Iterable[bytes]:
         return self.lines(*self._play(json.loads(line)))
@@ -83,13 +109,21 @@ class Player:
                 self.answers.append(message["response"])
                 return self.after_answer
             case "control_request", "initialize" if self.does_greet:
-                reply = {"subtype": "success", "request_id": message["request_id"], "response": {}}
+                told = {"session_state": self.activity} if self.activity else {}
+                reply = {"subtype": "success", "request_id": message["request_id"], "response": told}
                 return [
                     {"type": "control_response", "response": {**reply, "pending_permission_requests": self.waiting}}
                 ]
             case "control_request", "interrupt":
                 self.interrupts += 1
                 return self.on_interrupt()
+            case "control_request", "set_model" | "set_permission_mode" | "apply_flag_settings":
+                self.settings.append(message["request"])
+                answer = {"subtype": "success", "response": {}} | self.refusal
+                return [{"type": "control_response", "response": {**answer, "request_id": message["request_id"]}}]
+            case "control_request", "generate_session_title" if self.title:
+                answer = {"subtype": "success", "request_id": message["request_id"], "response": {"title": self.title}}
+                return [{"type": "control_response", "response": answer}]
             case "control_request", "end_session" if self.does_leave and self.guest is not None:
                 self.guest.end_agent(list(self.guest.agents)[-1])
         return []

@@ -233,10 +233,13 @@ class TestAnotherWorker:
 
 async def end_waiting_writer(other: psycopg.AsyncConnection[Any]) -> None:
     """Cut the connection on which the log is being written just now."""
-    waits = "query like '%%WITH lease%%' and wait_event_type = 'Lock'"
+    waits = "query like '%%agent_sessions_%%' and wait_event_type = 'Lock'"
     statement = f"select pg_terminate_backend(pid) from pg_stat_activity where {waits}"
-    while not (await (await other.execute(statement)).fetchall()):
+    for _ in range(500):
+        if await (await other.execute(statement)).fetchall():
+            return
         await other.execute("select pg_sleep(0.02)")
+    raise AssertionError("nobody waits for the session's row")
 
 
 class TestPermissions:
