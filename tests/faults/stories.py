@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.faults.invariants import assert_invariants
-from tests.faults.watching import Watcher, watching
+from tests.faults.watching import watching
 from tests.faults.world import Client, World, script
 
 SEEDS = range(int(os.environ.get("FAULT_SEEDS", "1")))
@@ -64,6 +64,3 @@ def asks(alice: Client, session_id: str) -> Callable[[], Any]:
 def chosen(seed: int, *what: Any) -> random.Random:
     """The same choices for the same seed."""
     return random.Random(f"{seed} {what}")
-
-
-__all__ = ["SEED", "STORY", "TIMES", "Watcher", "asks", "assert_told", "chosen", "spool", "streams", "tell"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.invariants import assert_invariants
-from tests.faults.stories import watching
+from tests.faults.watching import watching
 from tests.faults.world import Client, World, newcomer, worlds
 from tests.journeys import fake_claude
 from tests.journeys.wire import resident_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -121,7 +122,7 @@ class TestE7:
         goes_on(world, alice, session_id)
 
 
-TEARS = {
+TEARS: dict[str, Callable[[bytes], bytes]] = {
     "half-a-line": lambda data: data[: data.rstrip(b"\n").rfind(b"\n") + 40],
     "garbage": lambda data: data + b"\x00\xff{{{not json\n",
     "two-on-one-line": lambda data: data.rstrip(b"\n") + data.splitlines()[-1] + b"\n",
