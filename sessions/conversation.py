@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from runtime.failpoints import failpoint
 from sessions import claude, events
 from sessions.agent import AgentProcess
 from sessions.changes import Change
@@ -228,6 +229,8 @@ class Conversation:
             agent_state=self._state.to_json(),
             live={} if is_settled else None,
         )
+        if any(isinstance(item, Entry) and item.kind == "turn.completed" for item in items):
+            failpoint("turn.before_result_commit")
         await self._writer.commit(self._lease.session_id, self._lease.epoch, batch)
         self._stored_at = asyncio.get_running_loop().time()
         if is_settled:
