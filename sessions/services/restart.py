@@ -54,7 +54,7 @@ def _last(session: AgentSession) -> Job | None:
 def _wait_again(session: AgentSession, job: Job, by: User, now: datetime) -> None:
     job.status, job.progress, job.progress_message, job.error, job.result = JobStatus.PENDING, 0, "", "", None
     job.asked_by, job.admitted_at, job.started_at, job.finished_at = by.pk, None, None, None
-    job.interrupt_requested_at = job.cancel_requested_at = None
+    job.interrupt_requested_at, job.cancel_requested_at, job.epoch = None, None, 0
     job.save()
     log.append(session, [entries.job_status(job)], job_id=job.pk, now=now)
     dispatch.enqueue(session.pk)

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
+from django.utils import timezone
 
 from accounts.models import Organization, User
+from sessions import claims
+from sessions.claims import Turn
 from sessions.models import (
     AgentSession,
     Attachment,
@@ -148,6 +151,42 @@ class TestTwoPeople:
         message.refresh_from_db()
         assert message.text == ("new" if edited.status_code == 200 else "do it")
         assert Job.objects.get().status == JobStatus.CANCELLED
+
+
+class TestRaceWithTheWorker:
+    """The claim of a turn and a person's change take the same lock: what the agent gets is what the person sees."""
+
+    def _race(self, session: AgentSession, act: Callable[[str], Any]) -> tuple[Any, Turn | None, Job]:
+        now = timezone.now()
+        AgentSession.objects.filter(pk=session.pk).update(status="WAITING_INPUT", epoch=0)
+        job = make_job(session, "first", admitted_at=now)
+        path = f"/sessions/{session.pk}/messages/{job.message.pk}"
+        answer, turn = at_once(
+            lambda: act(path), lambda: claims.claim(session_id=session.pk, job_id=job.pk, now=timezone.now())
+        )
+        job.refresh_from_db()
+        Job.objects.filter(pk=job.pk).update(status=JobStatus.COMPLETED)
+        return answer, turn, job
+
+    def test_over_an_edit(self, api: Api, bob: User, session: AgentSession) -> None:
+        client = api(bob)
+        for _ in range(20):
+            answer, turn, _ = self._race(session, lambda path: client.patch(path, {"text": "second"}))
+
+            assert turn is not None
+            assert (answer.status_code, turn.text) in {(200, "second"), (409, "first")}
+
+    def test_over_a_removal(self, api: Api, bob: User, session: AgentSession) -> None:
+        client = api(bob)
+        for _ in range(20):
+            answer, turn, job = self._race(session, client.delete)
+
+            if answer.status_code == 204:
+                assert (turn, job.status) == (None, JobStatus.CANCELLED)
+            else:
+                assert answer.status_code == 409
+                assert turn is not None
+                assert job.status == JobStatus.PROCESSING
 
 
 class TestCommandsAgain:
