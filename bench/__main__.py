@@ -9,21 +9,35 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench import api, create, figures, machine, memory, stream
+from bench import api, create, figures, jobs, machine, memory, stream
 from bench.figures import Figure
+from tests.journeys.server import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured -->", "<!-- end -->"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the chosen parts one after the other."""
     options = _parser().parse_args(arguments)
     parts = _parts(options)
-    print(machine.describe(), flush=True)
+    described = machine.describe()
+    print(described, flush=True)
     found: list[Figure] = []
     for name in options.parts or parts:
         print(f"measuring: {name}", file=sys.stderr, flush=True)
         found += asyncio.run(parts[name]())
     print(f"\n{figures.table(found)}")
+    if options.write:
+        _write(f"{described}.\n\n`python3 -m bench {' '.join(arguments)}`\n\n{figures.table(found)}\n")
     return 0
+
+
+def _write(measured: str) -> None:
+    """Put the table where the document has it, between its two marks."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{measured}{END}{after}")
 
 
 def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]]:
@@ -33,13 +47,17 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any,
         "create": lambda: create.measure(replace(create.Size(), **rounds)),
         "stream": lambda: stream.measure(replace(stream.Size(), **rounds, **sessions)),
         "memory": lambda: memory.measure(memory.Size()),
+        "jobs": lambda: jobs.measure(jobs.Size()),
         "api": lambda: api.measure(replace(api.Size(), **rounds)),
     }
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="part", help="create, stream, memory, api; all when none is named")
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help="create, stream, memory, jobs, api; all when none is named"
+    )
+    parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--rounds", type=int, help="how often each figure is measured")
     parser.add_argument("--sessions", type=int, nargs="+", help="numbers of sessions that stream at once")
     return parser

@@ -48,9 +48,9 @@ async def _list(someone: User, size: Size, empty: float) -> list[Figure]:
     times, queries = {}, {}
     path = "/sessions?limit=50"
     for count in (FEW_ROWS, size.rows):
-        await _make(someone, "sessions", someone.project_id, str(count))
+        await make(someone, "sessions", someone.project_id, str(count))
         times[count] = await _median(size.rounds, lambda: someone.call("GET", path))
-        queries[count] = float(await _make(someone, "queries", f"/api{path}", someone.token))
+        queries[count] = float(await make(someone, "queries", f"/api{path}", someone.token))
     name = f"list of 50 among {size.rows} sessions"
     return [
         Figure(name, times[size.rows], "ms", f"list of {FEW_ROWS} sessions", times[FEW_ROWS]),
@@ -95,7 +95,7 @@ async def _until(socket: aiohttp.ClientWebSocketResponse, kind: str) -> None:
 async def _reconnect(someone: User, size: Size) -> list[Figure]:
     session = await someone.new_session()
     near = await _median(size.rounds, lambda: _catch_up(someone, session["id"], 0))
-    await _make(someone, "events", session["id"], str(size.events))
+    await make(someone, "events", session["id"], str(size.events))
     far = await _median(size.rounds, lambda: _catch_up(someone, session["id"], PAGE))
     name = f"reconnect {size.events} events behind: state and first page"
     return [Figure(name, far, "ms", "reconnect with an empty log: state", near)]
@@ -145,7 +145,7 @@ async def _median(rounds: int, action: Callable[[], Awaitable[object]]) -> float
     return statistics.median(times)
 
 
-async def _make(someone: User, *arguments: str) -> str:
+async def make(someone: User, *arguments: str) -> str:
     """Run `bench.rows` beside the server, in its settings."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", rows.__name__, *arguments),

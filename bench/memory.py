@@ -17,7 +17,6 @@ from bench.service import User
 from tests.journeys.server import ROOT, Server
 
 SETTLE_S = 3.0
-PER_USER = 50  # sockets that one user may hold open
 KIB = 1024
 PINNED = "agents/claude/node_modules/@anthropic-ai/claude-code-*/claude"
 
@@ -65,8 +64,7 @@ async def _bare_socket_kib(bare: Bare, count: int) -> float:
 async def _socket_kib(server: Server, count: int) -> float:
     assert server.process is not None
     async with contextlib.AsyncExitStack() as stack:
-        names = (f"user{number}" for number in range(-(-2 * count // PER_USER)))
-        people = [await stack.enter_async_context(service.user(server, name)) for name in names]
+        people = await stack.enter_async_context(service.users(server, 2 * count))
         pairs = itertools.cycle([(someone, await someone.new_session()) for someone in people])
 
         async def open_socket() -> None:

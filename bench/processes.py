@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import defaultdict
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def pss_kib(pids: set[int]) -> float:
 def anonymous_kib(pid: int) -> float:
     """What the process itself has written: pages of programs, which the kernel may drop at any time, do not count."""
     return _rollup_kib(pid, "Pss_Anon:")
+
+
+def cpu_s(pid: int) -> float:
+    """The processor time that a process has used so far, its children's not included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _rollup_kib(pid: int, name: str) -> float:

@@ -21,6 +21,13 @@ from tests.journeys.person import Person
 from tests.journeys.server import Server, running
 
 TURN_TIMEOUT_S = 120.0
+SOCKETS_PER_USER = 50  # that the server lets one user hold open
+# What is measured is what the server can do, not what it allows one tenant.
+UNLIMITED = {
+    "SLIPWAY_RUNNING_TURNS": "200",
+    "SLIPWAY_TURNS_PER_ORGANIZATION": "200",
+    "SLIPWAY_TURNS_PER_USER": "200",
+}
 
 
 @contextlib.contextmanager
@@ -91,6 +98,14 @@ class User:
         hello = await socket.receive_json()
         assert hello["type"] == "hello", hello
         return socket
+
+
+@contextlib.asynccontextmanager
+async def users(server: Server, sockets: int) -> AsyncIterator[list[User]]:
+    """As many people as it takes to hold so many sockets open."""
+    async with contextlib.AsyncExitStack() as stack:
+        names = [f"user{number}" for number in range(-(-sockets // SOCKETS_PER_USER))]
+        yield [await stack.enter_async_context(user(server, name)) for name in names]
 
 
 @contextlib.asynccontextmanager

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 
-from bench import bare_daphne, bare_stream, line_agent, service
+from bench import bare_daphne, bare_stream, line_agent, processes, service
+from bench.bare_daphne import Bare
 from bench.figures import Figure, Spread, median_spread, spread
 from bench.service import User
 from tests.journeys.server import free_port
@@ -25,7 +26,7 @@ STAMP = re.compile(r"<(\d+\.\d{6})>")
 class Size:
     """How much is measured."""
 
-    sessions: Sequence[int] = (1, 10)
+    sessions: Sequence[int] = (1, 10, 50, 100)
     rounds: int = 3
 
     def pieces(self, sessions: int) -> int:
@@ -51,49 +52,81 @@ class Round:
 
     events: Spread
     deltas: Spread
+    per_s: float  # events and deltas that arrived in a second
+    cpu_ms: float  # of the server, for each stream and second
 
     @classmethod
-    def of(cls, streams: Sequence[Stream]) -> Round:
+    def of(cls, streams: Sequence[Stream], cpu_s: float, pieces: int) -> Round:
         begin = max(stream.deltas[0][0] for stream in streams)
         end = min(stream.deltas[-1][0] for stream in streams)
         kinds = ([stream.events for stream in streams], [stream.deltas for stream in streams])
         found = [[delay for each in kind for at, delay in each if begin <= at <= end] for kind in kinds]
         if not all(found):
             raise RuntimeError("at no time did all of them stream")
-        return cls(*map(spread, found))
+        per_s = sum(map(len, found)) / max(end - begin, 0.001)
+        cpu_ms = cpu_s * 1000 / len(streams) / (pieces * line_agent.PAUSE_S)
+        return cls(spread(found[0]), spread(found[1]), per_s, cpu_ms)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A session whose agent is there, and who watches it."""
+
+    someone: User
+    id: str
 
 
 async def measure(size: Size) -> list[Figure]:
     """p50 and p99 of events and of deltas, for each number of sessions that stream at once."""
     with service.served() as server:
-        async with service.user(server) as someone:
+        async with service.users(server, max(size.sessions)) as people:
             figures: list[Figure] = []
-            sessions: list[dict[str, Any]] = []
+            sessions: list[Watched] = []
             for count in size.sessions:
                 while len(sessions) < count:
-                    sessions.append(await _warm_session(someone))
-                figures += await _compare(someone, sessions[:count], size)
+                    sessions.append(await _warm_session(people[len(sessions) % len(people)]))
+                figures += await _compare(sessions[:count], size)
             return figures
 
 
-async def _warm_session(someone: User) -> dict[str, Any]:
+async def _warm_session(someone: User) -> Watched:
     session = await someone.new_session("1")
-    return await someone.until_idle(session["id"])
+    await someone.until_idle(session["id"])
+    return Watched(someone, session["id"])
 
 
-async def _compare(someone: User, sessions: Sequence[dict[str, Any]], size: Size) -> list[Figure]:
+async def _compare(sessions: Sequence[Watched], size: Size) -> list[Figure]:
     ours: list[Round] = []
     raw: list[Round] = []
-    pieces = size.pieces(len(sessions))
-    async with _bare_server() as url:
+    pieces, count = size.pieces(len(sessions)), len(sessions)
+    process = sessions[0].someone.server.process
+    assert process is not None
+    async with _bare_server() as bare:
         for _ in range(size.rounds):
-            ours.append(Round.of(await _stream(someone, sessions, pieces)))
-            raw.append(Round.of(await _stream_bare(url, len(sessions), pieces)))
-    name = f"{len(sessions)} streaming session{'s' if len(sessions) > 1 else ''}"
+            began = processes.cpu_s(process.pid)
+            streams = await _stream(sessions, pieces)
+            ours.append(Round.of(streams, processes.cpu_s(process.pid) - began, pieces))
+            began = processes.cpu_s(bare.pid)
+            streams = await _stream_bare(bare.url, count, pieces)
+            raw.append(Round.of(streams, processes.cpu_s(bare.pid) - began, pieces))
+    name = f"{count} streaming session{'s' if count > 1 else ''}"
+    of_bare = "of the bare one"
     return [
         *_figures(f"line → event frame, {name}", _events(ours), _events(raw)),
         *_figures(f"line → delta frame (coalesced up to 100 ms), {name}", _deltas(ours), _deltas(raw)),
+        Figure(f"lines and pieces shown, {name}", _median(ours, "per_s"), "/s", of_bare, _median(raw, "per_s")),
+        Figure(
+            f"the server's processor time for a second of each stream, {name}",
+            _median(ours, "cpu_ms"),
+            "ms",
+            of_bare,
+            _median(raw, "cpu_ms"),
+        ),
     ]
+
+
+def _median(rounds: Sequence[Round], name: str) -> float:
+    return float(statistics.median(getattr(one, name) for one in rounds))
 
 
 def _events(rounds: Sequence[Round]) -> Spread:
@@ -112,17 +145,18 @@ def _figures(name: str, ours: Spread, raw: Spread) -> list[Figure]:
     ]
 
 
-async def _stream(someone: User, sessions: Sequence[dict[str, Any]], pieces: int) -> list[Stream]:
-    """Every session streams at once, each watched by one socket."""
+async def _stream(sessions: Sequence[Watched], pieces: int) -> list[Stream]:
+    """Every session streams at once, each watched by one socket; the turns' ends are waited for."""
     async with contextlib.AsyncExitStack() as stack:
-        fresh = [await someone.session(session["id"]) for session in sessions]
-        sockets = [await stack.enter_async_context(await someone.open_socket(session)) for session in fresh]
-        readers = [asyncio.create_task(_read(socket, pieces)) for socket in sockets]
-        await asyncio.gather(*(someone.send(session["id"], str(pieces)) for session in sessions))
+        readers = []
+        for each in sessions:
+            socket = await each.someone.open_socket(await each.someone.session(each.id))
+            readers.append(asyncio.create_task(_read(await stack.enter_async_context(socket), pieces)))
+        await asyncio.gather(*(each.someone.send(each.id, str(pieces)) for each in sessions))
         async with asyncio.timeout(service.TURN_TIMEOUT_S):
             streams = await asyncio.gather(*readers)
-    for session in sessions:
-        await someone.until_idle(session["id"])
+    for each in sessions:
+        await each.someone.until_idle(each.id)
     return streams
 
 
@@ -150,14 +184,14 @@ async def _read(socket: aiohttp.ClientWebSocketResponse, pieces: int) -> Stream:
 
 
 @contextlib.asynccontextmanager
-async def _bare_server() -> AsyncIterator[str]:
+async def _bare_server() -> AsyncIterator[Bare]:
     """The baseline's server: the same program's pipe, an asyncio loop, a WebSocket, and nothing else."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", bare_stream.__name__, str(port))
     try:
         await bare_daphne.until_answers(url)
-        yield url
+        yield Bare(process.pid, url)
     finally:
         process.terminate()
         await process.wait()

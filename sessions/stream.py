@@ -84,7 +84,7 @@ class Follower:
 
     async def _page(self) -> list[Frame]:
         feed, told = self._feed, self._feed.last_seq
-        found = await in_db(queries.page_after)(self._session_id, self.seq, PAGE, PAGE_BYTES)
+        found: list[Frame] = await in_db(queries.page_after)(self._session_id, self.seq, PAGE, PAGE_BYTES)
         self._is_behind = len(found) == PAGE
         if found:
             self.seq = found[-1].seq
