@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import Visitor, bash, script, session_path
-from tests.journeys.conftest import Visit
+from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.server import Server, running
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
@@ -24,6 +24,31 @@ NO_SOCKETS = """window.WebSocket = class {
     close() {}
 };"""
 
+# A network that can stop letting sockets or streams through, and cuts those that are open.
+BLOCKABLE = """(() => {
+    const blocked = new Set(), open = new Set();
+    for (const name of ["WebSocket", "EventSource"]) {
+        window[name] = new Proxy(window[name], { construct(Real, [url]) {
+            const made = new Real(url);
+            if (blocked.has(name)) cut(name, made);
+            else open.add({ name, made });
+            return made;
+        } });
+    }
+    const cut = (name, made) => {
+        made.close();
+        if (name === "EventSource") setTimeout(() => made.onerror?.());
+    };
+    window.block = (...names) => {
+        blocked.clear();
+        for (const name of names) blocked.add(name);
+        for (const one of open) if (blocked.has(one.name)) {
+            open.delete(one);
+            cut(one.name, one.made);
+        }
+    };
+})();"""
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
@@ -36,7 +61,7 @@ def server() -> Iterator[Server]:
 def alice(visit: Visit) -> Iterator[Visitor]:
     visitor = visit()
     yield visitor
-    visitor.watch.forgive("WebSocket connection", "net::ERR_", "status of 401")
+    visitor.watch.forgive("WebSocket", "net::ERR_", "status of 401")
 
 
 class TestARestartOfTheServer:
@@ -95,6 +120,68 @@ class TestANetworkWithoutSockets:
         ask.get_by_role("button", name="Allow once").click()
 
         expect(page.get_by_text(re.compile("Allowed by ")).first).to_be_visible()
+
+
+class TestANetworkThatGetsWorseAndBetter:
+    def test_is_followed_down_and_up_without_a_lost_or_doubled_entry(self, alice: Visitor, shoot: Shoot) -> None:
+        alice.context.add_init_script(BLOCKABLE)
+        page = alice.open(session_path(alice.session(alice.project(), script([{"text": "by socket"}]), **FREE)))
+        expect(page.get_by_text("by socket", exact=True)).to_be_visible(timeout=TURN_MS)
+        limited = page.get_by_text("Live updates are limited")
+        expect(limited).to_have_count(0)
+
+        page.evaluate("block('WebSocket')")
+        expect(page.get_by_text("Live updates are limited", exact=True)).to_be_visible()
+        self.say(page, "by stream")
+        shoot(page, "limited")
+
+        page.evaluate("block('WebSocket', 'EventSource')")
+        expect(page.get_by_text("new output appears every few seconds")).to_be_visible()
+        self.say(page, "by asking")
+
+        page.evaluate("block()")
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(limited).to_have_count(0)
+        self.say(page, "by socket again")
+
+        assert page.locator(".prose").all_inner_texts() == ["by socket", "by stream", "by asking", "by socket again"]
+        expect(page.locator(".user-message")).to_have_count(4)
+        alice.watch.forgive("status of 404", "EventSource")
+
+    def say(self, page: Page, answer: str) -> None:
+        page.get_by_label("Message to the agent").fill(script([{"text": answer}]))
+        page.keyboard.press("Enter")
+        expect(page.locator(".prose").get_by_text(answer, exact=True)).to_be_visible(timeout=TURN_MS)
+        expect(page.locator(".turn-footer")).to_have_count(page.locator(".prose").count())
+
+    def test_comes_back_by_itself(self, alice: Visitor) -> None:
+        alice.context.add_init_script(BLOCKABLE)
+        page = alice.open(session_path(alice.session(alice.project())))
+        expect(page.get_by_role("heading", name="Tell the agent what to build")).to_be_visible()
+
+        page.evaluate("block('WebSocket')")
+        expect(page.get_by_text("Live updates are limited")).to_be_visible()
+        page.evaluate("block()")
+
+        expect(page.get_by_text("Live updates are limited")).to_have_count(0, timeout=TURN_MS)
+
+
+class TestANewVersion:
+    def test_is_offered_and_not_forced(self, alice: Visitor) -> None:
+        alice.context.add_init_script(BLOCKABLE)
+        page = alice.open(session_path(alice.session(alice.project())))
+        expect(page.get_by_role("heading", name="Tell the agent what to build")).to_be_visible()
+        page.get_by_label("Message to the agent").fill("my draft")
+
+        # As if this page had been loaded before the deployment to which its next socket leads.
+        page.evaluate("document.querySelector('slw-session').page.version = 'an older one'")
+        page.evaluate("block('WebSocket')")
+        page.evaluate("block()")
+        page.get_by_role("button", name="Reload the page").click()
+
+        expect(page.get_by_label("Message to the agent")).to_have_value("my draft")
+        page.wait_for_timeout(1000)
+        expect(page.get_by_role("button", name="Reload the page")).to_have_count(0)
 
 
 class TestSomeoneWhoSignedOutElsewhere:
