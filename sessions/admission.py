@@ -171,7 +171,7 @@ class Admission:
         statement = f"update agent_sessions_job set admitted_at = %s where id = %s and {WAITS}"
         with connection.cursor() as cursor:
             cursor.execute(statement, [self.now, job_id])
-            is_new = cursor.rowcount == 1
+            is_new = bool(cursor.rowcount == 1)
         if is_new:
             self.admitted.append((session_id, job_id))
         return is_new
@@ -211,7 +211,7 @@ def places(session_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
     return {job_id: int(place) for job_id, place in _rows(PLACES_IN_LINE, busy, asked)}
 
 
-def _rows(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall())

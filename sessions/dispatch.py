@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import connection, models, transaction
@@ -55,7 +56,8 @@ def turn_ended(session_id: uuid.UUID) -> None:
 
 def _admit_on_commit() -> None:
     """Once a transaction, however many turns it makes."""
-    if all(call is not admit for _, call, _ in connection.run_on_commit):
+    hooks: list[Any] = connection.run_on_commit
+    if all(admit not in hook for hook in hooks):
         transaction.on_commit(admit, robust=True)
 
 

@@ -142,9 +142,10 @@ class Relay:
             writer.transport.abort()
 
     def _call(self, action: Callable[[], object]) -> None:
-        done = threading.Event()
-        self._loop.call_soon_threadsafe(lambda: (action(), done.set()))
-        assert done.wait(5)
+        async def act() -> None:
+            action()
+
+        self._run(act())
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)

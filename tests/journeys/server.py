@@ -104,7 +104,7 @@ def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
     if os.environ.get("JOURNEYS") == "cluster":
         from tests.journeys.cluster import cluster
 
-        with cluster(data_dir=data_dir, **extra) as whole:
+        with cluster(2, 2, data_dir=data_dir, taps_database=False, **extra) as whole:
             yield whole
         return
     data_dir = data_dir or Path(tempfile.mkdtemp(prefix="slipway-journey-"))
