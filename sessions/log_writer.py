@@ -263,8 +263,8 @@ class _Step:
         if row is None:
             return []
         status = PermissionStatus.CANCELLED.value
-        payload = {"id": str(row[0]), "status": status, "reason": withdraw.reason, "by": None, "rules": []}
-        return [Entry("permission.resolved", payload)]
+        told: dict[str, Any] = {"id": str(row[0]), "status": status, "reason": withdraw.reason, "by": None, "rules": []}
+        return [Entry("permission.resolved", told)]
 
 
 def _row(session_id: uuid.UUID, epoch: int, batch: Batch, entries: Sequence[Entry]) -> Row:
