@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from config import serving  # isort: skip  # first: the reactor
+import config.daphne  # noqa: F401  # isort: skip  # first: the reactor
 
 import asyncio
 import resource
 import sys
 from pathlib import Path
 from typing import Any
+
+import django
 
 CHUNK = b"x" * 65536
 CHUNKS = 3000  # 188 MiB, which no buffer of the system holds
@@ -81,6 +83,9 @@ async def gateway(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 if __name__ == "__main__":
+    django.setup()  # the worker is imported along, and knows models
+    from config import serving
+
     plan = serving.Plan(
         listen=sys.argv[1],
         web=web,
