@@ -26,7 +26,7 @@ from config import postgres
 from config.env import BASE_DIR, Env, env
 from gateway import services as gateway_services
 from gateway import sockets
-from sandbox import bubblewrap
+from sandbox import bubblewrap, limits
 from sandbox.errors import SandboxError
 from sessions import cli
 
@@ -99,6 +99,16 @@ def check_bubblewrap() -> Finding:
         "kernel.apparmor_restrict_unprivileged_userns=0), or run the server where they are allowed"
     )
     return Finding("bubblewrap", level, done.stderr.strip()[-300:] or f"exit code {done.returncode}", mend)
+
+
+def check_limits() -> Finding:
+    """What one sandbox cannot take all of; memory is bounded for the server as a whole, by whoever starts it."""
+    bounded = limits.in_force(is_confined=not settings.ALLOW_UNCONFINED)
+    detail = f"each sandbox is bounded in {', '.join(bounded)}; memory only by what the server itself may use"
+    if limits.bounds_processes():
+        return Finding("limits", "ok", detail)
+    mend = "run the server as a user of its own (not root) on Linux 5.14 or later, so that processes are bounded too"
+    return Finding("limits", "warning", detail, mend)
 
 
 def check_unconfined() -> Finding:
@@ -321,6 +331,7 @@ CHECKS: list[Callable[[], Finding]] = [
     check_front_end,
     check_agent,
     check_bubblewrap,
+    check_limits,
     check_unconfined,
     check_tenancy,
     check_data_dir,

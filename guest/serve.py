@@ -198,11 +198,12 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--label", default="")
     parser.add_argument("--lifetime", type=float, default=43200.0)
     parser.add_argument("--max-file-bytes", type=int, default=16 * 2**30)
+    parser.add_argument("--max-processes", type=int)
     parser.add_argument("--subreaper", action="store_true")
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
-    _limit(options.max_file_bytes)
+    _limit(options.max_file_bytes, options.max_processes)
     if options.subreaper:
         _become_subreaper()
     places = Places(home=options.home, work=options.work, state=options.state, gateway=options.gateway)
@@ -251,13 +252,12 @@ def _bind(path: str) -> socket.socket:
         os.close(folder_fd)
 
 
-def _limit(max_file_bytes: int) -> None:
+def _limit(max_file_bytes: int, max_processes: Optional[int]) -> None:
     """Limits that everything started here inherits."""
-    for kind, wanted in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, max_file_bytes),
-        (resource.RLIMIT_NOFILE, 65536),
-    ):
+    wishes = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, max_file_bytes), (resource.RLIMIT_NOFILE, 65536)]
+    if max_processes is not None:
+        wishes.append((resource.RLIMIT_NPROC, max_processes))
+    for kind, wanted in wishes:
         hard = resource.getrlimit(kind)[1]
         value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(kind, (value, value))

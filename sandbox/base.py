@@ -31,6 +31,8 @@ class Capabilities:
     """Terminals can be opened."""
     can_reattach: bool
     """Agents and terminals live on when the server ends, and are found again by the handle."""
+    limits: tuple[str, ...] = ()
+    """What one sandbox cannot take all of: "memory", "processes", "file size", …"""
 
 
 class Sandbox(ABC):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox import bubblewrap, folders, memory
+from sandbox import bubblewrap, folders, limits, memory
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.connection import STREAM_LIMIT, Streams
@@ -44,7 +44,11 @@ class LocalSandbox(Sandbox):
         self._is_confined = is_confined
         self._guest = GuestClient(self._connect)
         self.capabilities = Capabilities(
-            can_confine=is_confined, can_mount=is_confined, can_pty=True, can_reattach=True
+            can_confine=is_confined,
+            can_mount=is_confined,
+            can_pty=True,
+            can_reattach=True,
+            limits=limits.in_force(is_confined=is_confined),
         )
 
     @property
@@ -204,6 +208,8 @@ def _launch_confined(spec: LocalSpec, archive: Path, listener: socket.socket) ->
     bubblewrap.write_etc(spec.root / "etc")
     arguments = bubblewrap.arguments(spec, archive)
     places = ["--home", bubblewrap.HOME, "--work", bubblewrap.WORK, "--state", bubblewrap.STATE]
+    if limits.bounds_processes():
+        places += ["--max-processes", str(limits.MAX_PROCESSES)]
     guest = _guest_command(spec, bubblewrap.interpreter()[0], bubblewrap.ARCHIVE, listener, places)
     arguments_fd = os.memfd_create("arguments")
     info_reader, info_writer = os.pipe()
