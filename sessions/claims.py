@@ -100,7 +100,7 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID | None = None, now: dateti
 def has_due(session_id: uuid.UUID) -> bool:
     """Whether a turn could be claimed, or somebody else waits for the session's lock, as for its stop."""
     tasks = ProcrastinateJob.objects.filter(lock=f"{dispatch.LOCK}{session_id}", status="todo")
-    return is_due(session_id) or tasks.exists()
+    return is_due(session_id) or tasks.exclude(task_name="sessions.run_turn").exists()
 
 
 def is_due(session_id: uuid.UUID, job_id: uuid.UUID | None = None) -> bool:

@@ -252,6 +252,14 @@ class Stage:
         found = Event.objects.filter(session=self.session, kind=kind).order_by("seq")
         return [event.payload async for event in found]
 
+    async def until_ended(self, job: Job) -> None:
+        """Wait for a job to be over."""
+        for _ in range(1000):
+            if (await Job.objects.aget(pk=job.pk)).finished_at is not None:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the job did not end")
+
     async def until(self, kind: str, count: int = 1) -> None:
         """Wait for the log to hold so many events of a kind."""
         events = Event.objects.filter(session=self.session, kind=kind)

@@ -24,7 +24,7 @@ class TestWatching:
 
         async with stage.playing(job) as task:
             await stage.until("session.changed")
-            await stage.until("checkpoint.created")
+            await stage.until_ended(job)
             shown = (await stage.reread(job)).status, stage.session.background
             stage.guest.print(stage.run_name, *stage.player.lines(background()))
             await task
@@ -39,7 +39,7 @@ class TestWatching:
         job = await stage.asend()
 
         async with stage.playing(job) as task:
-            await stage.until("checkpoint.created")
+            await stage.until_ended(job)
             woken = [background(), activity("running"), begins(), text("They pass."), result(None, **UNASKED)]
             stage.guest.print(stage.run_name, *stage.player.lines(*woken, activity("idle")))
             await task
@@ -47,9 +47,8 @@ class TestWatching:
 
         assert own.status == "COMPLETED"
         assert (await stage.reread(job)).status == "COMPLETED"
-        assert [event["message_id"] for event in await stage.events("job.status") if event["job_id"] == str(own.pk)][
-            0
-        ] is None
+        told = [event for event in await stage.events("job.status") if event["job_id"] == str(own.pk)]
+        assert {event["message_id"] for event in told} == {None}
         assert [event["text"] for event in await stage.events("assistant.text")] == ["They pass."]
         assert len(await stage.events("turn.completed")) == len(await stage.events("checkpoint.created")) == 2
 
@@ -58,7 +57,7 @@ class TestWatching:
         job = await stage.asend()
 
         async with stage.playing(job):
-            await stage.until("checkpoint.created")
+            await stage.until_ended(job)
             stage.guest.print(stage.run_name, *stage.player.lines(asks("r1")))
             await stage.until("permission.requested")
             await stage.until("session.status", 3)
@@ -75,9 +74,9 @@ class TestWatching:
         first = await stage.asend("one")
 
         async with stage.playing(first):
-            await stage.until("checkpoint.created")
+            await stage.until_ended(first)
             second = await stage.asend("two")
-            await stage.until("checkpoint.created", 2)
+            await stage.until_ended(second)
 
         assert (await stage.reread(second)).status == "COMPLETED"
         assert (stage.player.prompts, len(stage.guest.agents)) == (["one", "two"], 1)
@@ -86,8 +85,7 @@ class TestWatching:
         stage.player.acts = [leaves_task]
         job = await stage.asend()
         async with stage.playing(job):
-            await stage.until("checkpoint.created")
-            await eventually(lambda: len(stage.agent.sent) >= 3)
+            await stage.until_ended(job)
         woken = [background(), begins(), text("They pass."), result(None, **UNASKED), activity("idle")]
         stage.guest.print(stage.run_name, *stage.player.lines(*woken))
 
@@ -103,7 +101,7 @@ class TestWatching:
         job = await stage.asend()
 
         async with stage.playing(job) as task:
-            await stage.until("checkpoint.created")
+            await stage.until_ended(job)
             stage.guest.end_agent(stage.run_name, exit_code=None, signal=9)
             await task
         await stage.reread(job)
@@ -122,7 +120,7 @@ class TestBeginUnasked:
         stage.player.acts = [leaves_task]
         job = await stage.asend()
         async with stage.playing(job):
-            await stage.until("checkpoint.created")
+            await stage.until_ended(job)
 
         for _ in range(2):
             lease = await in_db(claims.claim_watch)(session_id=stage.session.pk)
