@@ -78,6 +78,7 @@ class TestE23:
         with socket(world.server, session_id, **headers) as one, socket(world.server, session_id, **headers) as two:
             for line in (one, two, one, two):
                 line.send(frame)
+            world.until(lambda: len(alice.of_kind(session_id, "message.user")) == 2, "the message")
             alice.acknowledged[frame["id"]] = session_id
             last = alice.until_done(session_id)["last_seq"]
             for line in (one, two):

@@ -60,8 +60,11 @@ class TestE17:
 
 
 def _read_only(world: World, value: str) -> None:
-    query(world.server, f"alter system set default_transaction_read_only = {value}")
-    query(world.server, "select pg_reload_conf()")
+    """For every connection from now on; those that are open are closed."""
+    setting = f"alter role current_user set default_transaction_read_only = {value}"
+    query(world.server, f"begin read write; {setting}; commit")
+    others = "from pg_stat_activity where usename = current_user and pid <> pg_backend_pid()"
+    query(world.server, f"select pg_terminate_backend(pid) {others}")
 
 
 def _status_of(client: Client, path: str) -> int:
