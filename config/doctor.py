@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -32,6 +33,7 @@ from sessions import cli
 
 OLDEST_GIT = (2, 38)  # merges without a working tree: git merge-tree --write-tree
 LEAST_FREE_BYTES = 2 * 2**30
+LEAST_TOKEN = 16  # characters
 MAX_SOCKET_PATH = 107  # bytes of sun_path on Linux
 
 
@@ -306,6 +308,36 @@ def check_user() -> Finding:
     return Finding("user", "warning", "running as root", "run the server as a user of its own")
 
 
+def check_metrics() -> Finding:
+    """Metrics name no tenant, but are nobody's business."""
+    listen = env.metrics_listen
+    if listen and not listen.startswith(("127.0.0.1:", "localhost:", "[::1]:")) and not env.metrics_token:
+        mend = "set SLIPWAY_METRICS_TOKEN, or listen on 127.0.0.1: without a token other machines read nothing"
+        return Finding("metrics", "warning", f"on {listen}, without a token", mend)
+    if env.metrics_token and len(env.metrics_token) < LEAST_TOKEN:
+        return Finding("metrics", "warning", "the token is short", "set SLIPWAY_METRICS_TOKEN to 32 random characters")
+    return Finding("metrics", "ok", "for who has the token" if env.metrics_token else "for this machine only")
+
+
+def check_telemetry() -> Finding:
+    """What is to be sent elsewhere needs a package of its own."""
+    wanted = {"opentelemetry.sdk": env.otlp_endpoint, "sentry_sdk": env.sentry_dsn}
+    missing = [name for name, setting in wanted.items() if setting and not _is_installed(name)]
+    if missing:
+        return Finding(
+            "telemetry", "error", f"not installed: {', '.join(missing)}", "pip install -r requirements/extras.txt"
+        )
+    used = [name for name, setting in (("traces", env.otlp_endpoint), ("Sentry", env.sentry_dsn)) if setting]
+    return Finding("telemetry", "ok", f"sends {' and '.join(used)}" if used else "sends nothing elsewhere")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def check_variables() -> Finding:
     """A misspelt variable changes nothing, silently."""
     known = {f"SLIPWAY_{name.upper()}" for name in Env.model_fields}
@@ -344,5 +376,7 @@ CHECKS: list[Callable[[], Finding]] = [
     check_models,
     check_email,
     check_user,
+    check_metrics,
+    check_telemetry,
     check_variables,
 ]

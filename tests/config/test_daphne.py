@@ -291,14 +291,14 @@ class TestLeaving:
 class TestStarting:
     def test_says_when_the_address_is_taken(self, served: Served, tmp_path: Path) -> None:
         second = start(f"127.0.0.1:{served.port}", tmp_path / "second" / "api.sock")
-        _, stderr = second.communicate(timeout=10)
+        _, stderr = second.communicate(timeout=60)
 
         assert second.returncode == 1
         assert "SLIPWAY_LISTEN" in stderr
 
     def test_says_when_the_address_is_none(self, tmp_path: Path) -> None:
         process = start("nonsense", tmp_path / "gateway" / "api.sock")
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=60)
 
         assert process.returncode == 1
         assert "is not host:port" in stderr

@@ -111,6 +111,31 @@ class TestFindings:
         settings.TENANCY = tenancy
         assert doctor.check_tenancy().level == level
 
+    @pytest.mark.parametrize(
+        ("listen", "token", "level"),
+        [
+            ("", "", "ok"),
+            ("127.0.0.1:9470", "", "ok"),
+            ("0.0.0.0:9470", "", "warning"),
+            ("0.0.0.0:9470", "t" * 32, "ok"),
+            ("", "short", "warning"),
+        ],
+    )
+    def test_metrics_for_others_want_a_token(
+        self, monkeypatch: pytest.MonkeyPatch, listen: str, token: str, level: str
+    ) -> None:
+        monkeypatch.setattr(doctor, "env", Env(metrics_listen=listen, metrics_token=token))
+        assert doctor.check_metrics().level == level
+
+    def test_telemetry_whose_package_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor, "_is_installed", lambda name: name != "sentry_sdk")
+        monkeypatch.setattr(doctor, "env", Env(sentry_dsn="http://k@127.0.0.1/1", otlp_endpoint="http://127.0.0.1:1"))
+
+        finding = doctor.check_telemetry()
+
+        assert (finding.level, finding.detail) == ("error", "not installed: sentry_sdk")
+        assert "extras.txt" in finding.mend
+
     def test_debug_where_others_can_reach_it(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.DEBUG = True
         monkeypatch.setattr(doctor, "env", Env(listen="0.0.0.0:8470"))
