@@ -106,7 +106,8 @@ def ask_question(talk: Conversation) -> Behaviour:
 def use_sub_agent(talk: Conversation) -> Behaviour:
     """Let a sub-agent look around and hand on what it reports."""
     prompt = f"{SUB_AGENT} List the tracked files of this work tree and report how many there are."
-    call = ToolCall("Agent", {"description": "Look around", "prompt": prompt, "subagent_type": "general-purpose"})
+    wanted = {"description": "Look around", "prompt": prompt, "subagent_type": "general-purpose"}
+    call = ToolCall("Agent", {**wanted, "run_in_background": False})
     reports = yield Step((greet(talk, "I will let a sub-agent look around in the work tree."), call))
     if not reports or reports[0].is_error:
         yield Step((say(f"The sub-agent did not finish: {_reason(reports[0]) if reports else 'it gave no report'}"),))

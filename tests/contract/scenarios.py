@@ -78,7 +78,8 @@ async def always(agent: Agent) -> None:
 async def sub_agent(agent: Agent) -> None:
     """A sub-agent that speaks, asks for a command and hands back."""
     inner = script([{"text": "I am the sub-agent."}, bash("touch made.txt")], [{"text": "Made it."}])
-    call = {"description": "Make a file", "prompt": inner, "subagent_type": "general-purpose"}
+    wanted = {"description": "Make a file", "prompt": inner, "subagent_type": "general-purpose"}
+    call = {**wanted, "run_in_background": False}
     delegate = [{"text": "I delegate."}, {"tool": "Agent", "input": call}]
     await agent.prompt(script(delegate, [{"text": "It is done."}], is_encoded=True))
     asked = await agent.wait(claude.PermissionAsked)

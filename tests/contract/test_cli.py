@@ -167,6 +167,78 @@ class TestPermissions:
         assert texts["It is done."] is None
 
 
+class TestBackground:
+    async def test_task_is_listed_goes_on_after_the_result_and_begins_a_turn(self) -> None:
+        call = {**scenarios.bash("touch made.txt"), "input": {"command": "touch made.txt", "run_in_background": True}}
+        async with server.serving() as api, agent.running(url=api.url, rules=("Bash(touch made.txt)",)) as cli:
+            sent = await cli.prompt(script([call], [{"text": "It runs."}], [{"text": "It has ended."}]))
+            first = await cli.wait(claude.TurnEnded)
+            second = await cli.wait(claude.TurnEnded, nth=2)
+
+        listed = [output.tasks for output in cli.outputs if isinstance(output, claude.BackgroundChanged)]
+        assert [task["kind"] for task in listed[0]] == ["command"]
+        assert listed[-1] == ()
+        assert (first.message_ids, first.is_unasked) == ((sent,), False)
+        assert (second.message_ids, second.is_unasked) == ((), True)
+
+
+class TestSettings:
+    async def test_model_and_mode_are_switched_in_mid_turn_and_wrong_ones_refused(self) -> None:
+        async with server.serving() as api, agent.running(url=api.url) as cli:
+            await cli.prompt(script([{"text": "Hello", "chunks": 2}, {"sleep": 300}]))
+            await cli.wait(claude.Delta, lambda delta: delta.offset > 0)
+            await cli.send(claude.set_model("m1", "sonnet"))
+            await cli.send(claude.set_model("m2", "claude-nope-9"))
+            await cli.send(claude.set_permission_mode("p1", "bypassPermissions"))
+            replies = {
+                name: await cli.wait(claude.ControlReply, lambda reply, name=name: reply.request_id == name)
+                for name in ("m1", "m2", "p1")
+            }
+
+        assert (replies["m1"].error, replies["p1"].error) == ("", "")
+        assert "not found" in replies["m2"].error
+        assert claude.ModeChanged("bypassPermissions") in cli.outputs
+
+    async def test_rules_given_in_mid_session_hold(self) -> None:
+        async with server.serving() as api, agent.running(url=api.url) as cli:
+            await cli.send(claude.allow_rules("rules-1", ["Bash(touch made.txt)"]))
+            await cli.prompt(script([scenarios.bash("touch made.txt")], [{"text": "Made."}]))
+            await cli.wait(claude.TurnEnded)
+
+            assert (cli.work / "made.txt").exists()
+
+        assert not [output for output in cli.outputs if isinstance(output, claude.PermissionAsked)]
+
+    async def test_handshake_lists_commands_and_the_model_gives_a_title(self) -> None:
+        async with server.serving() as api, agent.running(url=api.url) as cli:
+            greeted = await cli.wait(claude.ControlReply)
+            await cli.send(claude.ask_title("title", "Write a program that counts words"))
+            titled = await cli.wait(claude.ControlReply, lambda reply: reply.request_id == "title")
+
+        assert "compact" in [command["name"] for command in greeted.commands or ()]
+        assert "counts" in titled.title
+
+    async def test_images_reach_the_model(self) -> None:
+        async with server.serving() as api, agent.running(url=api.url) as cli:
+            images = [("image/png", scenarios.png())]
+            await cli.send(claude.user_message(str(uuid.uuid4()), script([{"text": "Grey."}]), images))
+            await cli.wait(claude.TurnEnded)
+
+        assert '"image/png"' in json.dumps(api.bodies[-1]["messages"])
+
+    async def test_clearing_gives_the_conversation_another_id_and_compacting_is_told(self) -> None:
+        async with server.serving() as api, agent.running(url=api.url) as cli:
+            await cli.prompt(script([{"text": "One."}]))
+            first = await cli.wait(claude.TurnEnded)
+            await cli.prompt("/compact")
+            await cli.wait(claude.TurnEnded, nth=2)
+            await cli.prompt("/clear")
+            cleared = await cli.wait(claude.TurnEnded, nth=3)
+
+        assert cli.entries("context.compacted")[0]["trigger"] == "manual"
+        assert first.claude_session_id != cleared.claude_session_id
+
+
 class TestTrouble:
     async def test_interrupted_turn_ends_and_the_next_one_works(self) -> None:
         async with played("interrupted") as cli:
