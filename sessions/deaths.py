@@ -52,10 +52,10 @@ async def _look(session: AgentSession, place: Place, gate: asyncio.Semaphore) ->
                 return await _look_at_unmade(session, place)
             sandbox = await machines.attached(place)
             if sandbox is None:
-                return await in_db(_lost)(session, "The sandbox cannot be found again.")
+                return bool(await in_db(_lost)(session, "The sandbox cannot be found again."))
             phase = await sandbox.glance()
             if phase in (Phase.STOPPED, Phase.GONE):
-                return await in_db(_lost)(session, await sandbox.cause())
+                return bool(await in_db(_lost)(session, await sandbox.cause()))
             return phase == Phase.RUNNING and await _look_at_agent(session, sandbox)
         except (SandboxError, TimeoutError) as error:
             logger.info("sandbox_not_seen", session_id=str(session.pk), error=str(error))
@@ -69,7 +69,7 @@ async def _look_at_unmade(session: AgentSession, place: Place) -> bool:
         return False
     sandbox = find_sandbox(place.spec(machine, mounts=()))
     if sandbox is None:
-        return await in_db(_lost)(session, "The server stopped while the sandbox was being made.")
+        return bool(await in_db(_lost)(session, "The server stopped while the sandbox was being made."))
     now = timezone.now()
     await in_db(environments.machine_started)(machine_id=machine.id, handle=sandbox.handle, now=now)
     logger.warning("sandbox_adopted", session_id=str(session.pk), machine_id=str(machine.id))
@@ -88,7 +88,7 @@ async def _look_at_agent(session: AgentSession, sandbox: Sandbox) -> bool:
         status = await sandbox.guest.agent_status(session.agent_run)
     if status.is_alive:
         return False
-    return await in_db(_agent_died)(session, status)
+    return bool(await in_db(_agent_died)(session, status))
 
 
 @transaction.atomic
