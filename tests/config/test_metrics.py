@@ -27,7 +27,7 @@ async def ask(
     path: str = "/metrics", *, client: tuple[str, int] | None = LOOPBACK, method: str = "GET", **headers: str
 ) -> tuple[int, dict[bytes, bytes], bytes]:
     sent = {"host": "127.0.0.1:8470", **{name.replace("_", "-"): value for name, value in headers.items()}}
-    scope = {"type": "http", "method": method, "path": path, "client": client}
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "client": client}
     scope["headers"] = [(name.encode(), value.encode()) for name, value in sent.items()]
     messages: list[dict[str, Any]] = []
 
@@ -63,7 +63,8 @@ class TestWithoutToken:
 
     @pytest.mark.parametrize("header", ["x_forwarded_for", "forwarded", "x_real_ip", "via"])
     async def test_a_proxy_on_this_machine_opens_nothing(self, no_token: None, header: str) -> None:
-        assert (await ask(**{header: "127.0.0.1"}))[0] == 404
+        proxied: dict[str, Any] = {header: "127.0.0.1"}
+        assert (await ask(**proxied))[0] == 404
 
     @pytest.mark.parametrize("host", ["slipway.example", "127.0.0.1.evil.example", "", "[::1", "@localhost@evil"])
     async def test_a_name_that_is_not_of_this_machine_opens_nothing(self, no_token: None, host: str) -> None:

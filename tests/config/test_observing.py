@@ -89,7 +89,7 @@ class TestSockets:
     async def test_a_client_that_leaves_is_counted_by_a_code_that_is_known(self, code: int | None, label: str) -> None:
         watched = Watched("websocket")
 
-        leaving = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": code}]
+        leaving: list[Message] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": code}]
         await run(socket(closes_with=None), {"type": "websocket"}, leaving)
 
         assert watched.gained == {"resumed=no": 1, label: 1}
