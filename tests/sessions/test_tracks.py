@@ -27,6 +27,12 @@ def spans() -> Any:
     tracing.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def nothing_bound() -> None:
+    """A request of an earlier test leaves its id behind, since Django logs after our middleware."""
+    structlog.contextvars.clear_contextvars()
+
+
 def sample(name: str, **labels: str) -> float:
     return metrics.REGISTRY.get_sample_value(name, labels) or 0.0
 
