@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from runtime.failpoints import failpoint
-from runtime.failpoints import failpoint
 from sessions import claude, events
 from sessions.agent import AgentProcess
 from sessions.changes import Change
@@ -123,8 +122,6 @@ class Conversation:
                 self._take(output, items)
         if items:
             await self.pass_on_deltas()
-        if any(isinstance(item, Entry) and item.kind == "turn.completed" for item in items):
-            failpoint("turn.before_result_commit")
         # Streamed text alone is not worth a write: read again after a crash, it says the same.
         if is_lasting or asyncio.get_running_loop().time() - self._stored_at >= LIVE_S:
             await self.commit(items)
