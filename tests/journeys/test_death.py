@@ -19,7 +19,7 @@ from tests.journeys.server import Server, running
 pytestmark = [pytest.mark.cli, pytest.mark.timeout(300)]
 
 NOTICED_S = 30
-MANY = 20
+MANY = 4
 
 
 @pytest.fixture(scope="module")
