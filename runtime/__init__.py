@@ -1,1 +1,1 @@
-"""What every process of ours has, whatever it does: fail points for tests, metrics, traces. Knows nothing of the apps."""
+"""What every process has, whatever it does: fail points for tests, metrics, traces. Knows nothing of the apps."""
