@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 import uuid
+from collections.abc import Callable
 
 import django
 
@@ -79,7 +80,7 @@ def ring_notify(count: str) -> None:
     """Print the median milliseconds from NOTIFY on one connection until another one hears of it."""
     import psycopg
 
-    from sessions.log_writer import django_conninfo
+    from sessions.log.writer import django_conninfo
 
     times = []
     with psycopg.connect(django_conninfo(), autocommit=True) as ear, psycopg.connect(django_conninfo()) as mouth:
@@ -122,7 +123,7 @@ async def _append(ids: list[uuid.UUID], count: int) -> float:
 def _insert(ids: list[uuid.UUID], count: int) -> float:
     import psycopg
 
-    from sessions.log_writer import django_conninfo
+    from sessions.log.writer import django_conninfo
     from sessions.models import AgentSession
 
     sql = (
@@ -137,7 +138,7 @@ def _insert(ids: list[uuid.UUID], count: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "sessions": make_sessions,
     "events": make_events,
     "queries": count_queries,

@@ -29,7 +29,7 @@ from gateway import services as gateway_services
 from gateway import sockets
 from sandbox import bubblewrap, limits
 from sandbox.errors import SandboxError
-from sessions import cli
+from sessions.engine import cli
 
 OLDEST_GIT = (2, 38)  # merges without a working tree: git merge-tree --write-tree
 LEAST_FREE_BYTES = 2 * 2**30

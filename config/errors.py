@@ -22,7 +22,7 @@ from accounts import errors as domain
 from config import outages
 from projects import errors as git
 from sandbox.errors import SandboxError
-from sessions.cli import CliMissing
+from sessions.engine.cli import CliMissing
 
 MAX_DETAILS = 50
 RETRY_AFTER_S = 2

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from config.api import api
 from config.operations import operations
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/", admin.site.admin_view(operations), name="admin-operations"),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),

@@ -14,7 +14,8 @@ from procrastinate.contrib.django import app as django_app
 
 from config.env import env
 from runtime import metrics
-from sessions import dispatch, reconcile
+from sessions import dispatch
+from sessions.upkeep import reconcile
 
 logger = structlog.get_logger(__name__)
 

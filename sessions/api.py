@@ -18,7 +18,8 @@ from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
 from projects.diffs import Diff
 from projects.models import Project
 from sessions import message_api, queries, rule_api, services
-from sessions.credentials import Credentials
+from sessions.live.credentials import Credentials
+from sessions.live.stream import sse
 from sessions.models import AgentSession, PermissionRequest
 from sessions.schemas import (
     MAX_SEQ,
@@ -36,7 +37,6 @@ from sessions.schemas import (
     SessionPatch,
     SessionsOut,
 )
-from sessions.stream import sse
 
 router = Router(tags=["sessions"])
 router.add_router("", message_api.router)

@@ -20,11 +20,11 @@ from django.utils import timezone
 from accounts.errors import DomainError, Invalid, RateLimited
 from accounts.tenancy import Actor, Role
 from sessions import actions, protocol, queries, schemas
-from sessions.credentials import RECHECK_S, Credentials
+from sessions.live.credentials import RECHECK_S, Credentials
+from sessions.live.stream import Follower
 from sessions.models import AgentSession
 from sessions.protocol import ClientFrame
 from sessions.storable import dump
-from sessions.stream import Follower
 
 logger = structlog.get_logger(__name__)
 

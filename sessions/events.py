@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtime import metrics
-from sessions import doorbell
-from sessions.frames import Frame
+from sessions.live import doorbell
+from sessions.live.frames import Frame
 from sessions.models import Event
 from sessions.storable import clean
 

@@ -16,9 +16,11 @@ from accounts.tenancy import TenantQuerySet
 from environments.models import MachineStatus
 from projects.diffs import Diff
 from projects.vault import Vault
-from sessions import archive, dispatch, frames
+from sessions import dispatch
 from sessions.events import serialize
-from sessions.frames import Frame
+from sessions.live import frames
+from sessions.live.frames import Frame
+from sessions.log import archive
 from sessions.models import (
     AgentSession,
     Attachment,

@@ -13,9 +13,11 @@ from procrastinate.contrib.django import app
 
 from projects.handover import HandOn
 from runtime import metrics
-from sessions import dispatch, idle, lifecycle, runner, services
+from sessions import dispatch, services
+from sessions.engine import lifecycle, runner
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
+from sessions.upkeep import idle
 
 logger = structlog.get_logger(__name__)
 

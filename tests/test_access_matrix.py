@@ -416,7 +416,7 @@ def api_patterns() -> Iterator[URLPattern | URLResolver]:
     for entry in urlpatterns:
         if not str(entry.pattern).startswith("api/"):
             continue
-        inner = entry.url_patterns if isinstance(entry, URLResolver) else [entry]
+        inner: list[URLPattern | URLResolver] = entry.url_patterns if isinstance(entry, URLResolver) else [entry]
         for pattern in inner:
             if str(pattern.pattern) not in PUBLIC_DOCUMENTS:
                 yield pattern

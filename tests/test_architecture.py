@@ -73,28 +73,8 @@ MODULES = {
         "sample",
     }
     | {"leftovers", "vault"},
-    "sessions": {"actions", "agent", "claude", "cli", "conversation", "credentials", "dispatch", "doorbell", "events"}
-    | {"admission", "feed", "frames", "log_group", "watch"}
-    | {"archive", "message_api", "rule_api"}
-    | {"causes", "deaths", "idle", "leftovers", "reconcile", "resuming", "unattended"}
-    | {
-        "attendant",
-        "changes",
-        "claims",
-        "companions",
-        "vigil",
-        "watching",
-        "lifecycle",
-        "log",
-        "log_writer",
-        "machines",
-        "protocol",
-        "runner",
-        "storable",
-        "templatetags",
-        "tracks",
-        "turns",
-    },
+    "sessions": {"actions", "admission", "claude", "dispatch", "engine", "events", "live", "log", "message_api"}
+    | {"protocol", "rule_api", "storable", "templatetags", "upkeep"},
 }
 
 

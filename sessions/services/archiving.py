@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from accounts.tenancy import TenantQuerySet
-from sessions import archive
 from sessions.events import serialize
+from sessions.log import archive
 from sessions.models import AgentSession, ArchivedEvents, Event, Job, JobStatus
 from sessions.storable import dump
 

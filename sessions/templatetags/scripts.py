@@ -22,7 +22,9 @@ class _Catalogue(JavaScriptCatalog):
     """Django's own reading of the `djangojs` catalogues, without its script and its page."""
 
     def texts(self, language: str) -> dict[str, Any]:
-        self.translation = DjangoTranslation(language, domain=self.domain, localedirs=list(settings.LOCALE_PATHS))
+        self.translation = DjangoTranslation(
+            language, domain=self.domain, localedirs=[str(path) for path in settings.LOCALE_PATHS]
+        )
         return dict(self.get_catalog())
 
 

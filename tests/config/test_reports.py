@@ -28,7 +28,7 @@ def broken(words: str) -> Exception:
 def record(event: str = "turn broke", error: Exception | None = None, **said: Any) -> logging.LogRecord:
     """As structlog hands it to the standard library."""
     message = {"event": event, "exc_info": error, **said}
-    return logging.LogRecord("sessions.runner", logging.ERROR, "x.py", 1, message, (), None)
+    return logging.LogRecord("sessions.engine.runner", logging.ERROR, "x.py", 1, message, (), None)
 
 
 class TestReportOf:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sessions import claude, cli
+from sessions import claude
+from sessions.engine import cli
 
 _Output = TypeVar("_Output")
 

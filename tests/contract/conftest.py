@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sessions import cli
+from sessions.engine import cli
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,10 @@ class TestBackground:
         assert (second.message_ids, second.is_unasked) == ((), True)
 
 
+def _answers(name: str, reply: claude.ControlReply) -> bool:
+    return reply.request_id == name
+
+
 class TestSettings:
     async def test_model_and_mode_are_switched_in_mid_turn_and_wrong_ones_refused(self) -> None:
         async with server.serving() as api, agent.running(url=api.url) as cli:
@@ -191,8 +196,7 @@ class TestSettings:
             await cli.send(claude.set_model("m2", "claude-nope-9"))
             await cli.send(claude.set_permission_mode("p1", "bypassPermissions"))
             replies = {
-                name: await cli.wait(claude.ControlReply, lambda reply, name=name: reply.request_id == name)
-                for name in ("m1", "m2", "p1")
+                name: await cli.wait(claude.ControlReply, partial(_answers, name)) for name in ("m1", "m2", "p1")
             }
 
         assert (replies["m1"].error, replies["p1"].error) == ("", "")

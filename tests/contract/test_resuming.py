@@ -15,7 +15,8 @@ import pytest
 from sandbox.client import GuestClient
 from sandbox.connection import Streams
 from sandbox.guest_archive import guest_archive
-from sessions import claude, cli
+from sessions import claude
+from sessions.engine import cli
 from tests.contract import agent, server
 from tests.contract.agent import script
 from tests.contract.server import PracticeServer
@@ -105,7 +106,7 @@ class TestATornRecord:
 
 class TestALostRecord:
     async def test_is_refused_in_the_words_that_we_know(self, tmp_path: Path) -> None:
-        from sessions import resuming
+        from sessions.engine import resuming
 
         async with server.serving() as api:
             session_id, path = await remember(api, tmp_path)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts.models import Organization
 from gateway import services
 from gateway.models import UsageEntry
-from sessions.cli import CliMissing, find_cli
+from sessions.engine.cli import CliMissing, find_cli
 from tests.gateway.conftest import DEPLOYMENT_KEY, SUBJECT
 from tests.gateway.served import Served, serving
 

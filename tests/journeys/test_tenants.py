@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
-from sessions.credentials import RECHECK_S
+from sessions.live.credentials import RECHECK_S
 from tests.access.table import Route
 from tests.journeys import wire
 from tests.journeys.curl import Curl, events_of, first_project, first_session, wait_for

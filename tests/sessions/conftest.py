@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
 from sandbox import registry
-from sessions import agent, attendant
+from sessions.engine import agent, attendant
 from tests.sessions import stage as stages
 from tests.sessions.stage import ScriptedBackend, Stage
 

@@ -20,7 +20,8 @@ from sandbox.answers import Result
 from sandbox.errors import SandboxRefused
 from sandbox.spec import LocalSpec
 from sandbox.testing import ScriptedAgent, ScriptedGuest, ScriptedSandbox
-from sessions import runner, services
+from sessions import services
+from sessions.engine import runner
 from sessions.log import LogWriter
 from sessions.models import Event, Job, PermissionRequest
 from sessions.services import NewSessions

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django.fixtures import Settings
 
-from sessions import cli
+from sessions.engine import cli
 
 
 class TestFindCli:

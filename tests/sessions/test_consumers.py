@@ -37,9 +37,9 @@ def session(organization: Organization) -> AgentSession:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rights are looked at again at once, not after ten seconds."""
     monkeypatch.setattr(consumers, "RECHECK_S", 0.0)
-    monkeypatch.setattr("sessions.stream.WAIT_S", 0.05)
-    monkeypatch.setattr("sessions.feed.POLL_S", 0.05)
-    monkeypatch.setattr("sessions.watch.TICK_S", 0.02)
+    monkeypatch.setattr("sessions.live.stream.WAIT_S", 0.05)
+    monkeypatch.setattr("sessions.live.feed.POLL_S", 0.05)
+    monkeypatch.setattr("sessions.live.watch.TICK_S", 0.02)
 
 
 def append(session: AgentSession, *texts: str) -> None:
@@ -222,7 +222,7 @@ class TestQueue:
     async def test_tells_the_places_of_jobs_that_wait_and_when_they_no_longer_do(
         self, session: AgentSession, bob: User, quick: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("sessions.watch.PLACES_S", 0.0)
+        monkeypatch.setattr("sessions.live.watch.PLACES_S", 0.0)
         job = await in_db(make_job)(session)
         place = (await in_db(dispatch.places)([session.pk]))[job.pk]
 

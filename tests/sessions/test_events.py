@@ -16,9 +16,10 @@ from accounts.errors import Forbidden
 from accounts.models import Organization
 from config.env import BASE_DIR
 from config.errors import ANSWERS
-from sessions import doorbell, events, log, protocol, queries, schemas
+from sessions import events, log, protocol, queries, schemas
 from sessions.events import KINDS, Entry
-from sessions.frames import Frame
+from sessions.live import doorbell
+from sessions.live.frames import Frame
 from sessions.models import AgentSession, Event
 from tests.sessions.rows import make_job, make_permission, make_session
 

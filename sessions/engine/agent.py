@@ -1,0 +1,139 @@
+"""The agent process of a session, held by the guest: found alive, started, spoken to, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import signal
+import uuid
+from typing import Any
+
+from channels.db import database_sync_to_async as in_db
+from django.utils import timezone
+
+from gateway import services as gateway
+from runtime.failpoints import failpoint
+from sandbox import GuestClient, Paths
+from sandbox.answers import AgentStatus
+from sandbox.errors import AgentEnded
+from sessions import claude
+from sessions.engine import cli, resuming, turns
+from sessions.engine.turns import Lease
+
+GRACE_S = 5.0  # between a polite request, SIGTERM and SIGKILL
+POLL_S = 0.05
+TOKEN_S = 600.0  # how often the sandbox's token is extended while somebody follows the agent
+
+
+class AgentProcess:
+    """The process that the session's `agent_run` names; a new one has a new name and a spool of its own."""
+
+    def __init__(self, turn: Lease, guest: GuestClient, paths: Paths, program_dir: str) -> None:
+        self._turn, self._guest, self._paths = turn, guest, paths
+        self._program = posixpath.join(program_dir, cli.find_cli().name)
+        self.run = turn.agent_run
+
+    @property
+    def guest(self) -> GuestClient:
+        return self._guest
+
+    @property
+    def wanted_options(self) -> dict[str, Any]:
+        """What the session asks for now."""
+        turn = self._turn
+        return {"model": turn.model, "permission_mode": turn.permission_mode, "rules": turn.rules}
+
+    async def status(self) -> AgentStatus:
+        return await self._guest.agent_status(self.run)
+
+    async def is_fit(self) -> bool:
+        """Whether a process lives that can take the next message: the options are right, the token still holds."""
+        if not self.run or not (await self.status()).is_alive:
+            return False
+        return self._is_as_wanted() and await self.extend_token()
+
+    def _is_as_wanted(self) -> bool:
+        """Whether the process may stay: no rule that it has was removed, and its model and mode are right.
+
+        While its background tasks go on, those two are changed in the living process.
+        """
+        known, wanted = self._turn.agent_options, self.wanted_options
+        rules = known.get("rules")
+        if not isinstance(rules, list) or not set(rules) <= set(wanted["rules"]):
+            return False
+        return self._turn.has_background or all(
+            known.get(name) == wanted[name] for name in ("model", "permission_mode")
+        )
+
+    async def extend_token(self) -> bool:
+        """Give the token in the sandbox its full time again; False when it has run out."""
+        extended: bool = await in_db(gateway.extend_tokens)(subject_id=self._turn.session_id, now=timezone.now())
+        return extended
+
+    async def keep_token(self) -> None:
+        """Extend it again and again; runs until cancelled."""
+        while True:
+            await self.extend_token()
+            await asyncio.sleep(TOKEN_S)
+
+    async def start(self, *, is_refused: bool = False) -> None:
+        """A new process with a token of its own, going on with the conversation if there is one.
+
+        `is_refused`: the process before would not take it up, so this one is told about it instead.
+        """
+        turn, paths = self._turn, self._paths
+        talk = await resuming.find(turn, self._guest, paths, is_refused=is_refused)
+        self.run = f"run-{uuid.uuid4().hex}"
+        now = timezone.now()
+        await in_db(turns.begin_run)(
+            turn, run=self.run, claude_session_id=talk.id, options=self.wanted_options, now=now
+        )
+        await in_db(gateway.revoke_tokens)(subject_id=turn.session_id, now=now)
+        token = await in_db(gateway.issue_token)(
+            organization_id=turn.organization_id, subject_id=turn.session_id, now=now
+        )
+        argv = claude.argv(
+            self._program,
+            claude_session_id=talk.id,
+            resume=talk.is_resumed,
+            model=turn.model,
+            permission_mode=turn.permission_mode,
+            allowed_rules=turn.rules,
+            context=talk.context,
+        )
+        environment = claude.environment(home=paths.home, socket=paths.gateway_socket, token=token)
+        environment["SLIPWAY_SESSION_ID"] = str(turn.session_id)  # tells a process list whose it is
+        failpoint("agent.before_start")
+        await self._guest.start_agent(self.run, argv, cwd=paths.work, env=environment)
+        if talk.notice is not None:
+            await in_db(resuming.tell)(turn, talk.notice)
+
+    async def send(self, message_id: str, line: bytes) -> bool:
+        """Hand a line over, once per id; False when the process has ended and takes nothing any more."""
+        try:
+            await self._guest.send_agent(self.run, message_id, line)
+        except AgentEnded:
+            return False
+        return True
+
+    async def interrupt(self, name: str) -> None:
+        await self.send(name, claude.interrupt(name))
+
+    async def signal(self, number: signal.Signals) -> None:
+        await self._guest.signal_agent(self.run, number)
+
+    async def end(self) -> None:
+        """Ask it to leave, then TERM, then KILL; returns when it has gone."""
+        name = f"end-{self._turn.epoch}"
+        await self.send(name, claude.end_session(name))
+        for number in (signal.SIGTERM, signal.SIGKILL, None):
+            if await self._has_ended() or number is None:
+                return
+            await self.signal(number)
+
+    async def _has_ended(self) -> bool:
+        for _ in range(round(GRACE_S / POLL_S)):
+            if not (await self.status()).is_alive:
+                return True
+            await asyncio.sleep(POLL_S)
+        return False

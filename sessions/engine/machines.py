@@ -1,0 +1,266 @@
+"""A session's sandbox: found again or made, with the working tree in it, and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import posixpath
+import tempfile
+import threading
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from channels.db import database_sync_to_async as in_db
+from django.conf import settings
+from django.utils import timezone
+
+from environments import services as environments
+from environments import specs
+from environments.models import Environment, Machine, MachineStatus
+from gateway import sockets
+from projects.errors import ImportHalted
+from projects.vault import Vault
+from runtime import metrics, tracing
+from runtime.failpoints import failpoint
+from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
+from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
+from sandbox.spec import LocalSpec, Mount
+from sessions.engine import causes, cli
+from sessions.engine.turns import Turn, new_machine
+from sessions.models import AgentSession
+from sessions.storable import clean
+
+logger = structlog.get_logger(__name__)
+
+HALT_S = 4.0  # an import has to end when the worker stops
+POLLS = 4  # of a sandbox that does not answer; each takes some seconds
+USER_NAME = "Slipway agent"
+USER_EMAIL = "agent@slipway.invalid"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the worker needs to reach a session's sandbox; read in one go from the database."""
+
+    session_id: uuid.UUID
+    project_id: uuid.UUID
+    environment: Environment | None
+    machine: Machine | None
+
+    def require_environment(self) -> Environment:
+        """Raises: SandboxGone (it was deleted)."""
+        if self.environment is None:
+            raise SandboxGone(
+                "The environment of this session was deleted. Start another session in one that is there."
+            )
+        return self.environment
+
+    def spec(self, machine: Machine, mounts: tuple[Mount, ...] | None = None) -> LocalSpec:
+        """What the machine is made of; to find it again no mounts are needed."""
+        return specs.spec_for(
+            self.require_environment(),
+            machine,
+            session_id=self.session_id,
+            mounts=self._mounts() if mounts is None else mounts,
+            gateway_dir=sockets.socket_dir(),
+        )
+
+    def _mounts(self) -> tuple[Mount, ...]:
+        vault = Vault(self.project_id)
+        return (Mount(vault.objects_dir, str(vault.objects_dir)), Mount(Path(program_dir()), program_dir()))
+
+
+def program_dir() -> str:
+    """The folder of the agent's program, shown inside at the path it has outside."""
+    return str(cli.find_cli().parent)
+
+
+def place_of(session_id: uuid.UUID) -> Place:
+    """Where the session runs, or is to run."""
+    return place_at(AgentSession.with_deleted.select_related("environment", "machine__environment").get(pk=session_id))
+
+
+def place_at(session: AgentSession) -> Place:
+    """The same of a row that was read together with its environment and machine."""
+    machine = session.machine if session.machine and session.machine.status in environments.LIVE else None
+    environment = machine.environment if machine else session.environment
+    return Place(session.id, session.project_id, environment, machine)
+
+
+async def ensure_sandbox(turn: Turn) -> Sandbox:
+    """The session's running sandbox, made anew if there is none.
+
+    A machine that is still being created is one whose worker died over it: its sandbox may be there already.
+    Raises: SandboxError (it cannot be made, or does not answer; the message says why).
+    """
+    place = await in_db(place_of)(turn.session_id)
+    if (sandbox := await find_sandbox(place)) is not None:
+        return sandbox
+    machine = place.machine
+    if machine is None or machine.status != MachineStatus.CREATING:
+        machine = await in_db(new_machine)(turn, place.require_environment())
+    try:
+        with metrics.sandbox_operation(machine.environment.kind, "create"), tracing.span("sandbox.create"):
+            sandbox = await open_sandbox(place.spec(machine))
+    except SandboxError as error:
+        await _ended(machine, MachineStatus.LOST, error.message)
+        raise
+    except OSError as error:
+        reason = _why_not_made(error)
+        await _ended(machine, MachineStatus.LOST, reason)
+        raise SandboxError(reason) from error
+    failpoint("machine.created_before_stored")
+    await in_db(environments.machine_started)(machine_id=machine.id, handle=sandbox.handle, now=timezone.now())
+    return sandbox
+
+
+def _why_not_made(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The sandbox's disk is full: free space in {specs.sandboxes_root()} and try again."
+    return f"The sandbox could not be made: {error.strerror or error}."
+
+
+async def cause_of_loss(session_id: uuid.UUID) -> str | None:
+    """Why the session's sandbox is not there any more, as a sentence with the next step; None when it is there."""
+    session = await in_db(AgentSession.with_deleted.select_related("environment", "machine__environment").get)(
+        pk=session_id
+    )
+    place, machine = place_at(session), session.machine
+    if place.machine is None:
+        return None if machine is None else f"{machine.reason or 'The sandbox was stopped.'} {causes.KEPT}"
+    if (sandbox := await attached(place)) is None or await sandbox.glance() in (Phase.RUNNING, Phase.UNREACHABLE):
+        return None
+    cause = await sandbox.cause()
+    await _ended(place.machine, MachineStatus.LOST, cause)
+    return f"{cause} {causes.KEPT}"
+
+
+async def find_sandbox(place: Place) -> Sandbox | None:
+    """The sandbox that the session's machine row names, if it still runs; a lost one is recorded as lost.
+
+    Raises: GuestSilent (it lives, but does not answer).
+    """
+    if place.machine is None or (sandbox := await attached(place)) is None:
+        return None
+    for _ in range(POLLS):
+        phase = await sandbox.poll()
+        if phase == Phase.RUNNING:
+            return sandbox
+        if phase != Phase.UNREACHABLE:
+            await _ended(place.machine, MachineStatus.LOST, await sandbox.cause())
+            return None
+    raise GuestSilent("The sandbox does not answer. Try again, or stop the session to start another one.")
+
+
+async def attached(place: Place) -> Sandbox | None:
+    """What the machine's handle names, in whatever phase; None when there was never a handle, or it is not believed."""
+    machine = place.machine
+    if machine is None or not machine.handle:
+        return None
+    try:
+        with metrics.sandbox_operation(machine.environment.kind, "attach"):
+            return await attach_sandbox(place.spec(machine, mounts=()), machine.handle)
+    except SandboxRefused as error:
+        await _ended(machine, MachineStatus.LOST, error.message)
+        return None
+
+
+async def ensure_workspace(turn: Turn, sandbox: Sandbox) -> str:
+    """The session's branch in the working tree, whose path is returned: kept if it is there, else made from the newest
+    snapshot or from the base commit."""
+    work = (await sandbox.guest.paths()).work
+    head = await _head(sandbox, work) or await _clone(turn, sandbox)
+    if turn.is_dirty and head == turn.head_commit:
+        # A snapshot of a dirty tree is one commit above the agent's own: put its changes back into the working tree.
+        await sandbox.guest.run(["git", "reset", "--quiet", "HEAD^"], cwd=work)
+    return work
+
+
+async def _clone(turn: Turn, sandbox: Sandbox) -> str | None:
+    """Fill an empty working tree; the commit that it has now, or None when it holds something that is the agent's."""
+    commit = turn.head_commit or turn.base_commit
+    try:
+        await sandbox.guest.clone(
+            commit=commit,
+            branch=turn.branch,
+            alternates=str(Vault(turn.project_id).objects_dir),
+            user_name=USER_NAME,
+            user_email=USER_EMAIL,
+        )
+    except WorkTreeNotEmpty:
+        # The agent may be on a branch without commits, or have removed the repository: that is its business.
+        logger.warning("work tree without a commit", session_id=str(turn.session_id))
+        return None
+    return commit
+
+
+async def _head(sandbox: Sandbox, work: str) -> str | None:
+    """The working tree's commit; a repository further up is not taken for its own."""
+    ceiling = {"GIT_CEILING_DIRECTORIES": posixpath.dirname(work)}
+    probe = await sandbox.guest.run(["git", "rev-parse", "--verify", "--quiet", "HEAD"], cwd=work, env=ceiling)
+    return probe.stdout.decode("ascii", "replace").strip() if probe.exit_code == 0 else None
+
+
+async def snapshot_to_vault(
+    sandbox: Sandbox, *, project_id: uuid.UUID, ref: str, message: str, known: list[str]
+) -> tuple[str, bool]:
+    """Bring the working tree into the vault under `ref`; returns its commit and whether it has uncommitted changes.
+
+    Raises: SandboxError; the vault's errors when what came is not sound.
+    """
+    snapshot = await sandbox.guest.snapshot(message=message, known=known)
+    folder = Path(settings.DATA_DIR) / "incoming"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".pack") as file:
+        await _spool(snapshot.pack, file.write)
+        file.flush()
+        failpoint("vault.before_import")
+        await _import(Vault(project_id), Path(file.name), tip=snapshot.commit, ref=ref)
+    failpoint("vault.imported")
+    return snapshot.commit, snapshot.is_dirty
+
+
+async def _import(vault: Vault, pack: Path, *, tip: str, ref: str) -> None:
+    """Let git check the pack and take it in; when the worker stops, git is stopped too, and nothing has changed."""
+    is_halted = threading.Event()
+
+    def watch() -> None:
+        if is_halted.is_set():
+            raise ImportHalted
+
+    work = asyncio.ensure_future(asyncio.to_thread(vault.import_pack, pack, tip=tip, ref=ref, watch=watch))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        is_halted.set()
+        await asyncio.wait([work], timeout=HALT_S)
+        if work.done() and not work.cancelled():
+            work.exception()  # that it was halted is no news
+        raise
+
+
+async def _spool(chunks: AsyncIterator[bytes], write: Callable[[bytes], int]) -> None:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        if size > settings.CLONE_MAX_BYTES:
+            raise SandboxError("The working tree's changes are larger than the limit.")
+        write(chunk)
+
+
+async def stop_sandbox(sandbox: Sandbox, machine: Machine) -> None:
+    """End the sandbox and all that runs in it, whether it answers or not; its folder stays."""
+    await sandbox.stop()
+    await in_db(environments.machine_ended)(
+        machine_id=machine.id, status=MachineStatus.STOPPED, reason="", now=timezone.now()
+    )
+
+
+async def _ended(machine: Machine, status: MachineStatus, reason: str) -> None:
+    logger.warning("sandbox ended", machine_id=str(machine.id), status=status, reason=reason)
+    await in_db(environments.machine_ended)(
+        machine_id=machine.id, status=status, reason=str(clean(reason)), now=timezone.now()
+    )

@@ -1,0 +1,261 @@
+"""One turn of an agent, from the user's message to the checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+
+import django.db
+import psycopg
+import structlog
+from channels.db import database_sync_to_async as in_db
+from django.utils import timezone
+
+from accounts.errors import DomainError
+from projects.vault import Vault
+from runtime.failpoints import failpoint
+from sandbox import Sandbox
+from sandbox.errors import GuestSilent, SandboxError, SandboxGone
+from sessions import claude
+from sessions.engine import causes, claims, machines, resuming, tracks, turns
+from sessions.engine.agent import AgentProcess
+from sessions.engine.attendant import Attendant
+from sessions.engine.companions import until_first
+from sessions.engine.conversation import TITLE, Conversation
+from sessions.engine.turns import Turn
+from sessions.engine.vigil import Vigil
+from sessions.engine.watching import Watcher
+from sessions.errors import StaleEpoch
+from sessions.events import Entry
+from sessions.log import LogWriter, Withdraw
+from sessions.models import JobStatus, SessionStatus
+
+logger = structlog.get_logger(__name__)
+
+TITLE_FROM = 4000  # characters of the first message
+
+# The turn is not to blame, and goes on when the database is back: the agent works meanwhile, its spool keeps.
+DATABASE_LOST = (psycopg.OperationalError, django.db.OperationalError, django.db.InterfaceError)
+
+
+class AgentFailed(Exception):
+    """The agent process ended by itself; the message names how, and what it wrote last."""
+
+
+class EndLost(Exception):
+    """The agent has nothing to do any more, but how the turn ended was lost on the way."""
+
+
+async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID | None = None, writer: LogWriter) -> None:
+    """Run the session's turns until none is left, that of the job for one, and follow what goes on by itself.
+
+    Harmless when repeated. Raises: asyncio.CancelledError (the worker stops: the job is handed back); StaleEpoch
+    (another worker has it).
+    """
+    while True:
+        turn = await in_db(turns.claim)(session_id=session_id, job_id=job_id, now=timezone.now())
+        turn = turn or await _watch(session_id, writer)
+        if turn is not None:
+            await _run(turn, writer)
+        elif not await in_db(claims.is_due)(session_id, job_id):
+            return
+
+
+async def _watch(session_id: uuid.UUID, writer: LogWriter) -> Turn | None:
+    """Follow an agent that goes on although no turn runs; the turn that it begins by itself, if it does."""
+    lease = await in_db(claims.claim_watch)(session_id=session_id)
+    if lease is None:
+        return None
+    names = {"session_id": str(session_id), "organization_id": str(lease.organization_id)}
+    with structlog.contextvars.bound_contextvars(**names):
+        try:
+            return await Watcher(lease, writer).run()
+        except SandboxError as error:
+            logger.warning("watch_ended", error=str(error))
+            cause = await machines.cause_of_loss(session_id) if isinstance(error, SandboxGone) else None
+            await in_db(turns.end_watch)(lease, timezone.now(), error=cause or str(error))
+            return None
+
+
+async def _run(turn: Turn, writer: LogWriter) -> None:
+    async with tracks.followed(turn):
+        failpoint("turn.claimed")
+        try:
+            await TurnRunner(turn, writer).run()
+        except (StaleEpoch, *DATABASE_LOST):
+            raise
+        except (AgentFailed, EndLost) as error:
+            logger.warning("agent failed", error=str(error), kind=type(error).__name__)
+            await _fail(turn, str(error))
+        except (SandboxError, DomainError) as error:
+            logger.warning("turn failed", error=str(error), kind=type(error).__name__)
+            cause = await machines.cause_of_loss(turn.session_id) if isinstance(error, SandboxGone) else None
+            await _break_off(turn, cause or str(error))
+        except Exception:
+            logger.exception("turn broke")
+            await _break_off(turn, "The server could not run this turn. Send it again; the log has the details.")
+
+
+async def _break_off(turn: Turn, error: str) -> None:
+    """End a turn whose agent may live and still be at work on it."""
+    await in_db(turns.distrust_agent)(turn)
+    await _fail(turn, error)
+
+
+async def _fail(turn: Turn, error: str) -> None:
+    await in_db(turns.finish)(turn, JobStatus.FAILED, SessionStatus.ERROR, timezone.now(), error=error)
+
+
+class TurnRunner:
+    """The steps of one turn; one instance a turn."""
+
+    agent: AgentProcess
+    talk: Conversation
+
+    def __init__(self, turn: Turn, writer: LogWriter) -> None:
+        self.turn, self.writer = turn, writer
+        self._is_retold = False
+
+    async def run(self) -> None:
+        turn = self.turn
+        await self._progress(5, "Starting the sandbox")
+        sandbox = await machines.ensure_sandbox(turn)
+        await self._progress(10, "Preparing the working tree")
+        await machines.ensure_workspace(turn, sandbox)
+        if turn.result is None:
+            await self._progress(15, "Starting the agent")
+            if await self._ready_agent(sandbox):
+                await self._progress(20, "Working")
+                await self._converse()
+        failpoint("turn.before_checkpoint")
+        await self._checkpoint(sandbox)
+        failpoint("turn.before_finish")
+        await self._finish()
+
+    async def _progress(self, percent: int, message: str) -> None:
+        await in_db(turns.note_progress)(self.turn, percent, message, timezone.now())
+
+    async def _ready_agent(self, sandbox: Sandbox) -> bool:
+        """A live process to talk to; False when there is nothing left to say to it.
+
+        One that died after it had this message is not asked again: the user decides.
+        What a process of before has left unread in its spool is stored first; it may hold the end of this very turn.
+        """
+        turn, paths = self.turn, await sandbox.guest.paths()
+        self.agent = AgentProcess(turn, sandbox.guest, paths, machines.program_dir())
+        self.talk = self._conversation(paths.work)
+        is_alive = bool(self.agent.run) and (await self.agent.status()).is_alive
+        if is_alive and (turn.is_delivered or await self.agent.is_fit()):
+            return True
+        if is_alive:
+            await self.agent.end()
+        if self.agent.run and (await self.agent.status()).exists:
+            await self.talk.follow()
+        if self.talk.result is not None or turn.is_cancelled:
+            return False
+        if turn.is_delivered:
+            await self._record_exit()
+        await self.agent.start()
+        self.talk = self._conversation(paths.work)
+        return True
+
+    def _conversation(self, cwd: str) -> Conversation:
+        return Conversation(self.turn, self.agent, self.writer, cwd)
+
+    async def _converse(self) -> None:
+        """Hand over the message and follow the stream until the turn has ended."""
+        turn, name = self.turn, f"init-{self.turn.epoch}"
+        if not turn.is_delivered and (await in_db(turns.wants)(turn)).is_cancelled:
+            return
+        await self.agent.send(name, claude.initialize(name))
+        failpoint("turn.before_delivery")
+        if turn.message_id is not None:
+            await self._deliver(turn.message_id)
+        failpoint("turn.after_delivery")
+        self.talk.has_message = True
+        attendant = Attendant(turn, self.agent, self.talk, SessionStatus.RUNNING)
+        vigil = Vigil(self.agent, self.talk)
+        await until_first(
+            self.talk.follow(), attendant.serve(), vigil.keep(), self.talk.keep_passing_on(), self.agent.keep_token()
+        )
+        await self.talk.pass_on_deltas()
+        await attendant.take_over_mode()
+        if self.talk.result is not None or attendant.is_cancelled:
+            return
+        if not self._is_retold and resuming.was_refused(await self.agent.status()):
+            # It ended before it read anything: another one is told of the conversation, and gets the message.
+            self._is_retold = True
+            await self.agent.start(is_refused=True)
+            self.talk = self._conversation((await self.agent.guest.paths()).work)
+            return await self._converse()
+        await self._record_end(vigil)
+
+    async def _deliver(self, message_id: uuid.UUID) -> None:
+        """The message, once however often it is sent; with the first one the agent is asked for a title."""
+        turn = self.turn
+        await self.agent.send(str(message_id), claude.user_message(message_id, turn.text, turn.images))
+        if not turn.is_delivered:
+            await in_db(turns.mark_delivered)(turn, timezone.now())
+        if not turn.title and not turn.text.lstrip().startswith("/"):
+            await self.agent.send(TITLE, claude.ask_title(TITLE, turn.text[:TITLE_FROM]))
+
+    async def _record_end(self, vigil: Vigil) -> None:
+        """Why the turn is over without a result.
+
+        Raises: EndLost, GuestSilent (the agent does not answer) or AgentFailed.
+        """
+        status = await self.agent.status()
+        if status.is_alive and vigil.is_mute:
+            raise GuestSilent("The agent does not answer any more. Send a message to go on with a new one.")
+        if status.is_alive and vigil.is_end_lost:
+            raise EndLost(causes.end_lost(status))
+        await self._record_exit()
+
+    async def _record_exit(self) -> None:
+        """Tell how the agent ended, withdraw what it had asked, and fail the turn.
+
+        Raises: AgentFailed, always.
+        """
+        status = await self.agent.status()
+        await in_db(turns.lose_background)(self.turn, timezone.now())
+        told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
+        asked = await in_db(turns.pending_request_ids)(self.turn)
+        withdrawn = [Withdraw(request_id, "The agent ended.") for request_id in asked]
+        await self.talk.commit([Entry("agent.exited", told), *withdrawn])
+        raise AgentFailed(causes.agent_failed(status))
+
+    # The end of the turn
+
+    async def _checkpoint(self, sandbox: Sandbox) -> None:
+        """Snapshot the working tree into the vault; a snapshot that fails is told, and does not fail the turn."""
+        turn, id = self.turn, turns.checkpoint_id(self.turn)
+        if await in_db(turns.has_checkpoint)(turn):
+            return  # the worker before us died between this and the end of the turn
+        try:
+            commit, is_dirty = await machines.snapshot_to_vault(
+                sandbox,
+                project_id=turn.project_id,
+                ref=f"refs/sessions/{turn.session_id}/{id}",
+                message=f"Checkpoint of {turn.branch}",
+                known=[oid for oid in (turn.base_commit, turn.head_commit) if oid],
+            )
+            files = await asyncio.to_thread(Vault(turn.project_id).files_changed, turn.base_commit, commit)
+        except (SandboxError, DomainError, OSError) as error:
+            logger.warning("snapshot failed", error=str(error))
+            await in_db(turns.note_lost_snapshot)(turn, str(error), timezone.now())
+            return
+        await in_db(turns.save_checkpoint)(
+            turn, id=id, commit=commit, is_dirty=is_dirty, files_changed=files, now=timezone.now()
+        )
+
+    async def _finish(self) -> None:
+        """Show how the turn went; what the log holds counts, also when an earlier worker wrote it."""
+        result = self.turn.result or self.talk.result
+        wants = await in_db(turns.wants)(self.turn)
+        finish, now = in_db(turns.finish), timezone.now()
+        if wants.is_cancelled:
+            await finish(self.turn, JobStatus.CANCELLED, SessionStatus.COMPLETED, now)
+        elif result and result["is_error"] and not wants.is_interrupted:
+            await finish(self.turn, JobStatus.FAILED, SessionStatus.ERROR, now, error=result["error"])
+        else:
+            await finish(self.turn, JobStatus.COMPLETED, SessionStatus.COMPLETED, now, result=result)

@@ -1,0 +1,343 @@
+"""The database side of a turn: recording each step under the lease of its epoch.
+
+Every write here is conditional on the session's epoch, so that a worker that was taken for dead cannot change what a
+later one does.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from environments import services as environments
+from environments.models import Environment, Machine
+from gateway import services as gateway
+from sessions import dispatch, log
+from sessions.engine.claims import WORKING, Lease, Turn, claim, rules_of
+from sessions.errors import StaleEpoch
+from sessions.events import Entry
+from sessions.models import (
+    AgentSession,
+    Checkpoint,
+    GitStatus,
+    Job,
+    JobStatus,
+    Message,
+    PermissionMode,
+    PermissionRequest,
+    PermissionStatus,
+    SessionStatus,
+)
+from sessions.services import entries
+from sessions.services.permissions import withdraw
+from sessions.storable import clean
+
+__all__ = ["Lease", "Turn", "claim"]
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What people want of a running agent."""
+
+    answers: list[Answer]
+    has_pending: bool  # it waits for an answer
+    is_shown_waiting: bool
+    is_interrupted: bool
+    is_cancelled: bool
+    model: str
+    permission_mode: str
+    rules: list[str]
+    options: dict[str, Any]  # what the process is known to have
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's answer that the agent has not got yet."""
+
+    id: uuid.UUID
+    request_id: str
+    is_allowed: bool
+    input: dict[str, Any]
+    suggestions: list[dict[str, Any]]
+    answer: dict[str, Any]
+
+
+def locked_session(turn: Lease) -> AgentSession:
+    """The session's row, locked, if the turn still holds the lease.
+
+    Raises: StaleEpoch (another worker has taken over, or the session is gone).
+    """
+    session = AgentSession.objects.select_for_update().filter(pk=turn.session_id, epoch=turn.epoch).first()
+    if session is None:
+        raise StaleEpoch
+    return session
+
+
+@transaction.atomic
+def note_progress(turn: Turn, percent: int, message: str, now: datetime) -> None:
+    """Say how far the turn has come: shown beside the session's status."""
+    session = locked_session(turn)
+    job = Job.objects.select_related("message").get(pk=turn.job_id)
+    if job.status != JobStatus.PROCESSING:
+        return
+    job.progress, job.progress_message = percent, message
+    job.save(update_fields=["progress", "progress_message"])
+    log.append(session, [entries.job_status(job)], job_id=job.id, now=now)
+
+
+@transaction.atomic
+def set_status(turn: Lease, status: SessionStatus, now: datetime, *, reason: str = "") -> None:
+    """Change what the session shows, if it is something new."""
+    session = locked_session(turn)
+    if (session.status, session.status_reason) == (status, reason):
+        return
+    _show(session, status, reason)
+    log.append(session, [entries.session_status(session)], job_id=turn.job_id, now=now)
+    if status == SessionStatus.WAITING_INPUT:
+        dispatch.turn_ended(session.id)  # others may work while it waits
+
+
+@transaction.atomic
+def new_machine(turn: Lease, environment: Environment) -> Machine:
+    """A row for the sandbox that is about to be made, which is the session's from now on."""
+    session = locked_session(turn)
+    machine = environments.create_machine(environment)
+    AgentSession.objects.filter(pk=session.pk).update(machine=machine)
+    return machine
+
+
+@transaction.atomic
+def begin_run(turn: Lease, *, run: str, claude_session_id: uuid.UUID, options: dict[str, Any], now: datetime) -> None:
+    """A new agent process is about to be started: its spool is read from the beginning, the old one asks no more."""
+    session = locked_session(turn)
+    withdrawn = withdraw(session, now=now, reason="The agent ended.")
+    forgotten = _forget_background(session)
+    AgentSession.objects.filter(pk=session.pk).update(
+        agent_run=run, agent_offset=0, agent_state={}, agent_options=options, claude_session_id=claude_session_id
+    )
+    # What a person said to the process before is of no use to this one.
+    PermissionRequest.objects.filter(session_id=session.pk, delivered_at=None).exclude(
+        status=PermissionStatus.PENDING
+    ).update(delivered_at=now)
+    log.append(session, [*withdrawn, *forgotten], job_id=turn.job_id, now=now)
+
+
+def _forget_background(session: AgentSession) -> list[Entry]:
+    """Background tasks end with the process that ran them."""
+    if not session.background:
+        return []
+    session.background = []
+    session.save(update_fields=["background"])
+    return [entries.session_changed(background=[])]
+
+
+@transaction.atomic
+def mark_delivered(turn: Turn, now: datetime) -> None:
+    """The agent has the message."""
+    locked_session(turn)
+    Message.objects.filter(job_id=turn.job_id, delivered_at=None).update(delivered_at=now)
+
+
+def wants(turn: Lease) -> Wants:
+    """What people want of the agent now.
+
+    Raises: StaleEpoch (another worker has taken over, or the session is gone).
+    """
+    session = AgentSession.objects.filter(pk=turn.session_id, epoch=turn.epoch).first()
+    job = None if turn.job_id is None else Job.objects.filter(pk=turn.job_id).first()
+    if session is None or (job is None and turn.job_id is not None):
+        raise StaleEpoch
+    is_urgent = Job.objects.filter(
+        session_id=turn.session_id, status=JobStatus.PENDING, is_urgent=True, admitted_at__isnull=False
+    ).exists()
+    return Wants(
+        answers=_undelivered(session),
+        has_pending=has_pending_permissions(turn),
+        is_shown_waiting=session.status == SessionStatus.WAITING_INPUT,
+        is_interrupted=job is not None and (job.interrupt_requested_at is not None or is_urgent),
+        is_cancelled=job is not None and (job.cancel_requested_at is not None or job.status == JobStatus.CANCELLED),
+        model=session.model,
+        permission_mode=session.permission_mode,
+        rules=rules_of(session),
+        options=session.agent_options,
+    )
+
+
+def _undelivered(session: AgentSession) -> list[Answer]:
+    """Answers that the agent has not got yet."""
+    given = (PermissionStatus.ALLOWED, PermissionStatus.DENIED)
+    rows = PermissionRequest.objects.filter(session_id=session.pk, delivered_at=None, status__in=given)
+    return [
+        Answer(
+            row.id, row.request_id, row.status == PermissionStatus.ALLOWED, row.input, row.suggestions, row.answer or {}
+        )
+        for row in rows.order_by("answered_at")
+    ]
+
+
+@transaction.atomic
+def note_interrupt(turn: Turn, now: datetime) -> None:
+    """The turn is about to be interrupted, as for an urgent message: kept, since it decides how the end is told."""
+    locked_session(turn)
+    Job.objects.filter(pk=turn.job_id, interrupt_requested_at=None).update(interrupt_requested_at=now)
+
+
+def answer_delivered(id: uuid.UUID, now: datetime) -> None:
+    PermissionRequest.objects.filter(pk=id, delivered_at=None).update(delivered_at=now)
+
+
+def has_pending_permissions(turn: Lease) -> bool:
+    return PermissionRequest.objects.filter(session_id=turn.session_id, status=PermissionStatus.PENDING).exists()
+
+
+def pending_request_ids(turn: Lease) -> list[str]:
+    rows = PermissionRequest.objects.filter(session_id=turn.session_id, status=PermissionStatus.PENDING)
+    return list(rows.values_list("request_id", flat=True))
+
+
+@transaction.atomic
+def finish(
+    turn: Turn,
+    status: JobStatus,
+    session_status: SessionStatus,
+    now: datetime,
+    *,
+    error: str = "",
+    result: dict[str, Any] | None = None,
+) -> None:
+    """End the job, unless the user has ended it already, and show the session's state after it.
+
+    What is still asked is withdrawn, unless tasks in the background go on, which may have asked it. `error` may hold
+    anything from inside.
+    """
+    session, error = locked_session(turn), str(clean(error))
+    job = Job.objects.select_related("message").get(pk=turn.job_id)
+    new = [] if session.background else withdraw(session, now=now, reason="The turn has ended.")
+    if job.status == JobStatus.PROCESSING:
+        job.status, job.error, job.result, job.finished_at = status, error[:2000], result, now
+        job.progress = 100 if status == JobStatus.COMPLETED else job.progress
+        job.progress_message = ""
+        job.save(update_fields=["status", "error", "result", "finished_at", "progress", "progress_message"])
+        new.append(entries.job_status(job))
+    session.cost_usd, session.live, session.idle_since = gateway.usage_of(session.id).cost_usd, {}, now
+    session.save(update_fields=["cost_usd", "live", "idle_since"])
+    _show(session, session_status, error if session_status == SessionStatus.ERROR else "")
+    log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
+    dispatch.turn_ended(session.id)
+
+
+@transaction.atomic
+def lose_background(turn: Lease, now: datetime) -> None:
+    """The process has ended, and its background tasks with it."""
+    session = locked_session(turn)
+    log.append(session, _forget_background(session), job_id=turn.job_id, now=now)
+
+
+@transaction.atomic
+def end_watch(lease: Lease, now: datetime, *, error: str = "") -> None:
+    """Nothing goes on between turns any more; with an error, what did has ended badly."""
+    session, error = locked_session(lease), str(clean(error))
+    new = [*withdraw(session, now=now, reason="The agent no longer waits for this."), *_forget_background(session)]
+    session.live, session.idle_since = {}, now
+    session.agent_state = {**session.agent_state, "activity": "", "background": []}
+    session.save(update_fields=["live", "idle_since", "agent_state"])
+    status = SessionStatus.ERROR if error else SessionStatus.COMPLETED
+    if error or session.status in WORKING:
+        _show(session, status, error)
+        new.append(entries.session_status(session))
+    log.append(session, new, now=now)
+
+
+def _show(session: AgentSession, status: SessionStatus, reason: str) -> None:
+    session.status, session.status_reason = status, reason[:1000]
+    session.save(update_fields=["status", "status_reason", "updated_at"])
+
+
+@transaction.atomic
+def note_mode(turn: Lease, mode: str, now: datetime) -> None:
+    """The agent changed its permission mode by itself, as after an approved plan; a person's newer choice stays."""
+    session = locked_session(turn)
+    if mode not in PermissionMode.values or mode == session.agent_options.get("permission_mode"):
+        return
+    is_followed = session.permission_mode == session.agent_options.get("permission_mode")
+    session.agent_options = {**session.agent_options, "permission_mode": mode}
+    session.save(update_fields=["agent_options"])
+    if is_followed:
+        _change(session, turn, "permission_mode", mode, now)
+
+
+@transaction.atomic
+def note_option(turn: Lease, name: str, value: Any) -> None:
+    """The process has taken over a model, a mode or rules."""
+    session = locked_session(turn)
+    if session.agent_options:
+        session.agent_options = {**session.agent_options, name: value}
+        session.save(update_fields=["agent_options"])
+
+
+@transaction.atomic
+def refuse_option(turn: Lease, name: str, value: str, error: str, now: datetime) -> None:
+    """The process keeps the model or mode that it has: say so, and show what is true, unless it was changed again."""
+    session = locked_session(turn)
+    what = {"model": "model", "permission_mode": "permission mode"}[name]
+    said = f"The agent did not take over the {what} “{value}”; it goes on with the one before. Choose another one."
+    notice = Entry("agent.notice", {"level": "warning", "text": said, "detail": error[:2000]})
+    log.append(session, [notice], job_id=turn.job_id, now=now)
+    if getattr(session, name) == value and session.agent_options.get(name):
+        _change(session, turn, name, session.agent_options[name], now)
+
+
+def _change(session: AgentSession, turn: Lease, name: str, value: str, now: datetime) -> None:
+    setattr(session, name, value)
+    session.save(update_fields=[name, "updated_at"])
+    log.append(session, [entries.session_changed(**{name: value})], job_id=turn.job_id, now=now)
+
+
+@transaction.atomic
+def distrust_agent(turn: Lease) -> None:
+    """The next turn takes a new process: nobody knows what this one is doing."""
+    AgentSession.objects.filter(pk=locked_session(turn).pk).update(agent_options={})
+
+
+@transaction.atomic
+def note_lost_snapshot(turn: Turn, error: str, now: datetime) -> None:
+    """Tell that the vault has not got the working tree; it is still in the sandbox."""
+    text = "The working tree could not be saved after this turn; it will be tried again after the next one."
+    payload = {"level": "error", "text": text, "detail": error[:2000]}
+    log.append(locked_session(turn), [Entry("agent.notice", payload)], job_id=turn.job_id, now=now)
+
+
+def checkpoint_id(turn: Turn) -> uuid.UUID:
+    """The same for every worker that brings this turn to its end."""
+    return uuid.uuid5(turn.job_id, "checkpoint")
+
+
+def has_checkpoint(turn: Turn) -> bool:
+    return Checkpoint.objects.filter(pk=checkpoint_id(turn)).exists()
+
+
+@transaction.atomic
+def save_checkpoint(
+    turn: Turn, *, id: uuid.UUID, commit: str, is_dirty: bool, files_changed: int, now: datetime
+) -> None:
+    """The working tree after the turn, which the vault has by now; one that is known is not told again."""
+    session = locked_session(turn)
+    if Checkpoint.objects.filter(pk=id).exists():
+        return
+    git_status = GitStatus.DIRTY if is_dirty else GitStatus.CLEAN
+    Checkpoint.objects.create(
+        id=id,
+        organization_id=turn.organization_id,
+        session=session,
+        job_id=turn.job_id,
+        commit=commit,
+        git_status=git_status,
+        files_changed=files_changed,
+    )
+    AgentSession.objects.filter(pk=session.pk).update(head_commit=commit, git_status=git_status)
+    payload = {"checkpoint_id": str(id), "commit": commit, "git_status": git_status, "files_changed": files_changed}
+    log.append(session, [Entry("checkpoint.created", payload)], job_id=turn.job_id, now=now)

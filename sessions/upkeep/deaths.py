@@ -1,0 +1,139 @@
+"""Noticing that a sandbox, or an agent that had nothing to do, has died while nobody was talking to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import structlog
+from channels.db import database_sync_to_async as in_db
+from django.db import transaction
+from django.utils import timezone
+
+from environments import services as environments
+from environments.models import MachineStatus
+from gateway import services as gateway
+from sandbox import Phase, Sandbox, find_sandbox
+from sandbox.answers import AgentStatus
+from sandbox.errors import SandboxError
+from sessions import log
+from sessions.engine import causes, machines
+from sessions.engine.machines import Place
+from sessions.events import Entry
+from sessions.models import AgentSession, JobStatus, SessionStatus
+from sessions.services import entries
+from sessions.services.permissions import withdraw
+from sessions.storable import clean
+from sessions.upkeep.unattended import unattended, without_tasks
+
+logger = structlog.get_logger(__name__)
+
+AT_ONCE = 16  # sandboxes that are looked at side by side
+ANSWER_S = 5.0
+MADE_WITHIN = timedelta(seconds=90)  # a machine that is being made for longer, with nobody at it, is not being made
+
+
+async def notice() -> int:
+    """Look at every sandbox that is thought to live, and at agents that wait for work; how many were found dead."""
+    places = await in_db(_places)()
+    gate = asyncio.Semaphore(AT_ONCE)
+    return sum(await asyncio.gather(*(_look(session, place, gate) for session, place in places)))
+
+
+def _places() -> list[tuple[AgentSession, Place]]:
+    sessions = AgentSession.with_deleted.filter(machine__status__in=environments.LIVE)
+    return [(row, machines.place_at(row)) for row in sessions.select_related("environment", "machine__environment")]
+
+
+async def _look(session: AgentSession, place: Place, gate: asyncio.Semaphore) -> bool:
+    async with gate:
+        try:
+            if place.machine is not None and place.machine.status == MachineStatus.CREATING:
+                return await _look_at_unmade(session, place)
+            sandbox = await machines.attached(place)
+            if sandbox is None:
+                return bool(await in_db(_lost)(session, "The sandbox cannot be found again."))
+            phase = await sandbox.glance()
+            if phase in (Phase.STOPPED, Phase.GONE):
+                return bool(await in_db(_lost)(session, await sandbox.cause()))
+            return phase == Phase.RUNNING and await _look_at_agent(session, sandbox)
+        except (SandboxError, TimeoutError) as error:
+            logger.info("sandbox_not_seen", session_id=str(session.pk), error=str(error))
+            return False
+
+
+async def _look_at_unmade(session: AgentSession, place: Place) -> bool:
+    """A machine over whose making the server died: taken over when it is there, else given up."""
+    machine = place.machine
+    if machine is None or not await in_db(_is_left_alone)(session, timezone.now() - MADE_WITHIN):
+        return False
+    sandbox = find_sandbox(place.spec(machine, mounts=()))
+    if sandbox is None:
+        return bool(await in_db(_lost)(session, "The server stopped while the sandbox was being made."))
+    now = timezone.now()
+    await in_db(environments.machine_started)(machine_id=machine.id, handle=sandbox.handle, now=now)
+    logger.warning("sandbox_adopted", session_id=str(session.pk), machine_id=str(machine.id))
+    return False
+
+
+def _is_left_alone(session: AgentSession, before: datetime) -> bool:
+    mine = AgentSession.with_deleted.filter(pk=session.pk, machine__created_at__lt=before)
+    return without_tasks(mine).exists()
+
+
+async def _look_at_agent(session: AgentSession, sandbox: Sandbox) -> bool:
+    if session.idle_since is None or not session.agent_run:
+        return False
+    async with asyncio.timeout(ANSWER_S):
+        status = await sandbox.guest.agent_status(session.agent_run)
+    if status.is_alive:
+        return False
+    return bool(await in_db(_agent_died)(session, status))
+
+
+@transaction.atomic
+def _lost(seen: AgentSession, cause: str) -> bool:
+    """The sandbox has ended. Where a turn runs, that is told by its runner; a session at rest says it here."""
+    now = timezone.now()
+    session = AgentSession.with_deleted.select_for_update().get(pk=seen.pk)
+    if session.machine_id != seen.machine_id or seen.machine_id is None:
+        return False
+    if not environments.machine_ended(machine_id=seen.machine_id, status=MachineStatus.LOST, reason=cause, now=now):
+        return False
+    logger.warning("sandbox_lost", session_id=str(session.pk), machine_id=str(seen.machine_id), cause=cause)
+    if session.deleted_at is not None or not unattended(AgentSession.objects.filter(pk=session.pk)).exists():
+        return True
+    gateway.revoke_tokens(subject_id=session.pk, now=now)
+    session.machine = None
+    session.background = []
+    _show(session, SessionStatus.STOPPED, f"{cause} {causes.KEPT}", withdraw(session, reason=cause, now=now))
+    return True
+
+
+@transaction.atomic
+def _agent_died(seen: AgentSession, status: AgentStatus) -> bool:
+    """An agent that had nothing to do has ended by itself; one that was ended for a cancelled turn is no news."""
+    session = AgentSession.objects.select_for_update().filter(pk=seen.pk, epoch=seen.epoch).first()
+    if session is None or session.idle_since is None or session.agent_run != seen.agent_run:
+        return False
+    last = session.jobs.order_by("-created_at", "-pk").first()
+    is_known = session.status != SessionStatus.COMPLETED or last is None or last.status == JobStatus.CANCELLED
+    if is_known or not unattended(AgentSession.objects.filter(pk=session.pk)).exists():
+        AgentSession.objects.filter(pk=session.pk, epoch=seen.epoch).update(idle_since=None)
+        return False
+    logger.warning("idle_agent_died", session_id=str(session.pk), exit_code=status.exit_code, signal=status.signal)
+    told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
+    withdrawn = withdraw(session, reason="The agent ended.", now=timezone.now())
+    _show(session, SessionStatus.ERROR, causes.agent_failed(status), [Entry("agent.exited", told), *withdrawn])
+    return True
+
+
+def _show(session: AgentSession, status: SessionStatus, reason: str, before: Iterable[Entry]) -> None:
+    """The new state, under a new lease: whoever still held the old one writes no more."""
+    session.status, session.status_reason = status, str(clean(reason))[:1000]
+    session.idle_since, session.live = None, {}
+    session.epoch += 1
+    fields = ["status", "status_reason", "idle_since", "live", "epoch", "machine", "background", "updated_at"]
+    session.save(update_fields=fields)
+    log.append(session, [*before, entries.session_status(session)], now=timezone.now())

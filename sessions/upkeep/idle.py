@@ -1,0 +1,111 @@
+"""Agents that have had nothing to do for long are asked to leave; the next message brings them back."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from channels.db import database_sync_to_async as in_db
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from environments import services as environments
+from gateway import services as gateway
+from sandbox import GuestClient, Phase
+from sandbox.errors import AgentEnded, NoSuchRun
+from sessions import claude, dispatch
+from sessions.engine import machines
+from sessions.engine.agent import GRACE_S, POLL_S
+from sessions.models import AgentSession, Job
+from sessions.upkeep.unattended import NOT_OVER, unattended
+
+logger = structlog.get_logger(__name__)
+
+AT_ONCE = 100  # sessions in one look
+
+
+@dataclass(frozen=True)
+class Resting:
+    """An agent that is to leave, as it was when that was decided."""
+
+    session_id: uuid.UUID
+    epoch: int
+    run: str
+
+
+def send_to_rest(*, now: datetime) -> int:
+    """Queue the end of agents that were idle for too long, behind whatever is queued for their sessions; how many."""
+    found = list(unattended(_idle(now)).order_by("idle_since").values_list("pk", flat=True)[:AT_ONCE])
+    for session_id in found:
+        dispatch.defer_rest(session_id)
+    return len(found)
+
+
+async def rest(session_id: uuid.UUID) -> None:
+    """End the session's agent, if it is still idle; the task holds the session's lock, so no turn begins meanwhile.
+
+    The conversation stays in the sandbox, where a new process takes it up. Harmless when repeated.
+    """
+    resting = await in_db(_resting)(session_id, timezone.now())
+    if resting is None:
+        return
+    place = await in_db(machines.place_of)(session_id)
+    sandbox = await machines.attached(place)
+    if sandbox is None or await sandbox.poll() != Phase.RUNNING:
+        return
+    await _end(sandbox.guest, resting.run)
+    await in_db(_rested)(resting)
+    logger.info("agent_rests", session_id=str(session_id))
+
+
+def _idle(now: datetime) -> QuerySet[AgentSession]:
+    if not settings.AGENT_IDLE_S:
+        return AgentSession.objects.none()
+    since = now - timedelta(seconds=settings.AGENT_IDLE_S)
+    return AgentSession.objects.filter(
+        idle_since__lte=since, background=[], machine__status__in=environments.LIVE
+    ).exclude(agent_run="")
+
+
+def _resting(session_id: uuid.UUID, now: datetime) -> Resting | None:
+    session = _idle(now).filter(pk=session_id).first()
+    if session is None or Job.objects.filter(session=session, status__in=NOT_OVER).exists():
+        return None
+    return Resting(session.pk, session.epoch, session.agent_run)
+
+
+async def _end(guest: GuestClient, run: str) -> None:
+    """Ask it to leave, which lets it keep its books; then TERM, then KILL."""
+    if not (await guest.agent_status(run)).is_alive:
+        return
+    try:
+        await guest.send_agent(run, "end-idle", claude.end_session("end-idle"))
+        for number in (signal.SIGTERM, signal.SIGKILL, None):
+            if await _has_ended(guest, run) or number is None:
+                return
+            await guest.signal_agent(run, number)
+    except (AgentEnded, NoSuchRun):
+        return
+
+
+async def _has_ended(guest: GuestClient, run: str) -> bool:
+    for _ in range(round(GRACE_S / POLL_S)):
+        if not (await guest.agent_status(run)).is_alive:
+            return True
+        await asyncio.sleep(POLL_S)
+    return False
+
+
+@transaction.atomic
+def _rested(resting: Resting) -> None:
+    """The token goes with the process that held it, unless a turn has begun with a new one."""
+    rows = AgentSession.objects.select_for_update().filter(pk=resting.session_id, epoch=resting.epoch)
+    if rows.exists():
+        rows.update(idle_since=None)
+        gateway.revoke_tokens(subject_id=resting.session_id, now=timezone.now())

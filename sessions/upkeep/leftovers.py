@@ -1,0 +1,182 @@
+"""What crashes leave behind: rows that say more than is true, sandboxes and folders of nobody, tokens, packs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from channels.db import database_sync_to_async as in_db
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from environments import services as environments
+from environments import specs
+from environments.models import Machine, MachineStatus
+from gateway import services as gateway
+from gateway.models import GatewayToken
+from sandbox import find_sandbox
+from sandbox.errors import SandboxError
+from sandbox.folders import remove_tree
+from sessions import dispatch, log
+from sessions.engine import causes
+from sessions.models import AgentSession, JobStatus, PermissionRequest, PermissionStatus, SessionStatus
+from sessions.services import entries
+from sessions.services.permissions import withdraw
+from sessions.upkeep.unattended import unattended, without_tasks
+
+logger = structlog.get_logger(__name__)
+
+SETTLED = timedelta(seconds=60)  # what is younger may belong to a step that is being taken right now
+OLD_S = 3600.0
+SET_ASIDE_S = 7 * 86400.0
+ASIDE = ".set-aside"
+INTERRUPTED = f"The server stopped while the agent was at work. {causes.GO_ON}"
+
+
+def settle_sessions(*, now: datetime) -> int:
+    """Sessions that say they are at work while nobody works on them; how many were set right."""
+    asked = PermissionRequest.objects.filter(session=OuterRef("pk"), status=PermissionStatus.PENDING)
+    busy = Q(status__in=(SessionStatus.INITIALIZING, SessionStatus.RUNNING))
+    waiting = Q(status=SessionStatus.WAITING_INPUT) & Exists(asked)
+    stuck = AgentSession.objects.filter(busy | waiting, updated_at__lt=now - SETTLED)
+    found = list(unattended(stuck).values_list("pk", flat=True))
+    return sum(_settle(session_id, now) for session_id in found)
+
+
+@transaction.atomic
+def _settle(session_id: uuid.UUID, now: datetime) -> bool:
+    """Show what the last job came to; the lease is raised, so that a worker that wakes up late writes no more."""
+    session = AgentSession.objects.select_for_update().filter(pk=session_id, updated_at__lt=now - SETTLED).first()
+    if session is None or not unattended(AgentSession.objects.filter(pk=session_id)).exists():
+        return False
+    last = session.jobs.order_by("-created_at", "-pk").first()
+    status, reason = SessionStatus.COMPLETED, ""
+    if last is None:
+        status = SessionStatus.WAITING_INPUT
+    elif last.status == JobStatus.FAILED:
+        status, reason = SessionStatus.ERROR, last.error or INTERRUPTED
+    logger.warning("session_settled", session_id=str(session_id), was=session.status, status=status)
+    session.status, session.status_reason, session.live = status, reason[:1000], {}
+    session.epoch += 1
+    session.save(update_fields=["status", "status_reason", "live", "epoch", "updated_at"])
+    told = [*withdraw(session, reason="Nobody works on this any more.", now=now), entries.session_status(session)]
+    log.append(session, told, now=now)
+    return True
+
+
+def end_machines(*, now: datetime) -> int:
+    """Machines that are thought to live, and belong to a session that was stopped or deleted, or to none."""
+    owned = AgentSession.with_deleted.filter(machine=OuterRef("pk"))
+    live = Machine.objects.filter(status__in=environments.LIVE, created_at__lt=now - SETTLED)
+    orphans = live.filter(~Exists(owned)).values_list("pk", flat=True)
+    ended = sum(
+        environments.machine_ended(machine_id=id, status=MachineStatus.LOST, reason="No session uses it.", now=now)
+        for id in list(orphans)
+    )
+    over = Q(deleted_at__isnull=False) | Q(status=SessionStatus.STOPPED)
+    rows = AgentSession.with_deleted.filter(
+        over, machine__status__in=environments.LIVE, updated_at__lt=now - SETTLED
+    ).exclude(deleted_at__gt=now - SETTLED)
+    for session in list(without_tasks(rows)):
+        (dispatch.defer_cleanup if session.deleted_at else dispatch.defer_stop)(session.pk)
+        ended += 1
+    return ended
+
+
+def revoke_tokens(*, now: datetime) -> int:
+    """Tokens that still open the gateway for a session that is deleted, stopped or gone; of how many sessions."""
+    working = AgentSession.objects.exclude(status=SessionStatus.STOPPED).filter(pk=OuterRef("subject_id"))
+    tokens = GatewayToken.objects.filter(revoked_at=None, expires_at__gt=now, created_at__lt=now - SETTLED)
+    found = set(tokens.filter(~Exists(working)).values_list("subject_id", flat=True))
+    for subject_id in found:
+        gateway.revoke_tokens(subject_id=subject_id, now=now)
+    return len(found)
+
+
+async def end_orphans(*, now: datetime) -> int:
+    """Sandboxes that run, and folders that lie there, although no row says so; how many."""
+    folders = await asyncio.to_thread(_session_folders)
+    running = await asyncio.to_thread(lambda: {id for id, path in folders.items() if _runs(path)})
+    known = await in_db(_known)(set(folders))
+    ended = 0
+    for session_id, path in folders.items():
+        if session_id not in known:
+            ended += await _set_aside(path, now)
+        elif known[session_id]:
+            await in_db(dispatch.defer_cleanup)(session_id)
+            ended += 1
+    for session_id in await in_db(_without_machine)(running & set(known), now):
+        await in_db(dispatch.defer_end_orphan)(session_id)
+        ended += 1
+    return ended
+
+
+def _known(ids: set[uuid.UUID]) -> dict[uuid.UUID, bool]:
+    """Sessions that have a row, and whether they are deleted with nobody about to remove their folder."""
+    rows = AgentSession.with_deleted.filter(pk__in=ids)
+    doomed = set(without_tasks(rows.filter(deleted_at__isnull=False)).values_list("pk", flat=True))
+    return {id: id in doomed for id in rows.values_list("pk", flat=True)}
+
+
+def _without_machine(ids: set[uuid.UUID], now: datetime) -> list[uuid.UUID]:
+    rows = AgentSession.objects.filter(pk__in=ids, updated_at__lt=now - SETTLED)
+    return list(unattended(rows.exclude(machine__status__in=environments.LIVE)).values_list("pk", flat=True))
+
+
+def _session_folders() -> dict[uuid.UUID, Path]:
+    root, found = specs.sandboxes_root(), {}
+    for path in root.iterdir() if root.is_dir() else ():
+        with contextlib.suppress(ValueError):
+            found[uuid.UUID(path.name)] = path
+    return found
+
+
+def _runs(path: Path) -> bool:
+    with contextlib.suppress(SandboxError):
+        return find_sandbox(specs.orphan_spec(path)) is not None
+    return False
+
+
+async def _set_aside(path: Path, now: datetime) -> bool:
+    """Put aside a folder of a session that the database has never heard of; removed a week later.
+
+    Should the server have been started with the wrong database, nothing is lost.
+    """
+    if await asyncio.to_thread(_is_young, path, now):
+        return False
+    if (sandbox := find_sandbox(specs.orphan_spec(path))) is not None:
+        await sandbox.stop()
+    await asyncio.to_thread(_move_aside, path, now)
+    logger.warning("folder_set_aside", folder=str(path))
+    return True
+
+
+def _is_young(path: Path, now: datetime) -> bool:
+    return path.stat().st_mtime > now.timestamp() - OLD_S
+
+
+def _move_aside(path: Path, now: datetime) -> None:
+    aside = path.parent / ASIDE
+    aside.mkdir(mode=0o700, exist_ok=True)
+    path.rename(aside / f"{path.name}.{int(now.timestamp())}")
+
+
+def sweep_files(*, now: datetime) -> int:
+    """Packs that were on their way into a vault, and folders set aside, that are old enough to be nobody's."""
+    swept = 0
+    for path in (Path(settings.DATA_DIR) / "incoming").glob("*.pack"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < now.timestamp() - OLD_S:
+                path.unlink()
+                swept += 1
+    for path in (specs.sandboxes_root() / ASIDE).glob("*.*"):
+        since = path.name.rpartition(".")[2]
+        if since.isdigit() and int(since) < now.timestamp() - SET_ASIDE_S:
+            remove_tree(path)
+            swept += 1
+    return swept

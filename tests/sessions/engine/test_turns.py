@@ -1,0 +1,100 @@
+"""Claiming turns: in the order of their messages, whatever became of the workers before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Organization
+from sessions.engine import turns
+from sessions.engine.turns import Turn
+from sessions.models import AgentSession, Job, JobStatus, SessionStatus
+from tests.sessions.rows import make_job, make_session
+
+
+@pytest.fixture
+def session(organization: Organization) -> AgentSession:
+    return make_session(organization)
+
+
+def claim(session: AgentSession, job: Job) -> Turn | None:
+    return turns.claim(session_id=session.pk, job_id=job.pk, now=timezone.now())
+
+
+def claimed(session: AgentSession, job: Job) -> Turn:
+    turn = claim(session, job)
+    assert turn is not None
+    return turn
+
+
+def end(turn: Turn, status: JobStatus = JobStatus.COMPLETED) -> None:
+    turns.finish(turn, status, SessionStatus.COMPLETED, timezone.now())
+
+
+class TestClaim:
+    def test_takes_the_job_that_was_asked_for_once(self, session: AgentSession) -> None:
+        job = make_job(session)
+
+        turn = claimed(session, job)
+        end(turn)
+
+        assert (turn.job_id, turn.epoch) == (job.pk, 1)
+        assert claim(session, job) is None
+
+    def test_takes_the_job_before_it_first_when_its_worker_left_it(self, session: AgentSession) -> None:
+        first, second = make_job(session, "one"), make_job(session, "two")
+        claimed(session, first)
+
+        taken_over = claimed(session, second)
+        end(taken_over)
+        then = claimed(session, second)
+
+        assert [taken_over.job_id, then.job_id] == [first.pk, second.pk]
+        assert taken_over.epoch < then.epoch
+
+    def test_leaves_later_jobs_to_their_own_turn(self, session: AgentSession) -> None:
+        first, second = make_job(session, "one"), make_job(session, "two")
+
+        end(claimed(session, first))
+
+        assert claim(session, first) is None
+        assert claimed(session, second).job_id == second.pk
+
+    def test_goes_by_time_and_then_by_id(self, session: AgentSession) -> None:
+        now = timezone.now()
+        late, early, also_late = (make_job(session, created_at=now - timedelta(seconds=age)) for age in (0, 60, 0))
+
+        taken = []
+        while turn := claim(session, also_late):
+            taken.append(turn.job_id)
+            end(turn)
+
+        assert taken == [early.pk, late.pk, also_late.pk]
+
+    def test_winds_down_a_cancelled_job_whose_worker_died(self, session: AgentSession) -> None:
+        job = make_job(session)
+        claimed(session, job)
+        Job.objects.filter(pk=job.pk).update(status=JobStatus.CANCELLED)
+
+        turn = claimed(session, job)
+        end(turn, JobStatus.CANCELLED)
+
+        assert turn.is_cancelled
+        assert claim(session, job) is None
+        session.refresh_from_db()
+        assert session.status == SessionStatus.COMPLETED
+
+    def test_leaves_alone_what_was_cancelled_before_it_began(self, session: AgentSession) -> None:
+        job = make_job(session, status=JobStatus.CANCELLED)
+
+        assert claim(session, job) is None
+
+    def test_takes_no_job_of_another_or_of_a_deleted_session(self, session: AgentSession) -> None:
+        other = make_session(session.organization)
+        mine, theirs = make_job(session), make_job(other)
+
+        assert claim(session, theirs) is None
+        AgentSession.objects.filter(pk=session.pk).update(deleted_at=timezone.now())
+        assert claim(session, mine) is None
