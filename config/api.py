@@ -13,7 +13,7 @@ from ninja.errors import HttpError, ValidationError
 from accounts.api import router as accounts_router
 from accounts.auth import SessionAuth, TokenAuth
 from config.errors import DATABASE_AWAY, problem_of
-from config.health import router as health_router
+from config.observability.health import router as health_router
 from config.parser import StrictParser
 from environments.api import router as environments_router
 from gateway.api import router as gateway_router

@@ -12,8 +12,8 @@ django_application = get_asgi_application()  # before anything that touches mode
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
-from config import metrics  # noqa: E402
-from config.observing import Observed  # noqa: E402
+from config.observability import metrics  # noqa: E402
+from config.observability.observing import Observed  # noqa: E402
 from config.sockets import Receive, Scope, Send, sockets  # noqa: E402
 from gateway.asgi import application as gateway_application  # noqa: E402
 from sessions.routing import websocket_urlpatterns  # noqa: E402

@@ -9,8 +9,9 @@ import django_stubs_ext
 from csp.constants import NONCE
 from psycopg.conninfo import conninfo_to_dict
 
-from config import logs, postgres
+from config import postgres
 from config.env import BASE_DIR, env
+from config.observability import logs
 
 django_stubs_ext.monkeypatch()  # generic ModelAdmin[...] at run time
 
@@ -216,7 +217,7 @@ DEFAULT_FROM_EMAIL = env.email_from
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 2**20  # bytes of one JSON body; uploads are files and capped apart
 
-LOGGING_CONFIG = "config.logs.configure"
+LOGGING_CONFIG = "config.observability.logs.configure"
 LOGGING = logs.settings(env.log_level, env.data_dir / "logs")
 
 ANTHROPIC_API_KEY = env.anthropic_api_key

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from config.api import api
-from config.operations import operations
+from config.observability.operations import operations
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/", admin.site.admin_view(operations), name="admin-operations"),

@@ -54,9 +54,8 @@ MODULES = {
         "secrets",
     }
     | {"client_keys", "tenancy", "tokens"},
-    "config": {"asgi", "daphne", "doctor", "env", "health", "logs", "management", "middleware", "parser", "postgres"}
-    | {"cache", "outages", "serving", "settings", "sockets", "worker"}
-    | {"figures", "metrics", "observing", "operations", "probes", "redaction", "reports", "telemetry"},
+    "config": {"asgi", "cache", "daphne", "doctor", "env", "management", "middleware", "observability", "outages"}
+    | {"parser", "postgres", "serving", "settings", "sockets", "worker"},
     "environments": {"configs", "health", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
     "projects": {

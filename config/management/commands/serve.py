@@ -16,8 +16,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from config import metrics, postgres, telemetry
+from config import postgres
 from config.env import BASE_DIR, env
+from config.observability import metrics, telemetry
 from gateway import sockets
 
 

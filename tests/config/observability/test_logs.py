@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import logging, sys, structlog
 from pathlib import Path
-from config import logs
+from config.observability import logs
 logs.configure(logs.settings("INFO", Path(sys.argv[1])))
 with structlog.contextvars.bound_contextvars(request_id="r-1"):
     structlog.get_logger("app").info("done", count=3)

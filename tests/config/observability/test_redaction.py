@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from config import redaction
-from config.redaction import HIDDEN, redact, redact_text
+from config.observability import redaction
+from config.observability.redaction import HIDDEN, redact, redact_text
 
 CANARY = "c4naryC4NARYc4nary"
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import structlog
 
-from config import redaction
+from config.observability import redaction
 from runtime import metrics
 
-ROOT = str(Path(__file__).resolve().parents[1])
+ROOT = str(Path(__file__).resolve().parents[2])
 IDS = ("request_id", "organization_id", "session_id", "job_id")
 MAX_QUEUED = 1000  # beyond them errors are counted in the metrics only
 MAX_KINDS = 500
@@ -63,7 +63,7 @@ class ReportHandler(logging.Handler):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        metrics.ERRORS.labels("config.reports").inc()
+        metrics.ERRORS.labels("config.observability.reports").inc()
 
 
 _takers: list[Callable[[logging.LogRecord], None]] = []
@@ -103,7 +103,7 @@ class Reporter:
             try:
                 self._queue.put_nowait(report_of(record))
             except queue.Full:
-                metrics.ERRORS.labels("config.reports").inc()
+                metrics.ERRORS.labels("config.observability.reports").inc()
 
     def _run(self) -> None:
         while not self._stopping.wait(FLUSH_EVERY_S):
@@ -124,7 +124,7 @@ class Reporter:
             metrics.OUTAGES.labels("database").inc()
         except Error:
             self._kept.clear()  # one that cannot be stored must not hold up the others
-            metrics.ERRORS.labels("config.reports").inc()
+            metrics.ERRORS.labels("config.observability.reports").inc()
         finally:
             if threading.current_thread() is self._thread:
                 connection.close()

@@ -10,9 +10,9 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from config import health
 from config.env import Env
-from config.probes import Probe
+from config.observability import health
+from config.observability.probes import Probe
 
 
 def failing(error: Exception) -> Callable[[], None]:

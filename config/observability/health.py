@@ -17,7 +17,7 @@ from ninja import Router, Schema
 
 from config.env import env
 from config.errors import NotReady
-from config.probes import Probe
+from config.observability.probes import Probe
 from runtime import metrics
 
 router = Router(tags=["health"], auth=None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from config import redaction
+from config.observability import redaction
 
 SHARED: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -30,7 +30,7 @@ def settings(level: str, folder: Path) -> dict[str, Any]:
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "terminal" if sys.stderr.isatty() else "json"},
             "errors": {
-                "class": "config.logs.ErrorFile",
+                "class": "config.observability.logs.ErrorFile",
                 "filename": str(folder / "errors.log"),
                 "formatter": "json",
                 "level": "ERROR",
@@ -38,7 +38,7 @@ def settings(level: str, folder: Path) -> dict[str, Any]:
                 "backupCount": 5,
                 "delay": True,
             },
-            "reports": {"class": "config.reports.ReportHandler", "level": "ERROR"},
+            "reports": {"class": "config.observability.reports.ReportHandler", "level": "ERROR"},
         },
         "root": {"handlers": ["stderr", "errors", "reports"], "level": level},
         # Django's defaults give it a handler of its own, which would print everything twice.

@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import Organization
-from config import metrics
-from config.figures import figures
+from config.observability import metrics
+from config.observability.figures import figures
 from environments.models import Environment, Machine, MachineStatus
 from sessions.models import JobStatus, SessionStatus
 from tests.config.deployment import Deployment, eventually

@@ -13,8 +13,8 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import Organization, User
-from config import operations
 from config.models import ErrorReport
+from config.observability import operations
 from gateway.models import UsageEntry
 from sessions import dispatch
 from sessions.models import AgentSession, JobStatus, SessionStatus

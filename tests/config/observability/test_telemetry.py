@@ -15,8 +15,8 @@ import pytest
 import structlog
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from config import telemetry
 from config.env import Env
+from config.observability import telemetry
 from runtime import metrics, tracing
 
 SECRET = "hunter2hunter2"

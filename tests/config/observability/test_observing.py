@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from config.observing import Observed
+from config.observability.observing import Observed
 from runtime import metrics
 
 Message = dict[str, Any]

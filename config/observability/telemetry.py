@@ -9,8 +9,8 @@ from typing import Any
 
 from django.conf import settings
 
-from config import redaction, reports
 from config.env import env
+from config.observability import redaction, reports
 from runtime import metrics, tracing
 
 SENTRY_HINT = (

@@ -13,9 +13,9 @@ import structlog
 from django.db import OperationalError
 from django.utils import timezone
 
-from config import reports
 from config.models import ErrorReport
-from config.reports import Reporter, ReportHandler, report_of
+from config.observability import reports
+from config.observability.reports import Reporter, ReportHandler, report_of
 
 
 def broken(words: str) -> Exception:
@@ -42,7 +42,7 @@ class TestReportOf:
         report = report_of(record(error=broken("odd")))
 
         assert (report.error, report.detail) == ("ValueError", "odd")
-        assert report.place == "tests/config/test_reports.py:broken"
+        assert report.place == "tests/config/observability/test_reports.py:broken"
         assert report.traceback.endswith("ValueError: odd\n")
 
     def test_holds_no_secret(self) -> None:

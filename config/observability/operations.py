@@ -23,9 +23,10 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.errors import DomainError
-from config import health, worker
-from config.figures import figures
+from config import worker
 from config.models import ErrorReport
+from config.observability import health
+from config.observability.figures import figures
 from environments.models import Machine, MachineStatus
 from gateway.models import UsageEntry
 from sessions import dispatch, services

@@ -19,9 +19,9 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from config import health
-from config.figures import Figures, figures
-from config.probes import Probe
+from config.observability import health
+from config.observability.figures import Figures, figures
+from config.observability.probes import Probe
 from config.sockets import Receive, Scope, Send
 from runtime import metrics
 
