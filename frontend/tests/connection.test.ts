@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
 import type { LogEvent } from "../src/protocol.ts";
-import { Connection, type ConnectionState } from "../src/session/connection.ts";
+import { Connection } from "../src/session/connection.ts";
 import type { EventPage } from "../src/session/log-feed.ts";
+import type { ConnectionState } from "../src/session/surroundings.ts";
 
 const event = (seq: number): LogEvent => ({ seq, kind: "agent.notice", payload: {}, job_id: null, created_at: "" });
 
@@ -33,7 +34,7 @@ const settle = async (): Promise<void> => { for (let i = 0; i < 20; i += 1) awai
 const isDown = Object.assign(new Error("away"), { status: 0 });
 const HELLO = { type: "hello", session: {}, last_seq: 0, live: {} };
 
-function setUp(pages: (EventPage | Error)[] = []) {
+function setUp(pages: (EventPage | Error | Promise<EventPage>)[] = []) {
   const sockets: FakeSocket[] = [];
   const streams: FakeStream[] = [];
   const seen: number[] = [];
@@ -266,6 +267,31 @@ describe("Connection", () => {
 
     assert.deepEqual(seen, [1, 2]);
     assert.equal(states.at(-1), "polling");
+    connection.close();
+  });
+
+  it("does not fall back when a socket came while a stream that keeps everything back was looked after", async () => {
+    const page = (seq: number): EventPage => ({ items: [event(seq)], last_seq: seq, has_more: false });
+    const none: EventPage = { items: [], last_seq: 0, has_more: false };
+    let late: (page: EventPage) => void = () => {};
+    const { connection, sockets, streams, states } = setUp([none, none, page(1), new Promise((resolve) => { late = resolve; })]);
+    connection.open();
+    sockets[0]?.end(1006);
+    mock.timers.tick(500);
+    sockets[1]?.end(1006);
+    streams[0]?.onopen?.();
+    await settle();
+    mock.timers.tick(15_000);
+    await settle();
+    mock.timers.tick(15_000);
+    connection.check();
+    sockets.at(-1)?.say({ ...HELLO, last_seq: 2 });
+    late(page(2));
+    await settle();
+    mock.timers.tick(10_000);
+    await settle();
+
+    assert.equal(states.at(-1), "open");
     connection.close();
   });
 

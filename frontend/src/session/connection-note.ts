@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import type { ConnectionState } from "./connection.ts";
+import type { ConnectionState } from "./surroundings.ts";
 
 const quiet = (text: string, title = ""): TemplateResult => html`<p class="connection badge" role="status" title=${title}>${text}</p>`;
 

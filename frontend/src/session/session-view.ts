@@ -11,7 +11,7 @@ import type { BackgroundTask, Session } from "../protocol.ts";
 import "./changes-view.ts";
 import type { Composer, Written } from "./composer.ts";
 import "./composer.ts";
-import { browserSurroundings, Connection, type ConnectionState, type Listener } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { connectionNote, reloadNote } from "./connection-note.ts";
 import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, isPlainlyWaiting, withChanges } from "./conversation.ts";
 import type { ConversationView } from "./conversation-view.ts";
@@ -29,6 +29,7 @@ import "./session-head.ts";
 import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
 import { stateNote } from "./state-note.ts";
+import { browserSurroundings, type ConnectionState, type Listener } from "./surroundings.ts";
 
 type Pane = "chat" | "changes";
 
