@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { EVENT_KINDS, type LogEvent, type ServerFrame, type Session } from "../src/protocol.ts";
-import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, isPlainlyWaiting, withChanges } from "../src/session/conversation.ts";
+import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, withChanges } from "../src/session/conversation.ts";
+import { isInLine, isPlainlyWaiting } from "../src/session/waiting.ts";
 
 const event = (seq: number, kind: string, payload: object, jobId: string | null = "job"): LogEvent =>
   ({ seq, kind, payload: payload as LogEvent["payload"], job_id: jobId, created_at: "2026-01-01T00:00:00Z" });
@@ -173,6 +174,7 @@ describe("the queue", () => {
     const behind = applyEvents(sent, [job(3, "b", "PROCESSING")]);
 
     assert.deepEqual([isPlainlyWaiting(sent, {}), isPlainlyWaiting(sent, { ja: 4 }), isPlainlyWaiting(behind, {})], [false, true, true]);
+    assert.deepEqual([isInLine(sent, {}), isInLine(sent, { ja: 4 }), isInLine(behind, { ja: 4 })], [false, true, false]);
   });
 });
 

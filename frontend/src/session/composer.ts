@@ -155,7 +155,7 @@ export class Composer extends PageElement {
   };
 
   override render(): unknown {
-    const placeholder = !this.canSend ? gettext("Your role does not allow you to write here") : this.isWorking ? gettext("Queue another message") : gettext("What should the agent do?");
+    const placeholder = !this.canSend ? gettext("You cannot write in this session") : this.isWorking ? gettext("Queue another message") : gettext("What should the agent do?");
     const isUploading = this.pictures.isUploading;
     return html`${this.offered.length ? menuView(this.offered, this.chosen, (index) => this.choose(index)) : nothing}
     <span class="unseen" role="status">${this.offered.length ? ngettext("{count} command fits", "{count} commands fit", this.offered.length) : ""}</span>

@@ -24,11 +24,14 @@ export class ConversationView extends PageElement {
   @property({ attribute: false }) unsent: readonly Unsent[] = [];
   @property({ type: Boolean }) isWorking = false;
   @property({ type: Boolean }) areQueuedElsewhere = false;
+  @property({ type: Boolean }) isInLine = false;
   @property({ type: Boolean }) isRestarting = false;
   @property({ type: Boolean }) canSend = false;
   @state() private isFollowing = true;
 
   private readonly sizes = new ResizeObserver(() => this.follow());
+  /** What was shown when the end was left; anything else by now is news. */
+  private leftAt: Conversation | null = null;
   private lastTop = 0;
   private lastSizes = "";
   private touchedAt = 0;
@@ -89,6 +92,15 @@ export class ConversationView extends PageElement {
     else this.follow();
   };
 
+  private get hasNews(): boolean {
+    return this.leftAt !== null && (this.leftAt.lastSeq !== this.conversation.lastSeq || this.leftAt.live !== this.conversation.live);
+  }
+
+  override willUpdate(): void {
+    if (this.isFollowing) this.leftAt = null;
+    else this.leftAt ??= this.conversation;
+  }
+
   override updated(): void {
     this.follow();
   }
@@ -114,12 +126,12 @@ export class ConversationView extends PageElement {
         ${this.areQueuedElsewhere ? nothing : repeat(queued, (item) => item.key, (item) => this.user(item))}
         ${this.unsent.map((message) => this.unsentView(message))}
       </div>
-      ${this.isFollowing ? nothing : html`<button class="button new-output" type="button" @click=${() => this.toBottom()}>${icon("arrowDown")} ${gettext("New output")}</button>`}`;
+      ${this.isFollowing ? nothing : html`<button class="button new-output" type="button" @click=${() => this.toBottom()}>${icon("arrowDown")} ${this.hasNews ? gettext("New output") : gettext("To the end")}</button>`}`;
   }
 
   private working(): TemplateResult {
     const job = [...this.conversation.jobs.values()].findLast((one) => one.status === "PROCESSING" || one.status === "PENDING");
-    const word = this.conversation.pending.length ? gettext("Waits for your answer") : job?.message || gettext("Working");
+    const word = this.conversation.pending.length ? gettext("Waits for your answer") : this.isInLine ? gettext("Waits until others are through") : job?.message || gettext("Working");
     return html`<p class="working soft" role="status"><span class="pulse" aria-hidden="true"></span>${word}…</p>`;
   }
 
@@ -163,7 +175,7 @@ export class ConversationView extends PageElement {
     const message = this.conversation.items.find((one) => one.type === "user" && one.messageId === item.messageId) as UserItem | undefined;
     const isLast = this.conversation.items.at(-1) === item && !this.conversation.queued.length && !this.unsent.length;
     const again = (): void => void this.dispatchEvent(new CustomEvent("slw-send", { detail: { text: message?.text ?? "", attachments: [] }, bubbles: true }));
-    return html`<div class="note error">${icon("warning")}<div class="grow"><p>${plain(item.text || gettext("The turn failed."))}</p>
+    return html`<div class="note error">${icon("warning")}<div class="grow stack tight"><p>${plain(item.text || gettext("The turn failed."))}</p>
       ${item.detail ? html`<details><summary class="link">${gettext("Show what the agent said last")}</summary><slw-folded-text .text=${item.detail}></slw-folded-text></details>` : nothing}
       ${isLast && this.canSend ? html`<p class="soft">${gettext("The work so far is kept.")}</p>
         <p class="row wrap"><button class="button primary" type="button" ?disabled=${this.isRestarting} @click=${() => this.emit("slw-restart", "")}>${this.isRestarting ? gettext("Continuing…") : gettext("Continue")}</button>

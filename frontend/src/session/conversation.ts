@@ -259,12 +259,6 @@ export function withChanges(session: Session, changes: ReadonlyMap<string, Chang
   return fresh.length ? { ...session, ...Object.fromEntries(fresh.map(([name, { value }]) => [name, value])) } : session;
 }
 
-/** Whether queued messages really wait for something, rather than being picked up this very moment. */
-export function isPlainlyWaiting({ queued, jobs }: Conversation, places: Record<string, number>): boolean {
-  const hasPlace = queued.some((item) => item.jobId !== null && Object.hasOwn(places, item.jobId));
-  return queued.length > 1 || hasPlace || [...jobs.values()].some((job) => job.status === "PROCESSING");
-}
-
 /** Offsets count characters as Python does: code points, not UTF-16 units. */
 const lengthOf = (text: string): number => {
   let length = 0;

@@ -1,7 +1,7 @@
 // The images that go with a message: checked, uploaded at once, shown small, and taken out again.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { postSurely } from "../api.ts";
+import { ApiError, postSurely } from "../api.ts";
 import { messageOf } from "../elements/base.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
@@ -11,7 +11,11 @@ export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"
 export const MOST_IMAGES = 10;
 const LARGEST_BYTES = 5 * 2 ** 20;
 
-export interface Picture { id: string; name: string; url: string; error: string; file: File | null; attachment: Attachment | null }
+/** With `canRetry` what is wrong may pass: the network, or a server that was busy. */
+export interface Picture { id: string; name: string; url: string; error: string; canRetry: boolean; file: File | null; attachment: Attachment | null }
+
+const TRY_AGAIN = new Set([401, 408, 429]);
+const mayPass = (error: unknown): boolean => !(error instanceof ApiError) || error.isIndeterminate || error.status >= 500 || TRY_AGAIN.has(error.status);
 
 export const attachmentUrl = (sessionId: string, id: string): string => `/api/sessions/${encodeURIComponent(sessionId)}/attachments/${encodeURIComponent(id)}`;
 
@@ -38,7 +42,7 @@ export class Pictures {
 
   add(files: Iterable<File>): void {
     for (const file of files) {
-      const picture: Picture = { id: crypto.randomUUID(), name: file.name, url: URL.createObjectURL(file), error: objection(file, this.items.length), file, attachment: null };
+      const picture: Picture = { id: crypto.randomUUID(), name: file.name, url: URL.createObjectURL(file), error: objection(file, this.items.length), canRetry: false, file, attachment: null };
       this.set([...this.items, picture]);
       if (!picture.error) void this.upload(picture);
     }
@@ -47,7 +51,7 @@ export class Pictures {
   /** Images that the server has already: of a kept draft, or of a message that came back. */
   restore(attachments: readonly Attachment[]): void {
     const known = new Set(this.attachments.map((one) => one.id));
-    const back = attachments.filter((one) => !known.has(one.id)).map((one): Picture => ({ id: one.id, name: gettext("Image"), url: attachmentUrl(this.sessionId, one.id), error: "", file: null, attachment: one }));
+    const back = attachments.filter((one) => !known.has(one.id)).map((one): Picture => ({ id: one.id, name: gettext("Image"), url: attachmentUrl(this.sessionId, one.id), error: "", canRetry: false, file: null, attachment: one }));
     if (back.length) this.set([...back, ...this.items]);
   }
 
@@ -87,7 +91,7 @@ export class Pictures {
     try {
       this.mark(picture.id, { attachment: await postSurely<Attachment>(`/sessions/${this.sessionId}/attachments`, form) });
     } catch (error) {
-      this.mark(picture.id, { error: messageOf(error) });
+      this.mark(picture.id, { error: messageOf(error), canRetry: mayPass(error) });
     }
   }
 }
@@ -111,12 +115,11 @@ export function picturesView(pictures: Pictures): TemplateResult | typeof nothin
 
 function pictureView(pictures: Pictures, one: Picture): TemplateResult {
   const isLoading = !one.error && !one.attachment;
-  const canRetry = one.error && one.file && IMAGE_TYPES.includes(one.file.type) && one.file.size <= LARGEST_BYTES;
   return html`<li class="picture ${one.error ? "has-failed" : ""}">
-    ${one.error && !canRetry ? html`<span class="picture-none">${icon("warning")}</span>` : html`<img alt=${one.name} src=${one.url} />`}
+    ${one.error && !one.canRetry ? html`<span class="picture-none">${icon("warning")}</span>` : html`<img alt=${one.name} src=${one.url} />`}
     ${isLoading ? html`<span class="soft" role="status">${gettext("Uploading…")}</span>` : nothing}
     ${one.error ? html`<span class="picture-error" role="alert"><span class="cut" title=${one.name}>${one.name}</span> ${one.error}
-      ${canRetry ? html`<button class="link" type="button" @click=${() => pictures.retry(one.id)}>${gettext("Try again")}</button>` : nothing}</span>` : nothing}
+      ${one.canRetry ? html`<button class="link" type="button" @click=${() => pictures.retry(one.id)}>${gettext("Try again")}</button>` : nothing}</span>` : nothing}
     <button class="button quiet square" type="button" aria-label=${gettext("Remove {name}", { name: one.name })} title=${gettext("Remove")} @click=${() => pictures.remove(one.id)}>${icon("cross")}</button>
   </li>`;
 }

@@ -60,6 +60,7 @@ export class QueueStrip extends PageElement {
     this.editing = item;
     await this.updateComplete;
     this.field?.focus();
+    this.field?.closest("li")?.scrollIntoView({ block: "nearest" });
     this.field?.setSelectionRange(item.text.length, item.text.length);
   }
 

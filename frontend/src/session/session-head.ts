@@ -66,9 +66,9 @@ export class SessionHead extends PageElement {
     const { title = "", status_reason: reason = "" } = this.session ?? {};
     return html`<header class="session-head">
       <button class="button quiet square drawer-open" type="button" data-drawer aria-label=${gettext("Show the sidebar")}>${icon("menu")}</button>
-      <h1 class="cut" title=${title ? `${name} · ${title}` : name}>${name}${title && title !== name ? html` <span class="session-title">${plain(title)}</span>` : nothing}</h1>
+      <h1 title=${title ? `${name} · ${title}` : name}><span class="cut">${name}</span>${title && title !== name ? html` <span class="session-title cut">${plain(title)}</span>` : nothing}</h1>
       <div class="facts">
-        <span class="status ${meaning}" title=${reason}>${word}</span>
+        ${this.session ? html`<span class="status ${meaning}" title=${reason}>${word}</span>` : nothing}
         ${this.session?.is_practice ? html`<span class="badge practice" title=${gettext("No model key is configured: a built-in practice model answers instead of a real one.")}>${gettext("Practice model")}</span>` : nothing}
         ${this.pickers()}
         ${this.meter()}

@@ -3,17 +3,18 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { ApiError, call, get, post } from "../api.ts";
-import { errorNote, PageElement, pageData, plain } from "../elements/base.ts";
+import { errorNote, PageElement, pageData } from "../elements/base.ts";
 import type { Managed } from "../elements/manage.ts";
-import { gettext, ngettext } from "../i18n.ts";
+import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
-import type { BackgroundTask, Session } from "../protocol.ts";
+import type { Session } from "../protocol.ts";
 import "./changes-view.ts";
+import { backgroundView, emptyView, loadingView } from "./chat-parts.ts";
 import type { Composer, Written } from "./composer.ts";
 import "./composer.ts";
 import { Connection } from "./connection.ts";
 import { connectionNote, reloadNote } from "./connection-note.ts";
-import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, isPlainlyWaiting, withChanges } from "./conversation.ts";
+import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, withChanges } from "./conversation.ts";
 import type { ConversationView } from "./conversation-view.ts";
 import "./conversation-view.ts";
 import { answeredElsewhere } from "./decision-view.ts";
@@ -30,11 +31,13 @@ import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
 import { stateNote } from "./state-note.ts";
 import { browserSurroundings, type ConnectionState, type Listener } from "./surroundings.ts";
+import { isInLine, isPlainlyWaiting } from "./waiting.ts";
 
 type Pane = "chat" | "changes";
 
 const ESCAPE_TWICE_MS = 600;
 const TOLD_MS = 15_000;
+const SETTLED_AFTER_MS = 2000;
 const FETCH_TIMEOUT_MS = 20_000;
 const NO_PAGE: PageSession = { id: "", organization_id: "", project_id: "", user_id: "", name: "", branch: "", environment: "", can_write: false, version: "" };
 const REFRESHING = new Set(["turn.completed", "session.status", "checkpoint.created"]);
@@ -61,6 +64,7 @@ export class SessionView extends PageElement {
   private answeredHere = new Set<string>();
   private escapedAt = 0;
   private refresh: ReturnType<typeof setTimeout> | undefined;
+  private settling: ReturnType<typeof setTimeout> | undefined;
   private told: ReturnType<typeof setTimeout> | undefined;
 
   override connectedCallback(): void {
@@ -70,7 +74,7 @@ export class SessionView extends PageElement {
       get<EventPage>(`/sessions/${this.sessionId}/events?after=${after}&limit=1000`, AbortSignal.timeout(FETCH_TIMEOUT_MS));
     this.connection = new Connection(this.listener, browserSurroundings(this.sessionId, fetchEvents));
     this.connection.open();
-    setTimeout(() => (this.hasSettled = true), 2000);
+    this.settling = setTimeout(() => (this.hasSettled = true), SETTLED_AFTER_MS);
     window.addEventListener("online", this.onWake);
     document.addEventListener("visibilitychange", this.onWake);
     document.addEventListener("keydown", this.onKey);
@@ -81,6 +85,7 @@ export class SessionView extends PageElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.connection?.close();
+    for (const timer of [this.settling, this.refresh, this.told]) clearTimeout(timer);
     window.removeEventListener("online", this.onWake);
     document.removeEventListener("visibilitychange", this.onWake);
     document.removeEventListener("keydown", this.onKey);
@@ -249,23 +254,29 @@ export class SessionView extends PageElement {
   private chat(session: Session | null): TemplateResult {
     const { items, queued, live, pending } = this.conversation;
     const unsent = this.outbox.messages;
-    const isEmpty = !items.length && !queued.length && !live.length && !unsent.length && this.hasConnected && !session?.last_seq;
+    const isBare = !items.length && !queued.length && !live.length && !unsent.length;
     const first = pending[0];
     const waiting = isPlainlyWaiting(this.conversation, this.places) ? queued : [];
-    const canWrite = this.page.can_write;
-    return html`${isEmpty ? emptyView() : html`<slw-conversation role="log" aria-live="polite" tabindex="0" aria-label=${gettext("Messages")} .sessionId=${this.sessionId} .conversation=${this.conversation}
-        .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isRestarting=${this.isRestarting} .canSend=${canWrite}></slw-conversation>`}
+    const { isOver } = this;
+    const canWrite = this.page.can_write && !isOver;
+    const standIn = !isBare || isOver ? null : !this.hasConnected ? loadingView() : session?.last_seq ? null : emptyView();
+    return html`${standIn ?? html`<slw-conversation role="log" aria-live="polite" tabindex="0" aria-label=${gettext("Messages")} .sessionId=${this.sessionId} .conversation=${this.conversation}
+        .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isInLine=${isInLine(this.conversation, this.places)} .isRestarting=${this.isRestarting} .canSend=${canWrite}></slw-conversation>`}
       <div class="dock">
         ${connectionNote(this.connectionState, this.hasSettled)}${this.hasNewVersion ? reloadNote() : nothing}
         ${errorNote(this.error)}
         ${this.answered ? html`<p class="note" role="status">${icon("info")}<span>${this.answered}</span></p>` : nothing}
         ${backgroundView(session?.background ?? [])}
-        ${this.isWorking ? nothing : stateNote(this.conversation, this.status, this.conversation.status?.reason || session?.status_reason || "")}
+        ${this.isWorking || isOver ? nothing : stateNote(this.conversation, this.status, this.conversation.status?.reason || session?.status_reason || "")}
         <slw-queue .sessionId=${this.sessionId} .items=${waiting} .jobs=${this.conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
-        ${first ? html`<slw-permission .sessionId=${this.sessionId} .permission=${first} .others=${pending.length - 1} .canAnswer=${canWrite}></slw-permission>` : nothing}
+        ${first && !isOver ? html`<slw-permission .sessionId=${this.sessionId} .permission=${first} .others=${pending.length - 1} .canAnswer=${canWrite}></slw-permission>` : nothing}
         <slw-composer .sessionId=${this.sessionId} .commands=${session?.commands ?? []} .isWorking=${this.isWorking} .canSend=${canWrite}></slw-composer>
         ${canWrite ? html`<p class="keys">${gettext("Enter sends · Shift+Enter new line · / commands · Esc Esc interrupts")}</p>` : nothing}
       </div>`;
+  }
+
+  private get isOver(): boolean {
+    return this.connectionState === "forbidden" || this.connectionState === "gone";
   }
 
   private get hasConnected(): boolean {
@@ -285,13 +296,4 @@ export class SessionView extends PageElement {
       ${button("changes", "filePen", this.changedFiles ? gettext("Changes ({n})", { n: this.changedFiles }) : gettext("Changes"))}
     </nav>`;
   }
-}
-
-const emptyView = (): TemplateResult => html`<div class="session-empty"><h2>${gettext("Tell the agent what to build")}</h2>
-  <p class="lead soft">${gettext("It works on its own branch in its own sandbox. You see each step here, and it asks before it does anything that needs your word.")}</p></div>`;
-
-function backgroundView(tasks: readonly BackgroundTask[]): unknown {
-  if (!tasks.length) return nothing;
-  return html`<details class="background"><summary>${icon("layers")}<span class="grow">${ngettext("{count} task runs in the background", "{count} tasks run in the background", tasks.length)}</span><span class="icon-turn">${icon("chevron")}</span></summary>
-    <ul>${tasks.map((task) => html`<li><span class="cut" title=${task.description}>${plain(String(task.description || task.kind || task.id))}</span></li>`)}</ul></details>`;
 }

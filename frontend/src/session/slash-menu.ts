@@ -11,12 +11,15 @@ const TYPED = /^\/([^\s/]*)$/;
 
 const nameOf = (command: Command): string => command.name.replace(/^\//, "");
 
+/** What the agent's program keeps for itself, or names only to say that it is gone. */
+const isForPeople = (command: Command): boolean => typeof command?.name === "string" && !nameOf(command).startsWith("_") && !command.description?.startsWith("(removed)");
+
 /** The commands that go on from what was typed: those that begin with it before those that contain it. */
 export function fitting(commands: readonly Command[], text: string): Command[] {
   const typed = TYPED.exec(text)?.[1]?.toLowerCase();
   if (typed === undefined) return [];
   const rank = (command: Command): number => nameOf(command).toLowerCase().indexOf(typed);
-  const found = commands.filter((command) => typeof command?.name === "string" && rank(command) >= 0);
+  const found = commands.filter((command) => isForPeople(command) && rank(command) >= 0);
   return found.sort((a, b) => Math.sign(rank(a)) - Math.sign(rank(b)) || nameOf(a).localeCompare(nameOf(b))).slice(0, MOST_SHOWN);
 }
 

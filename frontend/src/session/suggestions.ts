@@ -18,7 +18,6 @@ function ruleText(given: unknown): string {
 
 function otherText(suggestion: Json): string {
   if (suggestion.type === "setMode" && suggestion.mode === "acceptEdits") return gettext("All edits of files, while this agent runs");
-  if (suggestion.type === "setMode") return gettext("The mode “{mode}”, while this agent runs", { mode: String(suggestion.mode ?? "") });
   if (suggestion.type === "addDirectories") return gettext("Work in {folders}, while this agent runs", { folders: list(suggestion.directories).map(String).join(", ") });
   return "";
 }
