@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sessions.claude.fields import ident, items, text
+from sessions.claude.fields import ident, items, label
 from sessions.claude.outputs import BackgroundChanged
 from sessions.claude.state import ReaderState
 from sessions.claude.streams import Reduced
@@ -27,6 +27,6 @@ def _task(task: dict[str, Any]) -> dict[str, str]:
     kind = ident(task.get("task_type"))
     return {
         "id": ident(task.get("task_id")),
-        "kind": _KINDS.get(kind, kind),
-        "description": text(task.get("description"), _MAX_DESCRIPTION),
+        "kind": _KINDS.get(kind, label(kind, _MAX_DESCRIPTION)),
+        "description": label(task.get("description"), _MAX_DESCRIPTION),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sessions.claude.fields import MAX_PAYLOAD_BYTES, capped, ident, items, obj, text
+from sessions.claude.fields import MAX_PAYLOAD_BYTES, capped, ident, items, label, obj, text
 from sessions.claude.outputs import ControlReply, PermissionAsked, PermissionWithdrawn, RequestUnknown
 from sessions.claude.state import ReaderState
 from sessions.claude.streams import Reduced
@@ -13,7 +13,7 @@ from sessions.claude.streams import Reduced
 _KINDS = {"ExitPlanMode": "PLAN", "AskUserQuestion": "QUESTION"}
 _MAX_SUGGESTIONS_BYTES = 16 * 1024
 _MAX_DESCRIPTION = 4 * 1024
-_MAX_COMMANDS, _MAX_COMMAND = 200, 300
+_MAX_COMMANDS, _MAX_COMMAND, _MAX_NAME = 200, 300, 100
 _MAX_TITLE = 200
 
 
@@ -48,7 +48,7 @@ def response(state: ReaderState, message: dict[str, Any]) -> Reduced:
         tuple(pending),
         activity=ident(told.get("session_state")),
         commands=_commands(told["commands"]) if isinstance(told.get("commands"), list) else None,
-        title=" ".join(text(told.get("title"), _MAX_TITLE).split()),
+        title=label(told.get("title"), _MAX_TITLE),
     )
     return replace(state, activity=reply.activity or state.activity), [reply]
 
@@ -58,11 +58,11 @@ def _commands(listed: object) -> tuple[dict[str, str], ...]:
     return tuple(
         {
             "name": name,
-            "description": text(command.get("description"), _MAX_COMMAND),
-            "argument_hint": text(command.get("argumentHint"), _MAX_COMMAND),
+            "description": label(command.get("description"), _MAX_COMMAND),
+            "argument_hint": label(command.get("argumentHint"), _MAX_COMMAND),
         }
         for command in items(listed)[:_MAX_COMMANDS]
-        if (name := ident(command.get("name")))
+        if (name := label(command.get("name"), _MAX_NAME))
     )
 
 

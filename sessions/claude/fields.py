@@ -6,6 +6,8 @@ import json
 import math
 from typing import Any
 
+from accounts.names import one_line
+
 MAX_PAYLOAD_BYTES = 256 * 1024
 _MAX_ID = 100
 _MAX_DEPTH = 40
@@ -28,6 +30,11 @@ def text(value: object, limit: int = MAX_PAYLOAD_BYTES) -> str:
         return ""
     clean = _storable(value[:limit])
     return clean if len(clean) * 4 <= limit else clean.encode()[:limit].decode("utf-8", "ignore")
+
+
+def label(value: object, limit: int) -> str:
+    """Words of the agent's that stand among ours, as a title or in a menu: one line, of what can be seen."""
+    return one_line(text(value, limit))
 
 
 def ident(value: object) -> str:

@@ -80,8 +80,20 @@ def answer_allow(
     if answers is not None:
         response["updatedInput"] = {**input, "answers": dict(answers)}
     if updated_permissions:
-        response["updatedPermissions"] = [{**update, "destination": "session"} for update in updated_permissions]
+        kept = [update for update in updated_permissions if _may_be_suggested(update)]
+        response["updatedPermissions"] = [{**update, "destination": "session"} for update in kept]
     return _answer(request_id, response)
+
+
+def _may_be_suggested(update: Mapping[str, Any]) -> bool:
+    """What a card shows before it is allowed for good; never the mode that asks for nothing."""
+    match update.get("type"):
+        case "addRules":
+            return update.get("behavior") == "allow"
+        case "setMode":
+            return update.get("mode") == "acceptEdits"
+        case kind:
+            return kind == "addDirectories"
 
 
 def answer_deny(request_id: str, message: str, interrupt: bool = False) -> bytes:

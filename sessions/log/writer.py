@@ -33,6 +33,15 @@ from sessions.models import PermissionStatus
 from sessions.storable import clean, dump
 
 POOL_SIZE = 10
+MAX_PENDING = 100  # permission requests of a session that wait; an agent asks for a few at a time
+TOO_MANY = Entry(
+    "agent.notice",
+    {
+        "level": "warning",
+        "text": "The agent asks for more at a time than is shown. Answer what waits, or cancel the turn.",
+        "detail": "",
+    },
+)
 
 _Connection = AsyncConnection[TupleRow]
 
@@ -176,11 +185,17 @@ _ASK = """
 INSERT INTO agent_sessions_permissionrequest
     (id, organization_id, session_id, job_id, request_id, kind, tool, input, description, suggestions, status,
     created_at)
-VALUES (%(id)s, %(organization)s, %(session)s, %(job)s, %(request)s, %(kind)s, %(tool)s, %(input)s::jsonb,
-    %(description)s, %(suggestions)s::jsonb, %(status)s, now())
+SELECT %(id)s::uuid, %(organization)s::uuid, %(session)s::uuid, %(job)s::uuid, %(request)s, %(kind)s, %(tool)s,
+    %(input)s::jsonb, %(description)s, %(suggestions)s::jsonb, %(status)s, now()
+WHERE (
+    SELECT count(*) FROM agent_sessions_permissionrequest
+    WHERE session_id = %(session)s AND status = 'PENDING'
+) < %(most)s
 ON CONFLICT (session_id, request_id) DO NOTHING
 RETURNING id
 """
+
+_IS_KNOWN = "SELECT 1 FROM agent_sessions_permissionrequest WHERE session_id = %s AND request_id = %s"
 
 _WITHDRAW = """
 UPDATE agent_sessions_permissionrequest SET status = %(cancelled)s, answered_at = now()
@@ -247,9 +262,13 @@ class _Step:
                 "input": dump(payload["input"]),
                 "suggestions": dump(payload["suggestions"]),
                 "status": PermissionStatus.PENDING.value,
+                "most": MAX_PENDING,
             },
         )
-        return [Entry("permission.requested", payload)] if await cursor.fetchone() else []
+        if await cursor.fetchone():
+            return [Entry("permission.requested", payload)]
+        known = await self.db.execute(_IS_KNOWN, (self.session_id, _request_key(ask.request_id)))
+        return [] if await known.fetchone() else [TOO_MANY]
 
     async def _withdraw(self, withdraw: Withdraw) -> list[Entry]:
         cursor = await self.db.execute(

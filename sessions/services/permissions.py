@@ -80,7 +80,7 @@ def answer_permission(
 def withdraw(session: AgentSession, *, which: Q | None = None, reason: str = "", now: datetime) -> list[events.Entry]:
     """Take back what nobody can answer any more; returns what the log is to tell of it."""
     waiting = session.permission_requests.filter(which or Q(), status=PermissionStatus.PENDING)
-    requests = list(waiting.order_by("created_at", "pk"))
+    requests = list(waiting.defer("input", "suggestions").order_by("created_at", "pk"))
     for request in requests:
         request.status, request.answered_at = PermissionStatus.CANCELLED, now
     PermissionRequest.objects.bulk_update(requests, ["status", "answered_at"])

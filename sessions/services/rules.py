@@ -13,7 +13,7 @@ from django.db import transaction
 
 from accounts.errors import Invalid
 from accounts.models import User
-from accounts.names import UNSAFE
+from accounts.names import UNSAFE, UNSEEN
 from sessions.errors import TooManyRules
 from sessions.models import AgentSession, PermissionRule
 
@@ -26,6 +26,8 @@ MAX_RULES, MAX_RULES_BYTES = 200, 48 * 1024
 
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
 _WHOLE_TOOL = ("", "*")
+_SHELLS = ("Bash", "PowerShell")
+_ANYTHING = re.compile(r"[\s*:?.]*")  # as the content of a rule: every command
 _REFUSED = "What the agent suggests cannot be kept as a rule. Allow it once instead."
 
 logger = structlog.get_logger(__name__)
@@ -35,7 +37,8 @@ def suggested(suggestions: Sequence[Any]) -> list[str]:
     """The rules that the agent suggests to allow, each once; other suggestions are no rules and pass by.
 
     The suggestions come out of the sandbox: anything may be in them.
-    Raises: Invalid (a rule of wrong form: too long, unreadable characters, not a tool's name).
+    Raises: Invalid (a rule of wrong form: too long, unreadable characters, not a tool's name; one that allows every
+        command, which a person can choose by the session's mode, and no agent can suggest).
     """
     found: list[str] = []
     for suggestion in suggestions:
@@ -75,8 +78,10 @@ def add_rules(
 @transaction.atomic
 def remove_rule(*, rule: PermissionRule, by: User) -> None:
     """Agents ask again from their next turn on: one that was started with the rule is replaced then."""
+    id = rule.pk
     rule.delete()
-    logger.info("permission_rule_removed", rule=rule.rule, project_id=str(rule.project_id), by=str(by.pk))
+    # Not its text: commands have secrets in them.
+    logger.info("permission_rule_removed", rule_id=str(id), project_id=str(rule.project_id), by=str(by.pk))
 
 
 def _rule(given: Any) -> str:
@@ -85,11 +90,13 @@ def _rule(given: Any) -> str:
     content = given.get("ruleContent", "") if isinstance(given, dict) else None
     if not isinstance(tool, str) or not isinstance(content, str) or not _TOOL.fullmatch(tool):
         raise Invalid.field("always", _REFUSED)
+    if tool in _SHELLS and _ANYTHING.fullmatch(content):
+        raise Invalid.field("always", _REFUSED)
     if content in _WHOLE_TOOL:
         return tool
     escaped = content.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
     rule = f"{tool}({escaped})"
-    if len(rule) > MAX_RULE or UNSAFE.search(rule):
+    if len(rule) > MAX_RULE or UNSAFE.search(rule) or UNSEEN.search(rule):
         raise Invalid.field("always", _REFUSED)
     return rule
 

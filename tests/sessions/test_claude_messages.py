@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -50,6 +51,27 @@ class TestLines:
 
         (update,) = answer["response"]["response"]["updatedPermissions"]
         assert update == {**suggestion, "destination": "session"}
+
+    @pytest.mark.parametrize(
+        "suggestion",
+        [
+            {"type": "setMode", "mode": "bypassPermissions"},
+            {"type": "setMode", "mode": "dontAsk"},
+            {"type": "setMode"},
+            {"type": "addRules", "rules": [], "behavior": "deny"},
+            {"type": "removeRules", "rules": [], "behavior": "deny"},
+            {"type": "replaceRules", "rules": [], "behavior": "allow"},
+            {"type": ["addRules"]},
+            {},
+        ],
+    )
+    def test_what_no_card_shows_is_not_allowed_along(self, suggestion: dict[str, Any]) -> None:
+        shown = [{"type": "setMode", "mode": "acceptEdits"}, {"type": "addDirectories", "directories": ["/x"]}]
+
+        answer = json.loads(claude.answer_allow("r1", {}, updated_permissions=[suggestion, *shown]))
+
+        updates = answer["response"]["response"]["updatedPermissions"]
+        assert updates == [{**one, "destination": "session"} for one in shown]
 
     def test_denying_may_end_the_turn(self) -> None:
         assert json.loads(claude.answer_deny("r1", "No."))["response"]["response"] == {

@@ -287,6 +287,19 @@ class TestWhatTheSessionIs:
         assert told.commands == ({"name": "cost", "description": "Money", "argument_hint": "[x]"},)
         assert (told.activity, state.activity) == ("idle", "idle")
 
+    def test_words_of_the_agent_among_ours_are_what_they_look_like(self) -> None:
+        odd = "a\u202e\x1b[31m\u200b b\n\x00c\U000e0041" + "\x01" * 500
+        reply = {"commands": [{"name": odd, "description": odd, "argumentHint": odd}], "title": odd}
+        answer = {"subtype": "success", "request_id": "title", "response": reply}
+        tasks = {"type": "system", "subtype": "background_tasks_changed", "tasks": [{"description": odd}]}
+
+        _, (told, changed) = after({"type": "control_response", "response": answer}, tasks)
+
+        clear = "a [31m b \ufffdc"
+        assert told.title == clear
+        assert told.commands == ({"name": clear, "description": clear, "argument_hint": clear},)
+        assert changed.tasks[0]["description"] == clear
+
     def test_title_is_one_line(self) -> None:
         reply = {"subtype": "success", "request_id": "title", "response": {"title": "Count\n words "}}
 

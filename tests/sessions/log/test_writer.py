@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -16,6 +16,7 @@ from sessions import log
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
 from sessions.log import Ask, Batch, LogWriter, Withdraw
+from sessions.log.writer import MAX_PENDING
 from sessions.models import AgentSession, Event, PermissionRequest, PermissionStatus
 from tests import factories
 from tests.sessions.rows import make_session
@@ -159,6 +160,19 @@ class TestLogWriter:
 
         assert (await Event.objects.aget(seq=1)).payload["text"] == "\ufffd\ufffd🚀"
         assert (await PermissionRequest.objects.aget()).status == PermissionStatus.CANCELLED
+
+    async def test_asks_for_so_much_at_a_time_and_says_so(self, committed: AgentSession) -> None:
+        asked = [ask(f"r{number}") for number in range(MAX_PENDING + 2)]
+        async with LogWriter() as writer:
+            await writer.commit(committed.pk, 1, Batch(entries=asked))
+            await writer.commit(committed.pk, 1, Batch(entries=[ask("r0"), Withdraw("r0"), ask("later")]))
+
+        def kept() -> tuple[int, list[str], str]:
+            pending = PermissionRequest.objects.filter(session=committed, status=PermissionStatus.PENDING)
+            return pending.count(), kinds(committed)[MAX_PENDING:], str(pending.latest("created_at").request_id)
+
+        told = ["agent.notice"] * 2 + ["permission.resolved", "permission.requested"]
+        assert await sync_to_async(kept)() == (MAX_PENDING, told, "later")
 
 
 class TestConcurrency:

@@ -45,8 +45,8 @@ class TestSuggested:
         [
             (rule("Write"), "Write"),
             (rule("Bash", "npm run *"), "Bash(npm run *)"),
-            (rule("Bash", "*"), "Bash"),
-            (rule("Bash", ""), "Bash"),
+            (rule("WebSearch", "*"), "WebSearch"),
+            (rule("WebSearch", ""), "WebSearch"),
             (rule("Bash", "echo (hi) \\n"), "Bash(echo \\(hi\\) \\\\n)"),
             (rule("mcp__my-server__do_it"), "mcp__my-server__do_it"),
         ],
@@ -70,6 +70,8 @@ class TestSuggested:
         [
             allow(rule("Bash", "a\nb")),
             allow(rule("Bash", "safe\u202egnp.exe")),
+            allow(rule("Bash", "ls \u200b-l")),
+            allow(rule("Bash", "ls\U000e0041")),
             allow(rule("Bash", "x" * 1000)),
             allow(rule("Bash)(", "x")),
             allow(rule("Bash(x),Write")),
@@ -84,6 +86,11 @@ class TestSuggested:
     def test_refuses_what_cannot_be_kept(self, hostile: Any) -> None:
         with pytest.raises(Invalid, match="Allow it once instead"):
             rules.suggested([hostile])
+
+    @pytest.mark.parametrize("content", [None, "", "*", "**", ":*", " * ", "* *", "?*"])
+    def test_never_keeps_one_that_allows_every_command(self, content: str | None) -> None:
+        with pytest.raises(Invalid, match="Allow it once instead"):
+            rules.suggested([allow(rule("Read"), rule("Bash", content))])
 
 
 class TestAlways:
