@@ -112,7 +112,8 @@ def _act(request: HttpRequest) -> HttpResponse:
     except DomainError as error:
         messages.error(request, error.message)
     else:
-        logger.info("operator_action", action=request.POST["action"], session_id=str(session.pk))
+        said_by = str(request.user.pk)
+        logger.info("operator_action", action=request.POST["action"], session_id=str(session.pk), by=said_by)
         messages.success(request, said)
     return redirect("admin-operations")
 

@@ -16,7 +16,7 @@ HARMLESS = {"token_id"}
 
 def _pair(names: str) -> re.Pattern[str]:
     """`name=value`, `name: value` and the same in JSON."""
-    return re.compile(rf"(?i)\b({names})(['\"]?\s*[=:]\s*['\"]?)[^\s'\",;&]{{4,}}")
+    return re.compile(rf"(?i)(?<![a-z0-9])({names})(['\"]?\s*[=:]\s*['\"]?)[^\s'\",;&]{{4,}}")
 
 
 SHAPES = [
@@ -25,8 +25,12 @@ SHAPES = [
     (re.compile(r"\bgh[pousr]_[A-Za-z0-9]{8,}|\bgithub_pat_[A-Za-z0-9_]{8,}|\bglpat-[A-Za-z0-9_-]{8,}"), HIDDEN),
     (re.compile(r"\bslpg?_[A-Za-z0-9_-]{8,}"), HIDDEN),  # our own tokens
     (re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/@'\"]*:[^\s/@'\"]*@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"\b([a-z][a-z0-9+.-]*://)[^\s/@:'\"]{16,}@"), rf"\1{HIDDEN}@"),
     (re.compile(r"(?i)\b((?:__Host-)?(?:sessionid|csrftoken))=[^\s;,'\"&]+"), rf"\1={HIDDEN}"),
-    (_pair("password|passwd|secret|api[_-]?key|token"), rf"\1\2{HIDDEN}"),
+    (_pair("password|passwd|(?:client[_-]?)?secret|(?:secret[_-]?)?access[_-]?key|api[_-]?key"), rf"\1\2{HIDDEN}"),
+    (_pair("(?:access|auth|refresh)?[_-]?token"), rf"\1\2{HIDDEN}"),
+    # What PostgreSQL quotes of a row or of JSON: a tenant's words.
+    (re.compile(r"(?ms)^(DETAIL|CONTEXT):.*?(?=^HINT: |^The above |^During handling |\Z)"), rf"\1: {HIDDEN}\n"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
 ]  # fmt: skip
 MAX_DEPTH = 6

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
@@ -52,8 +53,9 @@ def running(role: str) -> Iterator[None]:
 def own_secrets() -> list[str]:
     """Every secret of the deployment that this process knows, so that no log line can hold one."""
     database = settings.DATABASES["default"].get("PASSWORD") or ""
+    redis = unquote(urlsplit(env.redis_url).password or "")
     single = [settings.SECRET_KEY, settings.ANTHROPIC_API_KEY, settings.METRICS_TOKEN, settings.EMAIL_HOST_PASSWORD]
-    return [*single, str(database), *settings.ENCRYPTION_KEYS, *env.otlp_headers.values(), env.sentry_dsn]
+    return [*single, str(database), redis, *settings.ENCRYPTION_KEYS, *env.otlp_headers.values(), env.sentry_dsn]
 
 
 def _sentry(dsn: str) -> Callable[[], None]:

@@ -61,7 +61,9 @@ class TestWithoutToken:
     async def test_others_find_nothing(self, no_token: None, client: tuple[str, int] | None) -> None:
         assert (await ask(client=client))[0] == 404
 
-    @pytest.mark.parametrize("header", ["x_forwarded_for", "forwarded", "x_real_ip", "via"])
+    @pytest.mark.parametrize(
+        "header", ["x_forwarded_for", "x_forwarded_proto", "forwarded", "x_real_ip", "via", "x_request_id"]
+    )
     async def test_a_proxy_on_this_machine_opens_nothing(self, no_token: None, header: str) -> None:
         proxied: dict[str, Any] = {header: "127.0.0.1"}
         assert (await ask(**proxied))[0] == 404

@@ -34,6 +34,14 @@ class TestRedactText:
             f"__Host-sessionid={CANARY}",
             f'{{"password": "{CANARY}"}}',
             f"?api_key={CANARY}&x=1",
+            f"DB_PASSWORD={CANARY}",
+            f"AWS_SECRET_ACCESS_KEY={CANARY}",
+            f"export MY_API_KEY='{CANARY}'",
+            f'{{"accessToken": "{CANARY}"}}',
+            f'{{"client_secret": "{CANARY}"}}',
+            f"clone https://{CANARY}@git.example/x.git failed",
+            f'null value in column "x"\nDETAIL:  Failing row contains (1, {CANARY},\nmore {CANARY}).\n',
+            f"invalid input syntax for type json\nDETAIL:  x\nCONTEXT:  JSON data, line 1: {CANARY}...",
             f"ghp_{CANARY} github_pat_{CANARY} glpat-{CANARY}",
             f"-----BEGIN OPENSSH PRIVATE KEY-----\n{CANARY}\n-----END OPENSSH PRIVATE KEY-----",
             f"-----BEGIN PRIVATE KEY-----\n{CANARY} cut off",
@@ -51,10 +59,18 @@ class TestRedactText:
             "https://git.example/team/repo.git",
             "sk-etchy names, slow_query_log, token bucket, basic auth",
             "ratio 3:4 at foo@example.com",
+            "input_tokens=12345, token_count=17, monkey: business",
+            "ssh://git@git.example/x.git",
         ],
     )
     def test_leaves_the_rest(self, text: str) -> None:
         assert redact_text(text) == text
+
+    def test_leaves_what_comes_after_a_quoted_row(self) -> None:
+        text = f"DETAIL:  {CANARY}\n\nThe above exception was the direct cause of the following exception:\nrest"
+
+        assert redact_text(text).endswith(":\nrest")
+        assert CANARY not in redact_text(text)
 
     def test_hides_our_own_keys_wherever_they_stand(self, forget: None) -> None:
         redaction.hide([CANARY, "short"])
