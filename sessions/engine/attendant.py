@@ -10,14 +10,14 @@ from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
 from sessions import claude, events
-from sessions.engine import turns
+from sessions.engine import turns, wishes
 from sessions.engine.agent import GRACE_S, AgentProcess
 from sessions.engine.conversation import Conversation
 from sessions.engine.turns import Lease, Turn
 from sessions.live import doorbell
 from sessions.models import PermissionMode, SessionStatus
 
-WISH_S = 1.0  # how often the database is asked for answers and wishes, besides the doorbell
+LOOK_S = 1.0  # how often the agent's own words are looked at, besides the doorbell
 NOT_SERVED = "Not supported here."
 
 
@@ -32,11 +32,19 @@ class Attendant:
         self.is_interrupted = False
 
     async def serve(self) -> None:
-        """Look whenever the doorbell rings, and now and then without; runs until cancelled."""
-        async with doorbell.listen(events.control_group(self._lease.session_id)) as bell:
+        """Look whenever the doorbell rings; runs until cancelled."""
+        group = events.control_group(self._lease.session_id)
+        async with doorbell.listen(group) as bell, wishes.wishes().served(self._lease, bell):
             while True:
                 await self._look()
-                await bell.wait(timeout_s=WISH_S)
+                while not (await bell.wait(timeout_s=LOOK_S) or self._has_heard()):
+                    pass
+
+    def _has_heard(self) -> bool:
+        """Whether the agent has said something that has to be dealt with here."""
+        talk = self._talk
+        has_mode = talk.mode != self._noted_mode and talk.mode in PermissionMode.values
+        return has_mode or bool(talk.unknown or self._asked) or talk.has_news.is_set()
 
     async def take_over_mode(self) -> None:
         """Whatever mode the agent says that it is in is the true one."""
@@ -50,7 +58,7 @@ class Attendant:
         await self.take_over_mode()
         is_new = self._talk.has_news.is_set()
         self._talk.has_news.clear()
-        wants = await in_db(turns.wants)(self._lease)
+        wants = await in_db(wishes.wants)(self._lease)
         for answer in wants.answers:
             await self._agent.send(f"answer-{answer.id}", _answer_line(answer))
             await in_db(turns.answer_delivered)(answer.id, timezone.now())
@@ -115,7 +123,7 @@ class Attendant:
         await in_db(turns.set_status)(self._lease, status, timezone.now())
 
 
-def _answer_line(answer: turns.Answer) -> bytes:
+def _answer_line(answer: wishes.Answer) -> bytes:
     given = answer.answer
     if not answer.is_allowed:
         return claude.answer_deny(answer.request_id, given.get("reason") or "The user declined this.")

@@ -176,6 +176,10 @@ class Doorbell:
     ) -> None:
         await hub().remove(self._group, self._hear)
 
+    def ring(self, message: Message) -> None:
+        """Tell only the one that waits here."""
+        self._hear(message)
+
     def _hear(self, message: Message) -> None:
         self._messages.append(message)
         self._rung.set()
