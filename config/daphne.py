@@ -31,6 +31,7 @@ AsgiApplication = Callable[..., Coroutine[Any, Any, None]]
 MAX_WEBSOCKET_BYTES = 1024 * 1024  # of one message and of one frame
 MAX_INBOX = 64  # WebSocket messages that wait for their consumer before we stop reading the socket
 MAX_BODY_BYTES = 33 * 2**20  # of a request; the largest are model calls
+CLOSING_S = 10  # in which a client takes what was sent before the close frame, and answers it
 UPLOADS = b"/api/projects/upload"
 RESTARTING = 1012  # close code
 
@@ -167,6 +168,7 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
             openHandshakeTimeout=self.websocket_handshake_timeout,
             maxMessagePayloadSize=self.websocket_max_message_size,
             maxFramePayloadSize=self.websocket_max_frame_size,
+            closeHandshakeTimeout=CLOSING_S,
             failByDrop=False,  # say 1009 to too large a message instead of cutting the line
         )
         reactor.callLater(1, self.application_checker)
@@ -238,12 +240,13 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:
         """Write one message once the client has taken the earlier ones; at most one waits in our memory."""
-        valve = self._valve(protocol, message)
+        is_close = message["type"] == "websocket.close"  # which a client that takes nothing is sent too
+        valve = None if is_close else self._valve(protocol, message)
         if valve is not None:
-            await valve.is_open.wait()
+            await _taken(protocol, valve)
             if message["type"] == "http.response.body" and not message.get("more_body") and protocol.producer is valve:
                 protocol.unregisterProducer()
-        if message["type"] == "websocket.close" and self._close_by_protocol(protocol, message.get("code", 1000)):
+        if is_close and self._close_by_protocol(protocol, message.get("code", 1000)):
             return
         await super().handle_reply(protocol, message)
 
@@ -275,6 +278,28 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
         valve = self.connections[protocol].get("valve")
         if valve is not None:
             valve.is_open.set()
+
+
+async def _taken(protocol: Any, valve: Valve) -> None:
+    """Wait until the client has taken what was written; one that takes not a byte for long is cut off.
+
+    The application hears of it as of any client that leaves.
+    """
+    while not valve.is_open.is_set():
+        connection = getattr(protocol, "channel", protocol).transport
+        before = _unsent_bytes(connection)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(settings.SLOW_READER_S):
+                await valve.is_open.wait()
+        if not valve.is_open.is_set() and _unsent_bytes(connection) >= before:
+            logger.info("slow_reader_cut_off", path=getattr(protocol, "path", b"").decode("ascii", "replace"))
+            connection.abortConnection()
+            await valve.is_open.wait()
+
+
+def _unsent_bytes(connection: Any) -> int:
+    """What Twisted still holds for the kernel."""
+    return len(connection.dataBuffer) - int(connection.offset) + int(connection._tempDataLen)
 
 
 @functools.cache

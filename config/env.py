@@ -128,6 +128,9 @@ class Env(BaseSettings):
     agent_idle_s: int = Field(
         1800, ge=0, description="Seconds after which an agent without work is ended until the next message; 0: never."
     )
+    slow_reader_s: float = Field(
+        20.0, ge=1, description="Seconds that a reader may take nothing of what is sent; it is then cut off."
+    )
     metrics_token: str = Field(
         "", description="Bearer token that /metrics asks for; empty answers programs on this machine only."
     )

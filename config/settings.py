@@ -126,7 +126,10 @@ if env.redis_url:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [{"address": env.redis_url, "retry": AsyncRetry(NoBackoff(), 0), **_patience}]},
+            "CONFIG": {
+                "hosts": [{"address": env.redis_url, "retry": AsyncRetry(NoBackoff(), 0), **_patience}],
+                "symmetric_encryption_keys": ENCRYPTION_KEYS,  # what is new in a session travels along with its ring
+            },
         }
     }
     CACHES = {
@@ -240,5 +243,6 @@ WORKER_CONCURRENCY = env.worker_concurrency
 RUNNING_TURNS = env.running_turns
 TURNS_PER_ORGANIZATION = env.turns_per_organization
 TURNS_PER_USER = env.turns_per_user
+SLOW_READER_S = env.slow_reader_s
 METRICS_TOKEN = env.metrics_token
 PROMPT_MAX_BYTES = 4 * 2**20

@@ -28,7 +28,6 @@ from sessions.storable import dump
 
 logger = structlog.get_logger(__name__)
 
-SEND_TIMEOUT_S = 20.0  # a client that takes nothing for so long is closed
 PING_S, SILENT_S = 20.0, 45.0  # a client answers pings, and is closed when nothing came from it for so long
 PING = '{"type":"ping"}'
 FRAMES_PER_S, FRAME_BURST = 50.0, 200.0
@@ -154,7 +153,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _send(self, text: str) -> None:
         """`send` waits while the client's buffer is full; a client that stays so is closed, and may come back."""
         try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
+            async with asyncio.timeout(settings.SLOW_READER_S):
                 await self.send(text_data=text)
         except TimeoutError as error:
             raise TooSlow from error

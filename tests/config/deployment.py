@@ -17,6 +17,7 @@ import psycopg
 from config import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60  # whatever is waited for takes a moment on an idle machine
 
 
 class Deployment:
@@ -38,7 +39,9 @@ class Deployment:
         """Run one command to its end."""
         command = [sys.executable, "manage.py", *arguments]
         environment = {**self.environment, **extra}
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=2 * PATIENCE_S
+        )
 
     def serve(self, *arguments: str, **extra: str) -> subprocess.Popen[str]:
         """Start a server and wait until it says that it is ready."""
@@ -78,7 +81,7 @@ class Deployment:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes:
             try:
-                process.communicate(timeout=15)
+                process.communicate(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()
@@ -91,7 +94,7 @@ class Deployment:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def eventually(condition: Any, timeout_s: float = 20) -> bool:
+def eventually(condition: Any, timeout_s: float = PATIENCE_S) -> bool:
     """Whether `condition()` comes true in time."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

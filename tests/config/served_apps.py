@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import config.daphne  # noqa: F401  # isort: skip  # first: the reactor
+import config.daphne  # isort: skip  # first: the reactor
 
 import asyncio
 import resource
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import django
 CHUNK = b"x" * 65536
 CHUNKS = 3000  # 188 MiB, which no buffer of the system holds
 
-counters = {"chunks": 0, "frames": 0, "taken": 0, "disconnects": 0}
+counters = {"chunks": 0, "frames": 0, "taken": 0, "disconnects": 0, "sent_away": 0, "slow": 0}
 
 
 async def web(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -38,8 +39,9 @@ async def web(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await _start(send)
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise RuntimeError("within the response")
-    elif path == "/slow":
-        await asyncio.sleep(1)
+    elif path == "/slow":  # until a file is there
+        counters["slow"] += 1
+        await asyncio.to_thread(_await_file, Path(scope["query_string"].decode()))
         await _answer(send, b"finished")
     elif path == "/stream":
         await _start(send)
@@ -47,6 +49,11 @@ async def web(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await asyncio.Event().wait()
     else:
         await _answer(send, b"hello")
+
+
+def _await_file(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.05)
 
 
 async def _start(send: Any) -> None:
@@ -65,6 +72,8 @@ async def _websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
         while True:
             await send({"type": "websocket.send", "bytes": CHUNK})
             counters["frames"] += 1
+    elif scope["path"] == "/impatient":
+        await _flood_until_slow(send)
     elif scope["path"] == "/busy":
         await send({"type": "websocket.close", "code": 1013})
     elif scope["path"] == "/deaf":  # we never look at what comes
@@ -76,6 +85,17 @@ async def _websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
             return
         counters["taken"] += 1
         await send({"type": "websocket.send", "text": message.get("text") or "binary"})
+
+
+async def _flood_until_slow(send: Any) -> None:
+    """Send, and send away whoever does not take it."""
+    try:
+        while True:
+            async with asyncio.timeout(0.5):
+                await send({"type": "websocket.send", "bytes": CHUNK})
+    except TimeoutError:
+        await send({"type": "websocket.close", "code": 1013})
+        counters["sent_away"] += 1
 
 
 async def gateway(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -94,6 +114,8 @@ if __name__ == "__main__":
         has_worker=False,
         announce=lambda where: print(where, flush=True),
     )
+    serving.DRAIN_S = float(sys.argv[3])
+    config.daphne.CLOSING_S = 120  # a test on a busy machine needs them to look
     try:
         sys.exit(serving.run(plan))
     except serving.CannotServe as error:

@@ -14,6 +14,7 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.db import transaction
 from django.utils import timezone
+from pytest_django.fixtures import SettingsWrapper
 
 from accounts.auth import actor_for, actor_for_token
 from accounts.models import ApiToken, Membership, Organization, User
@@ -172,9 +173,9 @@ class TestDelivery:
             assert (await socket.receive_json_from())["seq"] == 2
 
     async def test_closes_a_client_that_takes_nothing(
-        self, session: AgentSession, bob: User, monkeypatch: pytest.MonkeyPatch
+        self, session: AgentSession, bob: User, settings: SettingsWrapper
     ) -> None:
-        monkeypatch.setattr(consumers, "SEND_TIMEOUT_S", 0.05)
+        settings.SLOW_READER_S = 0.05
         closed: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
         async def send(message: dict[str, Any]) -> None:
