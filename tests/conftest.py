@@ -29,6 +29,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["JOURNEYS"] = "cluster"  # which the workers of xdist inherit
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A cluster has five processes to start and to share the machine with."""
+    if config.getoption("--cluster"):
+        for item in items:
+            mark = item.get_closest_marker("timeout")
+            seconds = float(mark.args[0] if mark else config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(seconds * 3), append=False)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run `async def` tests so that sync ORM code stays on the test's own connection and rolls back with it."""

@@ -115,6 +115,11 @@ def payload(connection: socket.socket) -> bytes:
     return connection.recv(size, socket.MSG_WAITALL) if opcode != 0x88 else b"close %d" % close_number(connection)
 
 
+def read_all(connection: socket.socket) -> None:
+    while connection.recv(2**20):
+        pass
+
+
 def close_number(connection: socket.socket) -> int:
     return int(struct.unpack("!H", connection.recv(2, socket.MSG_WAITALL))[0])
 
@@ -181,8 +186,7 @@ class TestSlowReaders:
             assert eventually(lambda: served.stats()["chunks"] == 3000)  # the application is rid of it
 
             with pytest.raises(ConnectionResetError):
-                while reader.recv(2**20):
-                    pass
+                read_all(reader)
 
     def test_a_stream_that_is_taken_slowly_goes_on(self, served: Served) -> None:
         with served.connect() as reader:

@@ -58,6 +58,28 @@ class TestCompose:
         seen = {folder(mount) for mount in SERVICES["web"]["volumes"]}
         assert seen == {f"/var/lib/slipway/{name}" for name in ("vault", "keys", "logs")}
 
+    def test_opens_nothing_to_others_but_the_proxy(self) -> None:
+        opened = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+        assert set(opened.pop("proxy")) == {"80:80", "443:443", "443:443/udp"}
+        assert all(port.startswith("127.0.0.1:") for ports in opened.values() for port in ports)
+
+    def test_has_no_password_of_its_own_and_asks_for_each(self) -> None:
+        assert {name: value for name, value in example().items() if "PASSWORD" in name or "KEY" in name} == {
+            "POSTGRES_PASSWORD": "",
+            "REDIS_PASSWORD": "",
+            "SLIPWAY_ANTHROPIC_API_KEY": "",
+        }
+        for name in OURS:
+            assert "${POSTGRES_PASSWORD:?" in SERVICES[name]["environment"]["DATABASE_URL"]
+            assert "${REDIS_PASSWORD:?" in SERVICES[name]["environment"]["REDIS_URL"]
+        assert SERVICES["redis"]["command"][-2:] == ["--requirepass", "${REDIS_PASSWORD}"]
+
+    @pytest.mark.parametrize("name", ["web", "migrate"])
+    def test_gives_what_holds_no_agent_no_rights(self, name: str) -> None:
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+        assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
+        assert "privileged" not in SERVICES[name]
+
     def test_waits_for_the_database_to_be_migrated(self) -> None:
         assert SERVICES["web"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
         assert SERVICES["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
@@ -74,6 +96,12 @@ class TestCompose:
 
 
 class TestImage:
+    def test_has_no_filled_in_secrets(self) -> None:
+        """`COPY . .` takes all that is not left out."""
+        left_out = (ROOT / ".dockerignore").read_text().splitlines()
+        assert {"**/.env", "**/*.env", ".data", ".git"} <= set(left_out)
+        assert re.search(r"^USER slipway$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+
     def test_copies_only_what_exists(self) -> None:
         copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
         assert copied

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.journeys.server import Server
+from tests.journeys.server import PATIENCE, Server
 
-TURN_TIMEOUT_S = 90
+TURN_TIMEOUT_S = 90 * PATIENCE
 
 
 class Curl:
@@ -94,7 +94,7 @@ def events_of(curl: Curl, session_id: str) -> list[dict[str, Any]]:
 
 def wait_for(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
     """The first true answer. Fails when there is none in time."""
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s * PATIENCE
     while not (value := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.1)

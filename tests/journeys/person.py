@@ -11,7 +11,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from tests.journeys.server import Server
+from tests.journeys.server import PATIENCE, Server
 
 PASSWORD = "correct-horse-battery"
 LIMIT_PAUSES, LIMIT_PAUSE_S = 15, 5
@@ -77,7 +77,7 @@ class Person:
 
     def _code(self, seen: int) -> str:
         """The code in the mail, which the embedded deployment prints to its console."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 10 * PATIENCE
         while time.monotonic() < deadline:
             found = re.search(r"^([A-Z0-9]{3,}(?:-[A-Z0-9]{3,})?)\s*$", self.server.log_path.read_text()[seen:], re.M)
             if found:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 60
+PATIENCE = 3 if os.environ.get("JOURNEYS") == "cluster" else 1  # five processes share the machine
 CANARY = "canary-server-environment-5f1c"
 
 

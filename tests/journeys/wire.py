@@ -18,7 +18,7 @@ from psycopg import sql
 
 from config import postgres
 from tests.journeys.person import Person
-from tests.journeys.server import Server
+from tests.journeys.server import PATIENCE, Server
 
 
 @dataclass
@@ -103,7 +103,7 @@ def _run(line: Line, main: Callable[[], Any]) -> Line:
             line.loop.close()
 
     threading.Thread(target=run, daemon=True).start()
-    assert line.is_open.wait(20)
+    assert line.is_open.wait(20 * PATIENCE)
     return line
 
 
@@ -226,6 +226,6 @@ def until(condition: Callable[[], Any], timeout_s: float, what: str) -> float:
     """Wait for it; how long it took."""
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < timeout_s, f"not in time: {what}"
+        assert time.monotonic() - started < timeout_s * PATIENCE, f"not in time: {what}"
         time.sleep(0.05)
     return time.monotonic() - started
