@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.stories import SEED, STORY, TIMES, asks, assert_told, chosen, streams, tell
+from tests.faults.invariants import assert_invariants
+from tests.faults.procession import MOMENTS, Procession
+from tests.faults.stories import SEED, STORY, TIMES, assert_told, chosen, tell
 from tests.faults.watching import watching
 from tests.faults.world import Client, World
 
@@ -35,6 +37,7 @@ POINTS = [
 ]
 
 
+PER_SERIES = 5  # sessions between two looks at everything
 IN_EVERY_RUN = ("message.after_commit", "turn.claimed", "log.after_append@2", "vault.imported", "approve.after_commit")
 CASES = [
     pytest.param(row, point, id=f"{row}-{point}", marks=() if point in IN_EVERY_RUN else pytest.mark.thorough)
@@ -48,38 +51,20 @@ def kill_at(point: str) -> str:
 
 
 class TestTheServerIsKilled:
-    """Four moments, as often in a row as `FAULT_TIMES` says."""
+    """At four moments, each as often in a row as `FAULT_TIMES` says."""
 
-    @pytest.mark.parametrize("time", TIMES)
-    def test_before_delivery(self, world: World, alice: Client, time: int) -> None:
-        world.arm("turn.before_delivery=kill")
-        session_id = tell(alice, during=lambda _: world.until(lambda: world.has_acted, "the kill"))
+    @pytest.mark.timeout(900)
+    @pytest.mark.parametrize("series", range(-(-TIMES // PER_SERIES)))
+    def test_at_four_moments_of_each_turn(
+        self, world: World, alice: Client, series: int, record_property: Callable[[str, object], None]
+    ) -> None:
+        times = min(PER_SERIES, TIMES - series * PER_SERIES)
+        deaths, procession = len(world.deaths), Procession(world, alice)
+        procession.pass_by(times)
+        record_property("fault", f"{len(world.deaths) - deaths} deaths of the server: {dict(procession.met)}")
 
-        assert_told(world, alice, session_id)
-
-    @pytest.mark.parametrize("time", TIMES)
-    def test_in_mid_stream(self, world: World, alice: Client, time: int) -> None:
-        def during(session_id: str) -> None:
-            world.until(streams(world, session_id), "text")
-            world.kill()
-
-        assert_told(world, alice, tell(alice, during=during))
-
-    @pytest.mark.parametrize("time", TIMES)
-    def test_while_a_permission_waits(self, world: World, alice: Client, time: int) -> None:
-        def during(session_id: str) -> None:
-            world.until(asks(alice, session_id), "the question")
-            world.kill()
-
-        assert_told(world, alice, tell(alice, during=during))
-
-    @pytest.mark.parametrize("time", TIMES)
-    def test_after_the_result_before_its_commit(self, world: World, alice: Client, time: int) -> None:
-        world.arm("turn.before_result_commit=kill")
-        session_id = tell(alice, during=lambda id: None)
-
-        assert world.has_acted
-        assert_told(world, alice, session_id)
+        assert all(procession.met[moment] >= times for moment in MOMENTS), procession.met
+        assert_invariants(world, alice)
 
 
 class TestEachPlace:

@@ -96,7 +96,7 @@ class TestE7:
             alice.send(session_id, SLEEPS)
             world.until(lambda: spool(world, session_id).count(b"sleep 300") > 0, "the call")
             world.until(lambda: len(alice.of_kind(session_id, "tool.call")) == 2, "the call is shown")
-            os.kill(victims.agent(world, session_id), signal.SIGKILL)
+            os.kill(victims.agent(world.server, session_id), signal.SIGKILL)
             failed = until_failed(world, alice, session_id)
 
         assert "signal 9" in failed["status_reason"]
@@ -112,7 +112,7 @@ class TestE7:
     ) -> None:
         alice.send(session_id, SLEEPS)
         world.until(lambda: len(alice.of_kind(session_id, "tool.call")) == 2, "the call is shown")
-        pid = victims.agent(world, session_id)
+        pid = victims.agent(world.server, session_id)
         world.kill()
         os.kill(pid, signal.SIGKILL)
         world.tend()
@@ -140,7 +140,7 @@ class TestE8:
         self, world: World, alice: Client, session_id: str, tear: str
     ) -> None:
         before = alice.events(session_id)
-        os.kill(victims.agent(world, session_id), signal.SIGKILL)
+        os.kill(victims.agent(world.server, session_id), signal.SIGKILL)
         path = victims.transcript(world, session_id)
         path.write_bytes(TEARS[tear](path.read_bytes()))
 
@@ -156,7 +156,7 @@ class TestE9:
         with watching(alice, session_id):
             alice.send(session_id, SLEEPS)
             world.until(lambda: len(alice.of_kind(session_id, "tool.call")) == 2, "the call is shown")
-            os.kill(victims.sandbox(world, session_id), signal.SIGKILL)
+            os.kill(victims.sandbox(world.server, session_id), signal.SIGKILL)
             failed = until_failed(world, alice, session_id)
 
         assert "sandbox" in failed["status_reason"]
@@ -167,7 +167,7 @@ class TestE9:
     def test_one_that_dies_between_turns_is_found_by_the_next_message(
         self, world: World, alice: Client, session_id: str
     ) -> None:
-        os.kill(victims.sandbox(world, session_id), signal.SIGKILL)
+        os.kill(victims.sandbox(world.server, session_id), signal.SIGKILL)
 
         goes_on(world, alice, session_id)
 
@@ -175,7 +175,7 @@ class TestE9:
     def test_one_that_dies_while_it_asks_withdraws_its_question(self, world: World, alice: Client) -> None:
         session_id = alice.begin(STORY)
         world.until(asks(alice, session_id), "the question")
-        os.kill(victims.sandbox(world, session_id), signal.SIGKILL)
+        os.kill(victims.sandbox(world.server, session_id), signal.SIGKILL)
         until_failed(world, alice, session_id)
 
         assert alice.session(session_id)["pending_permissions"] == []
@@ -222,7 +222,7 @@ class TestE40:
     def test_a_session_that_is_deleted_while_it_runs_stays_deleted(self, world: World, alice: Client) -> None:
         session_id = alice.begin(SLEEPS, **BYPASS)
         world.until(lambda: alice.of_kind(session_id, "tool.call"), "the call")
-        pid = victims.sandbox(world, session_id)
+        pid = victims.sandbox(world.server, session_id)
         alice.surely("DELETE", f"/sessions/{session_id}")
         world.kill()
         world.tend()

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from config import postgres
 from tests.faults.world import World
+from tests.journeys.server import Server
 from tests.journeys.wire import query
 
 
-def agent(world: World, session_id: str) -> int:
+def agent(server: Server, session_id: str) -> int:
     """The agent's process."""
-    rows = query(world.server, "select claude_session_id from agent_sessions_agentsession where id = %s", session_id)
+    rows = query(server, "select claude_session_id from agent_sessions_agentsession where id = %s", session_id)
     mark = str(rows[0][0]).encode()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -25,10 +26,10 @@ def agent(world: World, session_id: str) -> int:
     raise AssertionError("there is no agent")
 
 
-def sandbox(world: World, session_id: str) -> int:
+def sandbox(server: Server, session_id: str) -> int:
     """The sandbox's first process."""
     handle = "select m.handle from environments_machine m join agent_sessions_agentsession s on s.machine_id = m.id"
-    return int(query(world.server, f"{handle} where s.id = %s", session_id)[0][0]["pid"])
+    return int(query(server, f"{handle} where s.id = %s", session_id)[0][0]["pid"])
 
 
 def transcript(world: World, session_id: str) -> Path:
