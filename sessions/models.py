@@ -196,6 +196,7 @@ class ArchivedEvents(models.Model):
 
     pk = models.CompositePrimaryKey("session_id", "first_seq")
     session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="archived_events")
+    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="+")
     first_seq = models.BigIntegerField()
     last_seq = models.BigIntegerField()
     data = models.BinaryField()  # zlib of a JSON list of events as readers get them

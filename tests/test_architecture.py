@@ -142,6 +142,7 @@ class TestModels:
     @pytest.mark.parametrize(("label", "whole"), PARTS.items())
     def test_a_part_has_a_tenant_owned_whole(self, label: str, whole: str) -> None:
         field = apps.get_model(label)._meta.get_field(whole)
+        assert not apps.get_model(label)._meta.get_field("organization").null
         assert isinstance(field, models.ForeignKey)
         assert not field.null
         assert issubclass(field.related_model, TenantModel)

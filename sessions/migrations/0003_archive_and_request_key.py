@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                 ('last_seq', models.BigIntegerField()),
                 ('data', models.BinaryField()),
                 ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='archived_events', to='agent_sessions.agentsession')),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.organization')),
             ],
         ),
     ]

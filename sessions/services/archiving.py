@@ -42,7 +42,13 @@ def archive_stretch(*, session_id: uuid.UUID, now: datetime) -> int:
     if not found:
         return 0
     first, last = found[0]["seq"], found[-1]["seq"]
-    ArchivedEvents.objects.create(session_id=session_id, first_seq=first, last_seq=last, data=archive.pack(found))
+    ArchivedEvents.objects.create(
+        session=session,
+        organization_id=session.organization_id,
+        first_seq=first,
+        last_seq=last,
+        data=archive.pack(found),
+    )
     rows.filter(seq__lte=last).delete()
     return len(found)
 

@@ -5,35 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts import services
 from accounts.errors import Forbidden, NotFound, OrganizationSuspended
 from accounts.models import Membership, Organization, User
-from accounts.tenancy import Actor, Role, TenantModel, fetch
-
-OURS = {"accounts", "environments", "gateway", "projects", "agent_sessions"}
-# Who somebody is and what a tenant is; and the log, whose rows carry their organisation but have a composite key.
-NOT_TENANT_OWNED = {"accounts.User", "accounts.Organization", "agent_sessions.Event"}
-
-
-class TestModels:
-    def test_are_tenant_owned_unless_listed(self) -> None:
-        models = [
-            model for model in apps.get_models() if model._meta.app_label in OURS and not model._meta.auto_created
-        ]
-        free = {model._meta.label for model in models if not issubclass(model, TenantModel)}
-
-        assert free == NOT_TENANT_OWNED
-
-    def test_carry_their_organization(self) -> None:
-        models = [model for model in apps.get_models() if model._meta.app_label in OURS]
-
-        for model in models:
-            if model._meta.label not in {"accounts.User", "accounts.Organization"}:
-                assert not model._meta.get_field("organization").null, model
+from accounts.tenancy import Actor, Role, fetch
 
 
 class TestRole:

@@ -188,7 +188,9 @@ class TestTidy:
             for row, days in ((session, 40), (other, 35)):
                 fill(row, 2)
                 age(row, timedelta(days=days))
-            ArchivedEvents.objects.create(session=session, first_seq=1, last_seq=1, data=archive.pack([]))
+            ArchivedEvents.objects.create(
+                session=session, organization=session.organization, first_seq=1, last_seq=1, data=archive.pack([])
+            )
 
         await in_db(prepare)()
 
