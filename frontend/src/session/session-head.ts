@@ -63,22 +63,26 @@ export class SessionHead extends PageElement {
   override render(): unknown {
     const { word, meaning } = statusWord(this.status, this.isWaiting);
     const name = this.session?.name ?? this.page.name;
-    const { title = "", status_reason: reason = "" } = this.session ?? {};
+    const { title = "" } = this.session ?? {};
     return html`<header class="session-head">
       <button class="button quiet square drawer-open" type="button" data-drawer aria-label=${gettext("Show the sidebar")}>${icon("menu")}</button>
       <h1 title=${title ? `${name} · ${title}` : name}><span class="cut">${name}</span>${title && title !== name ? html` <span class="session-title cut">${plain(title)}</span>` : nothing}</h1>
       <div class="facts">
-        ${this.session ? html`<span class="status ${meaning}" title=${reason}>${word}</span>` : nothing}
-        ${this.session?.is_practice ? html`<span class="badge practice" title=${gettext("No model key is configured: a built-in practice model answers instead of a real one.")}>${gettext("Practice model")}</span>` : nothing}
-        ${this.pickers()}
-        ${this.meter()}
-        <span title=${gettext("Cost so far, in US dollars")}>${money(this.session?.cost_usd ?? 0)}</span>
+        ${this.session ? this.known(this.session, word, meaning) : nothing}
         <span class="branch mono" title=${gettext("Branch")}>${icon("gitBranch")}<span class="cut">${this.session?.branch ?? this.page.branch}</span></span>
         <span class="place" title=${gettext("Environment")}>${this.page.environment}</span>
       </div>
       <div class="actions">${this.page.can_write ? html`${this.controls()}${this.menu(name)}` : nothing}
         <button class="button quiet square wide-only" type="button" aria-pressed=${this.isSideOpen} aria-label=${gettext("Show the changes")} title=${gettext("Changes")} @click=${() => this.emit("slw-toggle-side")}>${icon("panel")}</button></div>
     </header>`;
+  }
+
+  private known({ status_reason: reason, is_practice: isPractice, cost_usd: cost }: Session, word: string, meaning: string): TemplateResult {
+    return html`<span class="status ${meaning}" title=${reason}>${word}</span>
+        ${isPractice ? html`<span class="badge practice" title=${gettext("No model key is configured: a built-in practice model answers instead of a real one.")}>${gettext("Practice model")}</span>` : nothing}
+        ${this.pickers()}
+        ${this.meter()}
+        <span title=${gettext("Cost so far, in US dollars")}>${money(cost ?? 0)}</span>`;
   }
 
   private pickers(): TemplateResult {

@@ -259,7 +259,7 @@ export class SessionView extends PageElement {
     const waiting = isPlainlyWaiting(this.conversation, this.places) ? queued : [];
     const { isOver } = this;
     const canWrite = this.page.can_write && !isOver;
-    const standIn = !isBare || isOver ? null : !this.hasConnected ? loadingView() : session?.last_seq ? null : emptyView();
+    const standIn = !isBare || isOver ? null : !this.hasConnected || this.conversation.lastSeq < (session?.last_seq ?? 0) ? loadingView() : session?.last_seq ? null : emptyView();
     return html`${standIn ?? html`<slw-conversation role="log" aria-live="polite" tabindex="0" aria-label=${gettext("Messages")} .sessionId=${this.sessionId} .conversation=${this.conversation}
         .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isInLine=${isInLine(this.conversation, this.places)} .isRestarting=${this.isRestarting} .canSend=${canWrite}></slw-conversation>`}
       <div class="dock">

@@ -93,6 +93,6 @@ export function isAsked({ pending, results }: Conversation, { callId, name, inpu
 /** Shows `{"media_type", "data"}` (base64) of the raster kinds; anything else is left out. */
 function imageView(image: unknown): unknown {
   const { media_type: type, data } = image as { media_type?: string; data?: string };
-  if (!type || !data || !SAFE_IMAGE.test(type) || !/^[\w+/=\s]+$/.test(data)) return nothing;
+  if (!type || !data || !SAFE_IMAGE.test(type) || !/^[\w+\/=\s]+$/.test(data)) return nothing;
   return html`<img class="tool-image" alt=${gettext("Image from the tool")} src="data:${type};base64,${data}" />`;
 }
