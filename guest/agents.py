@@ -80,17 +80,16 @@ def read(call: Call) -> Dict[str, Any]:
         return {"offset": offset}
     try:
         while True:
-            is_over = _is_over(folder)
             sent = _send_from(call, fd, offset)
-            offset += sent
             if sent:
+                offset += sent
                 watch.grew()
-            elif is_over:
-                return {"offset": offset}
-            else:
-                watch.wait(call.wire.fileno())
-                if call.wire.is_closed():
-                    raise ConnectionResetError("the client has left")
+                continue
+            if _is_over(folder):
+                return {"offset": offset + _send_from(call, fd, offset)}  # what came before we looked
+            watch.wait(call.wire.fileno())
+            if call.wire.is_closed():
+                raise ConnectionResetError("the client has left")
     finally:
         os.close(fd)
         watch.close()

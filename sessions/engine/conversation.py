@@ -18,7 +18,8 @@ from sessions.events import Entry
 from sessions.log import Ask, Batch, LogWriter, Withdraw
 from sessions.log.changes import Change
 
-FLUSH_S = 0.02  # lines that arrive within this time share one transaction
+JOIN_S = 0.004  # lines that are written together share one transaction
+FLUSH_S = 0.02  # and so do all that come within this time when they come without a pause
 FLUSH_BYTES = 4 * 2**20
 DELTA_S = 0.1  # streamed text is passed on at most this often
 MAX_LIVE = 256 * 1024  # characters of a block that are streamed; its final text comes as an event
@@ -297,6 +298,7 @@ async def batched(reader: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, 
         await queue.put(None)
 
     task = asyncio.create_task(fill())
+    clock, given_at = asyncio.get_running_loop().time, 0.0
     try:
         while True:
             try:
@@ -308,7 +310,9 @@ async def batched(reader: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, 
             if chunk is None:
                 break
             buffer = bytearray(chunk)
+            await asyncio.sleep(max(JOIN_S, given_at + FLUSH_S - clock()))
             is_last = await _collect(queue, buffer)
+            given_at = clock()
             yield bytes(buffer)
             if is_last:
                 break
@@ -319,12 +323,14 @@ async def batched(reader: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, 
 
 
 async def _collect(queue: asyncio.Queue[bytes | None], buffer: bytearray) -> bool:
-    """Add what comes within `FLUSH_S`; whether that was the end of the stream."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(FLUSH_S):
-            while len(buffer) < FLUSH_BYTES:
-                chunk = await queue.get()
-                if chunk is None:
-                    return True
-                buffer += chunk
+    """Add what has come meanwhile; whether that was the end of the stream."""
+    while len(buffer) < FLUSH_BYTES:
+        if queue.empty():
+            await asyncio.sleep(0)  # whoever waited for room in it goes on
+        if queue.empty():
+            return False
+        chunk = queue.get_nowait()
+        if chunk is None:
+            return True
+        buffer += chunk
     return False
