@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import time
+import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +15,7 @@ from bench import api, create, figures, jobs, machine, memory, stream
 from bench.figures import Figure
 from tests.journeys.server import ROOT
 
+PART_S = 300.0  # what a part may take at most
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->", "<!-- end -->"
 
@@ -24,13 +27,27 @@ def main(arguments: Sequence[str]) -> int:
     described = machine.describe()
     print(described, flush=True)
     found: list[Figure] = []
+    missed: list[str] = []
     for name in options.parts or parts:
-        print(f"measuring: {name}", file=sys.stderr, flush=True)
-        found += asyncio.run(parts[name]())
+        began = time.monotonic()
+        try:
+            found += asyncio.run(_bounded(parts[name]()))
+        except Exception as error:  # the other parts are worth having
+            missed.append(name)
+            traceback.print_exception(error)
+        print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(f"\n{figures.table(found)}")
+    if missed:
+        print(f"not measured: {', '.join(missed)}", file=sys.stderr)
+        return 1
     if options.write:
         _write(f"{described}.\n\n`python3 -m bench {' '.join(arguments)}`\n\n{figures.table(found)}\n")
     return 0
+
+
+async def _bounded(part: Coroutine[Any, Any, list[Figure]]) -> list[Figure]:
+    async with asyncio.timeout(PART_S):
+        return await part
 
 
 def _write(measured: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import aiohttp
 
@@ -19,6 +21,8 @@ from bench.figures import Figure, Spread, median_spread, spread
 from bench.service import User
 from tests.journeys.server import free_port
 
+AT_ONCE = 4  # sessions that are made at a time
+USAGE_S = 0.1
 STAMP = re.compile(r"<(\d+\.\d{6})>")
 
 
@@ -27,11 +31,11 @@ class Size:
     """How much is measured."""
 
     sessions: Sequence[int] = (1, 10, 50, 100)
-    rounds: int = 3
+    rounds: int = 1
 
     def pieces(self, sessions: int) -> int:
         """So many that all of them still stream when the last has begun."""
-        return 60 + 6 * sessions
+        return 200 + 3 * sessions
 
 
 @dataclass
@@ -56,7 +60,7 @@ class Round:
     cpu_ms: float  # of the server, for each stream and second
 
     @classmethod
-    def of(cls, streams: Sequence[Stream], cpu_s: float, pieces: int) -> Round:
+    def of(cls, streams: Sequence[Stream], usage: Usage) -> Round:
         begin = max(stream.deltas[0][0] for stream in streams)
         end = min(stream.deltas[-1][0] for stream in streams)
         kinds = ([stream.events for stream in streams], [stream.deltas for stream in streams])
@@ -64,8 +68,33 @@ class Round:
         if not all(found):
             raise RuntimeError("at no time did all of them stream")
         per_s = sum(map(len, found)) / max(end - begin, 0.001)
-        cpu_ms = cpu_s * 1000 / len(streams) / (pieces * line_agent.PAUSE_S)
-        return cls(spread(found[0]), spread(found[1]), per_s, cpu_ms)
+        return cls(spread(found[0]), spread(found[1]), per_s, usage.between(begin, end) * 1000 / len(streams))
+
+
+class Usage:
+    """The processor time of a process, looked at again and again."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._seen: list[tuple[float, float]] = []
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            self._seen.append((time.time(), processes.cpu_s(self._pid)))
+            await asyncio.sleep(USAGE_S)
+
+    def between(self, begin: float, end: float) -> float:
+        """The share of one core that it took."""
+        (began, before), (ended, after) = (min(self._seen, key=lambda seen: abs(seen[0] - at)) for at in (begin, end))
+        return (after - before) / (ended - began) if ended > began else math.nan
 
 
 @dataclass(frozen=True)
@@ -83,10 +112,20 @@ async def measure(size: Size) -> list[Figure]:
             figures: list[Figure] = []
             sessions: list[Watched] = []
             for count in size.sessions:
-                while len(sessions) < count:
-                    sessions.append(await _warm_session(people[len(sessions) % len(people)]))
+                sessions += await _warm_sessions(people, range(len(sessions), count))
                 figures += await _compare(sessions[:count], size)
             return figures
+
+
+async def _warm_sessions(people: Sequence[User], numbers: Sequence[int]) -> list[Watched]:
+    """Some at a time: the machine has better to do than to wait for each."""
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def make(number: int) -> Watched:
+        async with room:
+            return await _warm_session(people[number % len(people)])
+
+    return await asyncio.gather(*map(make, numbers))
 
 
 async def _warm_session(someone: User) -> Watched:
@@ -103,12 +142,10 @@ async def _compare(sessions: Sequence[Watched], size: Size) -> list[Figure]:
     assert process is not None
     async with _bare_server() as bare:
         for _ in range(size.rounds):
-            began = processes.cpu_s(process.pid)
-            streams = await _stream(sessions, pieces)
-            ours.append(Round.of(streams, processes.cpu_s(process.pid) - began, pieces))
-            began = processes.cpu_s(bare.pid)
-            streams = await _stream_bare(bare.url, count, pieces)
-            raw.append(Round.of(streams, processes.cpu_s(bare.pid) - began, pieces))
+            async with Usage(process.pid) as usage:
+                ours.append(Round.of(await _stream(sessions, pieces), usage))
+            async with Usage(bare.pid) as usage:
+                raw.append(Round.of(await _stream_bare(bare.url, count, pieces), usage))
     name = f"{count} streaming session{'s' if count > 1 else ''}"
     of_bare = "of the bare one"
     return [
@@ -155,8 +192,7 @@ async def _stream(sessions: Sequence[Watched], pieces: int) -> list[Stream]:
         await asyncio.gather(*(each.someone.send(each.id, str(pieces)) for each in sessions))
         async with asyncio.timeout(service.TURN_TIMEOUT_S):
             streams = await asyncio.gather(*readers)
-    for each in sessions:
-        await each.someone.until_idle(each.id)
+    await asyncio.gather(*(each.someone.until_idle(each.id) for each in sessions))
     return streams
 
 

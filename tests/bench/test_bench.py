@@ -54,6 +54,32 @@ class TestWrite:
         assert 0 < text.index(command.BEGIN) < text.index(command.END)
 
 
+class TestUsage:
+    def test_is_that_of_the_time_between(self) -> None:
+        usage = stream.Usage(1)
+        usage._seen = [(0.0, 5.0), (1.0, 6.0), (3.0, 6.5), (4.0, 9.0)]
+
+        assert usage.between(1.1, 2.9) == 0.25
+
+
+class TestParts:
+    def test_one_that_fails_leaves_the_others_and_the_page(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        async def broken(size: create.Size) -> list[Figure]:
+            raise RuntimeError
+
+        async def measured(size: jobs.Size) -> list[Figure]:
+            return [Figure("turns", 1, "/s", "one", 1)]
+
+        monkeypatch.setattr(create, "measure", broken)
+        monkeypatch.setattr(jobs, "measure", measured)
+        monkeypatch.setattr(command, "PAGE", tmp_path / "absent.md")
+
+        assert command.main(["create", "jobs", "--write"]) == 1
+        assert "| turns |" in capsys.readouterr().out
+
+
 class TestBenchmarks:
     async def test_create_makes_sandboxes_and_bare_trees(self) -> None:
         figures = await create.measure(create.Size(files=(10,), rounds=1))
