@@ -80,8 +80,21 @@ def span(name: str, *, parent: str = "", **attributes: str | int | float | bool)
         yield _SILENT
         return
     context = _context_of(parent) if parent else None
-    with _tracer.start_as_current_span(name, context=context, attributes=attributes) as current:
-        yield _Recording(current)
+    # OpenTelemetry would send an error's words and traceback, in which a tenant's words and secrets may stand.
+    quiet = {"record_exception": False, "set_status_on_exception": False}
+    with _tracer.start_as_current_span(name, context=context, attributes=attributes, **quiet) as current:
+        try:
+            yield _Recording(current)
+        except Exception as error:
+            _note_failure(current, error)
+            raise
+
+
+def _note_failure(current: Any, error: Exception) -> None:
+    from opentelemetry.trace import Status, StatusCode
+
+    current.set_status(Status(StatusCode.ERROR))
+    current.set_attribute("error.type", type(error).__name__)
 
 
 def traceparent() -> str:

@@ -54,9 +54,12 @@ class TestSpan:
 
     def test_tells_of_an_error_and_passes_it_on(self, spans: InMemorySpanExporter) -> None:
         with pytest.raises(LookupError), tracing.span("work"):
-            raise LookupError("gone")
+            raise LookupError("what a tenant said")
 
-        assert not spans.get_finished_spans()[0].status.is_ok
+        (found,) = spans.get_finished_spans()
+        assert not found.status.is_ok
+        assert dict(found.attributes or {}) == {"error.type": "LookupError"}
+        assert "tenant" not in found.to_json()
 
 
 class TestConfigure:
