@@ -70,10 +70,10 @@ def admit() -> int:
     return len(admitted)
 
 
-def defer_turn(session_id: uuid.UUID, job_id: uuid.UUID) -> None:
-    """One turn at a time per session, in the order of their admission."""
+def defer_turn(session_id: uuid.UUID, job_id: uuid.UUID | None = None) -> None:
+    """One turn at a time per session, in the order of their admission; without a job, whatever goes on there."""
     task = app.configure_task("sessions.run_turn", queue=QUEUE, lock=f"{LOCK}{session_id}")
-    task.defer(session_id=str(session_id), job_id=str(job_id))
+    task.defer(session_id=str(session_id), job_id=str(job_id or ""))
 
 
 def defer_stop(session_id: uuid.UUID) -> None:

@@ -29,8 +29,9 @@ _writers: WeakKeyDictionary[asyncio.AbstractEventLoop, LogWriter] = WeakKeyDicti
 @app.task(name="sessions.run_turn", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
 async def run_turn(*, session_id: str, job_id: str) -> None:
     """Run one turn. A worker that stops cancels this and hands the job back; the next one goes on where it was."""
+    job = uuid.UUID(job_id) if job_id else None
     try:
-        await runner.run_turn(session_id=uuid.UUID(session_id), job_id=uuid.UUID(job_id), writer=_writer())
+        await runner.run_turn(session_id=uuid.UUID(session_id), job_id=job, writer=_writer())
     except StaleEpoch:
         logger.info("another worker has taken over", session_id=session_id, job_id=job_id)
     await in_db(dispatch.admit)()  # also when the turn was cancelled, which ends it elsewhere

@@ -15,6 +15,7 @@ from gateway import services as gateway
 from sessions import dispatch, log
 from sessions.errors import StaleEpoch
 from sessions.models import (
+    NOBODY,
     AgentSession,
     Attachment,
     Event,
@@ -29,6 +30,9 @@ from sessions.services import entries
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 WORKING = (SessionStatus.RUNNING, SessionStatus.WAITING_INPUT)
+# An agent whose background tasks or own turns go on, unless nobody knows any more what it does.
+_IS_KNOWN = ~Q(agent_run="") & ~Q(agent_options={}) & ~Q(status=SessionStatus.STOPPED)
+GOES_ON = _IS_KNOWN & (~Q(background=[]) | Q(agent_state__activity__in=("running", "requires_action")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,6 @@ class Turn(Lease):
     job_id: uuid.UUID
     message_id: uuid.UUID | None
     text: str
-    images: list[tuple[str, bytes]] = field(repr=False)  # media type and data
     is_delivered: bool
     is_cancelled: bool  # the job was cancelled before this worker took it
     result: dict[str, Any] | None  # the turn's end, when the log has it already: only the checkpoint is missing
@@ -112,18 +115,12 @@ def is_due(session_id: uuid.UUID, job_id: uuid.UUID | None = None) -> bool:
 def claim_watch(*, session_id: uuid.UUID) -> Lease | None:
     """Take the lease of a session whose agent goes on although no turn runs; None when it has nothing left to do."""
     with transaction.atomic():
-        session = AgentSession.objects.select_for_update().filter(pk=session_id).first()
-        if session is None or not _goes_on(session) or _due(session, None) is not None:
+        session = AgentSession.objects.select_for_update().filter(GOES_ON, pk=session_id).first()
+        if session is None or _due(session, None) is not None:
             return None
         session.epoch += 1
         session.save(update_fields=["epoch", "updated_at"])
         return Lease(**_facts(session))
-
-
-def _goes_on(session: AgentSession) -> bool:
-    is_trusted = bool(session.agent_run and session.agent_options) and session.status != SessionStatus.STOPPED
-    is_busy = session.agent_state.get("activity") in ("running", "requires_action")
-    return is_trusted and (bool(session.background) or is_busy)
 
 
 def begin_unasked(lease: Lease, *, offset: int, now: datetime) -> Turn:
@@ -143,6 +140,7 @@ def begin_unasked(lease: Lease, *, offset: int, now: datetime) -> Turn:
                 "session": session,
                 "status": JobStatus.PROCESSING,
                 "trigger": JobTrigger.AGENT,
+                "asked_by": session.created_by_id or NOBODY,
                 "admitted_at": now,
                 "started_at": now,
                 "created_at": now,
@@ -198,14 +196,14 @@ def _turn(session: AgentSession, job: Job) -> Turn:
         job_id=job.id,
         message_id=message.id if message else None,
         text=message.text if message else "",
-        images=_images(message.id) if message else [],
         is_delivered=message is None or message.delivered_at is not None,
         is_cancelled=job.status == JobStatus.CANCELLED,
         result=ended.payload if ended else None,
     )
 
 
-def _images(message_id: uuid.UUID) -> list[tuple[str, bytes]]:
+def images_of(message_id: uuid.UUID) -> list[tuple[str, bytes]]:
+    """The images that go with a message, as media type and data."""
     rows = Attachment.objects.filter(message_id=message_id).order_by("position", "pk")
     return [(row.media_type, bytes(row.data)) for row in rows]
 

@@ -18,6 +18,7 @@ from sandbox.errors import SandboxError
 from sandbox.folders import remove_tree
 from sessions import log
 from sessions.engine import machines
+from sessions.engine.rest import put_to_rest
 from sessions.events import Entry
 from sessions.models import AgentSession, GitStatus, SessionStatus
 from sessions.services.permissions import withdraw
@@ -66,7 +67,7 @@ def _stopped(session_id: uuid.UUID) -> None:
     now = timezone.now()
     gateway.revoke_tokens(subject_id=session_id, now=now)
     session = AgentSession.with_deleted.select_for_update().get(pk=session_id)
-    new = withdraw(session, reason="The session was stopped.", now=now)
+    new = [*withdraw(session, reason="The session was stopped.", now=now), *put_to_rest(session)]
     if session.status != SessionStatus.STOPPED:
         AgentSession.with_deleted.filter(pk=session_id).update(
             status=SessionStatus.STOPPED, status_reason="", machine=None, live={}, epoch=session.epoch + 1

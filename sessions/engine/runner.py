@@ -17,14 +17,13 @@ from runtime.failpoints import failpoint
 from sandbox import Sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone
 from sessions import claude
-from sessions.engine import causes, claims, machines, resuming, tracks, turns
+from sessions.engine import causes, claims, machines, resuming, tracks, turns, watching
 from sessions.engine.agent import AgentProcess
 from sessions.engine.attendant import Attendant
 from sessions.engine.companions import until_first
 from sessions.engine.conversation import TITLE, Conversation
 from sessions.engine.turns import Turn
 from sessions.engine.vigil import Vigil
-from sessions.engine.watching import Watcher
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
 from sessions.log import LogWriter, Withdraw
@@ -63,13 +62,13 @@ async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID | None = None, wr
 
 async def _watch(session_id: uuid.UUID, writer: LogWriter) -> Turn | None:
     """Follow an agent that goes on although no turn runs; the turn that it begins by itself, if it does."""
-    lease = await in_db(claims.claim_watch)(session_id=session_id)
+    lease = await in_db(claims.claim_watch)(session_id=session_id) if watching.has_room() else None
     if lease is None:
         return None
     names = {"session_id": str(session_id), "organization_id": str(lease.organization_id)}
     with structlog.contextvars.bound_contextvars(**names):
         try:
-            return await Watcher(lease, writer).run()
+            return await watching.Watcher(lease, writer).run()
         except SandboxError as error:
             logger.warning("watch_ended", error=str(error))
             cause = await machines.cause_of_loss(session_id) if isinstance(error, SandboxGone) else None
@@ -115,6 +114,7 @@ class TurnRunner:
     def __init__(self, turn: Turn, writer: LogWriter) -> None:
         self.turn, self.writer = turn, writer
         self._is_retold = False
+        self._is_cancelled = turn.is_cancelled
 
     async def run(self) -> None:
         turn = self.turn
@@ -127,6 +127,8 @@ class TurnRunner:
             if await self._ready_agent(sandbox):
                 await self._progress(20, "Working")
                 await self._converse()
+            if self._is_cancelled and not (await self.agent.status()).is_alive:
+                await in_db(turns.agent_ended)(turn, timezone.now())  # it was ended on purpose, which is no news
         failpoint("turn.before_checkpoint")
         await self._checkpoint(sandbox)
         failpoint("turn.before_finish")
@@ -169,7 +171,7 @@ class TurnRunner:
             return
         await self.agent.send(name, claude.initialize(name))
         failpoint("turn.before_delivery")
-        if turn.message_id is not None:
+        if turn.message_id is not None and not turn.is_delivered:
             await self._deliver(turn.message_id)
         failpoint("turn.after_delivery")
         self.talk.has_message = True
@@ -180,6 +182,7 @@ class TurnRunner:
         )
         await self.talk.pass_on_deltas()
         await attendant.take_over_mode()
+        self._is_cancelled |= attendant.is_cancelled
         if self.talk.result is not None or attendant.is_cancelled:
             return
         if not self._is_retold and resuming.was_refused(await self.agent.status()):
@@ -192,10 +195,10 @@ class TurnRunner:
 
     async def _deliver(self, message_id: uuid.UUID) -> None:
         """The message, once however often it is sent; with the first one the agent is asked for a title."""
-        turn = self.turn
-        await self.agent.send(str(message_id), claude.user_message(message_id, turn.text, turn.images))
-        if not turn.is_delivered:
-            await in_db(turns.mark_delivered)(turn, timezone.now())
+        turn, images = self.turn, await in_db(claims.images_of)(message_id)
+        line = await asyncio.to_thread(claude.user_message, message_id, turn.text, images)  # may be many megabytes
+        await self.agent.send(str(message_id), line)
+        await in_db(turns.mark_delivered)(turn, timezone.now())
         if not turn.title and not turn.text.lstrip().startswith("/"):
             await self.agent.send(TITLE, claude.ask_title(TITLE, turn.text[:TITLE_FROM]))
 
@@ -217,11 +220,11 @@ class TurnRunner:
         Raises: AgentFailed, always.
         """
         status = await self.agent.status()
-        await in_db(turns.lose_background)(self.turn, timezone.now())
         told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
         asked = await in_db(turns.pending_request_ids)(self.turn)
         withdrawn = [Withdraw(request_id, "The agent ended.") for request_id in asked]
         await self.talk.commit([Entry("agent.exited", told), *withdrawn])
+        await in_db(turns.agent_ended)(self.turn, timezone.now())
         raise AgentFailed(causes.agent_failed(status))
 
     # The end of the turn

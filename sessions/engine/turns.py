@@ -18,6 +18,7 @@ from environments.models import Environment, Machine
 from gateway import services as gateway
 from sessions import dispatch, log
 from sessions.engine.claims import WORKING, Lease, Turn, claim, rules_of
+from sessions.engine.rest import put_to_rest
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
 from sessions.models import (
@@ -115,7 +116,7 @@ def begin_run(turn: Lease, *, run: str, claude_session_id: uuid.UUID, options: d
     """A new agent process is about to be started: its spool is read from the beginning, the old one asks no more."""
     session = locked_session(turn)
     withdrawn = withdraw(session, now=now, reason="The agent ended.")
-    forgotten = _forget_background(session)
+    forgotten = put_to_rest(session)
     AgentSession.objects.filter(pk=session.pk).update(
         agent_run=run, agent_offset=0, agent_state={}, agent_options=options, claude_session_id=claude_session_id
     )
@@ -124,15 +125,6 @@ def begin_run(turn: Lease, *, run: str, claude_session_id: uuid.UUID, options: d
         status=PermissionStatus.PENDING
     ).update(delivered_at=now)
     log.append(session, [*withdrawn, *forgotten], job_id=turn.job_id, now=now)
-
-
-def _forget_background(session: AgentSession) -> list[Entry]:
-    """Background tasks end with the process that ran them."""
-    if not session.background:
-        return []
-    session.background = []
-    session.save(update_fields=["background"])
-    return [entries.session_changed(background=[])]
 
 
 @transaction.atomic
@@ -231,20 +223,19 @@ def finish(
 
 
 @transaction.atomic
-def lose_background(turn: Lease, now: datetime) -> None:
+def agent_ended(turn: Lease, now: datetime) -> None:
     """The process has ended, and its background tasks with it."""
     session = locked_session(turn)
-    log.append(session, _forget_background(session), job_id=turn.job_id, now=now)
+    log.append(session, put_to_rest(session), job_id=turn.job_id, now=now)
 
 
 @transaction.atomic
 def end_watch(lease: Lease, now: datetime, *, error: str = "") -> None:
     """Nothing goes on between turns any more; with an error, what did has ended badly."""
     session, error = locked_session(lease), str(clean(error))
-    new = [*withdraw(session, now=now, reason="The agent no longer waits for this."), *_forget_background(session)]
+    new = [*withdraw(session, now=now, reason="The agent no longer waits for this."), *put_to_rest(session)]
     session.live, session.idle_since = {}, now
-    session.agent_state = {**session.agent_state, "activity": "", "background": []}
-    session.save(update_fields=["live", "idle_since", "agent_state"])
+    session.save(update_fields=["live", "idle_since"])
     status = SessionStatus.ERROR if error else SessionStatus.COMPLETED
     if error or session.status in WORKING:
         _show(session, status, error)

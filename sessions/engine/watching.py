@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 import structlog
 from channels.db import database_sync_to_async as in_db
+from django.conf import settings
 from django.utils import timezone
 
 from sandbox import Sandbox
@@ -28,9 +30,15 @@ QUIET_S = 2.0  # an agent without background tasks that says nothing for so long
 WANTED_S = 1.0  # how often the database is asked for the next turn, besides the doorbell
 
 
+def has_room() -> bool:
+    """Whether another session may be watched here: background tasks that never end must leave workers for turns."""
+    return Watcher.running < max(1, settings.WORKER_CONCURRENCY // 2)
+
+
 class Watcher:
     """Watches one session until its agent begins a turn, somebody wants one, or all is quiet."""
 
+    running: ClassVar[int] = 0
     agent: AgentProcess
     talk: Conversation
 
@@ -42,6 +50,13 @@ class Watcher:
 
         Raises: SandboxError (nobody can watch any more).
         """
+        Watcher.running += 1
+        try:
+            return await self._watch()
+        finally:
+            Watcher.running -= 1
+
+    async def _watch(self) -> Turn | None:
         sandbox = await machines.find_sandbox(await in_db(machines.place_of)(self.lease.session_id))
         if sandbox is None:
             cause = await machines.cause_of_loss(self.lease.session_id)

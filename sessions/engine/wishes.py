@@ -122,7 +122,7 @@ class _Rows:
             answers=[_answer(request) for request in requests if request.status in GIVEN],
             has_pending=any(request.status == PermissionStatus.PENDING for request in requests),
             is_shown_waiting=session.status == SessionStatus.WAITING_INPUT,
-            is_interrupted=job is not None and (job.interrupt_requested_at is not None or self._has_urgent(session)),
+            is_interrupted=job is not None and (job.interrupt_requested_at is not None or self._is_overtaken(job)),
             is_cancelled=job is not None and (job.cancel_requested_at is not None or job.status == JobStatus.CANCELLED),
             model=session.model,
             permission_mode=session.permission_mode,
@@ -130,9 +130,11 @@ class _Rows:
             options=session.agent_options,
         )
 
-    def _has_urgent(self, session: AgentSession) -> bool:
+    def _is_overtaken(self, running: Job) -> bool:
+        """Whether an urgent message waits for this turn to end; urgent ones wait for each other, one by one."""
         urgent = [job for job in self.jobs.values() if job.is_urgent and job.status == JobStatus.PENDING]
-        return any(job.session_id == session.id and job.admitted_at is not None for job in urgent)
+        waits = any(job.session_id == running.session_id and job.admitted_at is not None for job in urgent)
+        return waits and not running.is_urgent
 
 
 def _answer(row: PermissionRequest) -> Answer:

@@ -20,6 +20,7 @@ from sandbox.errors import SandboxError
 from sessions import log
 from sessions.engine import causes, machines
 from sessions.engine.machines import Place
+from sessions.engine.rest import put_to_rest
 from sessions.events import Entry
 from sessions.models import AgentSession, JobStatus, SessionStatus
 from sessions.services import entries
@@ -106,8 +107,8 @@ def _lost(seen: AgentSession, cause: str) -> bool:
         return True
     gateway.revoke_tokens(subject_id=session.pk, now=now)
     session.machine = None
-    session.background = []
-    _show(session, SessionStatus.STOPPED, f"{cause} {causes.KEPT}", withdraw(session, reason=cause, now=now))
+    told = [*put_to_rest(session), *withdraw(session, reason=cause, now=now)]
+    _show(session, SessionStatus.STOPPED, f"{cause} {causes.KEPT}", told)
     return True
 
 
@@ -124,8 +125,8 @@ def _agent_died(seen: AgentSession, status: AgentStatus) -> bool:
         return False
     logger.warning("idle_agent_died", session_id=str(session.pk), exit_code=status.exit_code, signal=status.signal)
     told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
-    withdrawn = withdraw(session, reason="The agent ended.", now=timezone.now())
-    _show(session, SessionStatus.ERROR, causes.agent_failed(status), [Entry("agent.exited", told), *withdrawn])
+    ended = [*put_to_rest(session), *withdraw(session, reason="The agent ended.", now=timezone.now())]
+    _show(session, SessionStatus.ERROR, causes.agent_failed(status), [Entry("agent.exited", told), *ended])
     return True
 
 
@@ -134,6 +135,6 @@ def _show(session: AgentSession, status: SessionStatus, reason: str, before: Ite
     session.status, session.status_reason = status, str(clean(reason))[:1000]
     session.idle_since, session.live = None, {}
     session.epoch += 1
-    fields = ["status", "status_reason", "idle_since", "live", "epoch", "machine", "background", "updated_at"]
+    fields = ["status", "status_reason", "idle_since", "live", "epoch", "machine", "updated_at"]
     session.save(update_fields=fields)
     log.append(session, [*before, entries.session_status(session)], now=timezone.now())

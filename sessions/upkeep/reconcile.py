@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from projects import leftovers as vault_leftovers
 from runtime import metrics
 from sandbox import memory
-from sessions.upkeep import deaths, idle, leftovers
+from sessions.upkeep import abandoned, deaths, idle, leftovers
 
 logger = structlog.get_logger(__name__)
 
@@ -57,6 +57,7 @@ async def _end_orphans(now: datetime) -> int:
 
 LOOKS: dict[str, Step] = {"deaths": _notice, "idle": _in_db(idle.send_to_rest)}
 MENDS: dict[str, Step] = {
+    "agents": _in_db(abandoned.hand_over),  # before sessions are taken for idle
     "sessions": _in_db(leftovers.settle_sessions),
     "machines": _in_db(leftovers.end_machines),
     "tokens": _in_db(leftovers.revoke_tokens),

@@ -77,7 +77,7 @@ class Player:
     def __init__(self) -> None:
         self.acts: list[Act] = []
         self.guest: ScriptedGuest | None = None
-        self.prompts: list[str] = []
+        self.prompts: list[Any] = []  # texts, or lists of blocks where images go along
         self.prompt_ids: list[str] = []
         self.answers: list[Message] = []
         self.interrupts = 0

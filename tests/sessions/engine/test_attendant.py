@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from channels.db import database_sync_to_async as in_db
+from django.db import transaction
 from django.utils import timezone
 
 from sessions import services
+from sessions.engine import wishes
 from sessions.models import AgentSession, Job, PermissionRule
 from tests.sessions.stage import INTERRUPTED, Stage, eventually, result, text
 
@@ -91,6 +94,13 @@ class TestRules:
         assert len(stage.guest.agents) == 2
 
 
+@transaction.atomic
+def urgent(stage: Stage, *texts: str) -> None:
+    """Messages that are to go at once, sent at the same time."""
+    for words in texts:
+        services.send_message(session=stage.session, author=stage.owner, text=words, is_urgent=True, now=timezone.now())
+
+
 class TestUrgent:
     async def test_message_interrupts_what_runs_and_goes_first(self, stage: Stage) -> None:
         stage.player.acts = [[text("so far")]]
@@ -110,6 +120,23 @@ class TestUrgent:
         assert [job.status for job in jobs] == ["COMPLETED"] * 3
         assert stage.player.prompts == ["one", "now", "two"]
         assert stage.player.interrupts == 1
+
+    async def test_message_is_not_interrupted_by_the_next_one_that_waited_with_it(self, stage: Stage) -> None:
+        stage.player.acts = [[text("so far")], [text("first")]]
+        stage.player.on_interrupt = lambda: [result(stage.player.prompt_ids[-1], **INTERRUPTED)]
+        job = await stage.asend("one")
+
+        async with stage.playing(job):
+            await stage.until("assistant.text")
+            await in_db(urgent)(stage, "now", "and now")
+            await stage.until("assistant.text", 2)
+            await asyncio.sleep(2 * wishes.WISH_S)
+            interrupts = stage.player.interrupts
+            await finish(stage)
+            await stage.until("turn.completed", 3)
+
+        assert stage.player.prompts == ["one", "now", "and now"]
+        assert interrupts == 1
 
 
 class TestTitle:

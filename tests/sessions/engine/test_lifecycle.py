@@ -30,6 +30,16 @@ class TestStopSession:
         assert (stage.sandbox.phase, (await Machine.objects.aget()).status) == (Phase.STOPPED, "STOPPED")
         assert not await GatewayToken.objects.live(timezone.now()).aexists()
 
+    async def test_ends_the_background_tasks_too(self, stage: Stage) -> None:
+        await stage.play(await stage.asend())
+        await AgentSession.objects.aupdate(background=[{"id": "b1", "kind": "command", "description": "tests"}])
+
+        await lifecycle.stop_session(stage.session.pk)
+        await stage.session.arefresh_from_db()
+
+        assert stage.session.background == []
+        assert {"background": []} in [event["changes"] for event in await stage.events("session.changed")]
+
     async def test_repeated_tells_it_once(self, stage: Stage) -> None:
         await stage.play(await stage.asend())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import psycopg
@@ -15,7 +16,8 @@ from sessions import services
 from sessions.engine.runner import DATABASE_LOST
 from sessions.log.writer import django_conninfo
 from sessions.models import AgentSession, PermissionRequest
-from tests.sessions.stage import Stage, asks, eventually, result, text
+from tests.sessions.rows import IMAGE, make_attachment
+from tests.sessions.stage import Stage, activity, asks, background, begins, eventually, result, text
 
 
 class TestATurn:
@@ -60,6 +62,49 @@ class TestATurn:
         (completed,) = await stage.events("turn.completed")
         assert (job.result, completed["cost_usd"]) == (completed, "0")
 
+    async def test_shows_the_agent_the_images_in_their_order(self, stage: Stage) -> None:
+        images = [await in_db(make_attachment)(stage.session, data) for data in (IMAGE + b" 1", IMAGE + b" 2")]
+        sent = await in_db(services.send_message)(
+            session=stage.session,
+            author=stage.owner,
+            text="look",
+            attachment_ids=[images[1].pk, images[0].pk],
+            now=timezone.now(),
+        )
+
+        job = await stage.play(sent.job)
+
+        first, second, words = stage.player.prompts[0]
+        assert job.status == "COMPLETED"
+        assert words == {"type": "text", "text": "look"}
+        assert [base64.b64decode(shown["source"]["data"]) for shown in (first, second)] == [
+            IMAGE + b" 2",
+            IMAGE + b" 1",
+        ]
+        assert first["source"]["media_type"] == "image/png"
+
+    async def test_ends_with_the_result_that_answers_several_messages(self, stage: Stage) -> None:
+        stage.player.acts = [
+            lambda id: [text("both"), result(None, user_message_uuids=["an-earlier-one", id])],
+        ]
+
+        job = await stage.play(await stage.asend())
+
+        assert (job.status, len(await stage.events("turn.completed"))) == ("COMPLETED", 1)
+
+    async def test_begun_by_the_agent_just_before_answers_the_message_too(self, stage: Stage) -> None:
+        origin = {"kind": "task-notification"}
+        stage.player.acts = [
+            lambda id: [begins(), text("tests pass"), result(None, origin=origin), begins(), text("done"), result(id)],
+            lambda id: [begins(), text("all of it"), result(None, origin=origin, user_message_uuids=[id])],
+        ]
+
+        jobs = [await stage.play(await stage.asend(words)) for words in ("one", "two")]
+
+        assert [job.status for job in jobs] == ["COMPLETED", "COMPLETED"]
+        assert len(await stage.events("turn.completed")) == 2
+        assert [event["text"] for event in await stage.events("assistant.text")] == ["tests pass", "done", "all of it"]
+
     async def test_takes_the_end_of_another_message_for_nothing(self, stage: Stage) -> None:
         stage.player.acts = [lambda id: [text("late"), result("an-earlier-one"), text("mine"), result(id)]]
 
@@ -97,6 +142,34 @@ class TestTheAgentsDeath:
         assert "out of\ufffd memory" in job.error
         assert (await stage.events("agent.exited"))[0]["signal"] == 9
         assert (await stage.events("permission.resolved"))[0]["status"] == "CANCELLED"
+
+    async def test_at_work_is_told_once(self, stage: Stage) -> None:
+        stage.player.acts = [[activity("running"), begins(), background("tests"), text("so far")]]
+        job = await stage.asend()
+
+        async with stage.playing(job) as task:
+            await stage.until("assistant.text")
+            stage.guest.end_agent(stage.run_name, exit_code=None, signal=9)
+            await task
+        await stage.reread(job)
+
+        assert len(await stage.events("agent.exited")) == 1
+        assert [event["status"] for event in await stage.events("session.status")] == ["RUNNING", "ERROR"]
+        assert stage.session.background == []
+
+    async def test_for_a_cancelled_turn_is_no_news(self, stage: Stage) -> None:
+        stage.player.acts = [[activity("running"), begins(), background("tests"), text("so far")]]
+        stage.player.on_interrupt = list
+        job = await stage.asend()
+
+        async with stage.playing(job) as task:
+            await stage.until("assistant.text")
+            await in_db(services.cancel)(session=stage.session, now=timezone.now())
+            await task
+        job = await stage.reread(job)
+
+        assert (job.status, stage.session.status, stage.session.background) == ("CANCELLED", "COMPLETED", [])
+        assert await stage.events("agent.exited") == []
 
     async def test_while_nobody_watched_still_tells_what_it_had_said(self, stage: Stage) -> None:
         stage.player.acts = [[text("so far")]]

@@ -45,7 +45,7 @@ class TestWatching:
             await task
         (own,) = [row async for row in Job.objects.filter(session=stage.session, trigger=JobTrigger.AGENT)]
 
-        assert own.status == "COMPLETED"
+        assert (own.status, own.asked_by) == ("COMPLETED", stage.owner.pk)
         assert (await stage.reread(job)).status == "COMPLETED"
         told = [event for event in await stage.events("job.status") if event["job_id"] == str(own.pk)]
         assert {event["message_id"] for event in told} == {None}

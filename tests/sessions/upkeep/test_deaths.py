@@ -35,6 +35,16 @@ class TestASandbox:
         assert (await stage.events("session.status"))[-1]["reason"] == session.status_reason
         assert not await GatewayToken.objects.live(timezone.now()).aexists()
 
+    async def test_that_died_takes_the_background_tasks_along(self, stage: Stage) -> None:
+        await play(stage)
+        await AgentSession.objects.aupdate(background=[{"id": "b1", "kind": "command", "description": "tests"}])
+        stage.sandbox.crash()
+
+        await deaths.notice()
+
+        assert (await row_of(stage)).background == []
+        assert {"background": []} in [event["changes"] for event in await stage.events("session.changed")]
+
     async def test_that_died_is_made_anew_by_the_next_message(self, stage: Stage) -> None:
         await play(stage, "one")
         stage.sandbox.crash()
@@ -114,6 +124,18 @@ class TestAnIdleAgent:
         assert (found, session.status) == ([1, 0], "ERROR")
         assert session.status_reason.startswith("The agent ended unexpectedly (signal 9). Send a message to go on.")
         assert await stage.events("agent.exited") == [{"exit_code": None, "signal": 9, "stderr": "no more"}]
+
+    async def test_takes_its_background_tasks_along(self, stage: Stage) -> None:
+        await play(stage)
+        tasks = [{"id": "b1", "kind": "command", "description": "tests"}]
+        await AgentSession.objects.aupdate(background=tasks, agent_state={"activity": "running", "background": tasks})
+        stage.guest.end_agent(stage.run_name, exit_code=1)
+
+        await deaths.notice()
+        session = await row_of(stage)
+
+        assert (session.background, session.agent_state["activity"]) == ([], "")
+        assert {"background": []} in [event["changes"] for event in await stage.events("session.changed")]
 
     async def test_goes_on_with_the_next_message(self, stage: Stage) -> None:
         await play(stage, "one")
