@@ -67,16 +67,18 @@ def create_sessions(request: ActorRequest, project_id: uuid.UUID, body: NewSessi
     key = client_key(request, body.id or body.message_id)
     new = services.NewSessions(**body.dict(exclude={"id", "message_id"}), key=key)
     created = services.create_sessions(actor=request.actor, project=project, new=new, now=timezone.now())
-    rows = queries.detailed(queries.sessions()).in_bulk([session.pk for session in created])
-    queries.place(list(rows.values()))
+    with queries.one_moment():
+        rows = queries.detailed(queries.sessions()).in_bulk([session.pk for session in created])
+        queries.place(list(rows.values()))
     return {"items": [rows[session.pk] for session in created]}
 
 
 @router.get("/sessions/{uuid:session_id}", response=SessionOut)
 def read_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
-    session = fetch(queries.detailed(queries.sessions()), request.actor, session_id)
-    queries.place([session])
-    return session
+    with queries.one_moment():
+        session = fetch(queries.detailed(queries.sessions()), request.actor, session_id)
+        queries.place([session])
+        return session
 
 
 @router.patch("/sessions/{uuid:session_id}", response=SessionOut)
@@ -186,9 +188,10 @@ def _session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
 
 
 def _list(actor: Actor, rows: TenantQuerySet[AgentSession], page: PageIn) -> Slice[AgentSession]:
-    found = paginate(queries.listed(rows.visible_to(actor)), page)
-    queries.place(found.items)
-    return found
+    with queries.one_moment():
+        found = paginate(queries.listed(rows.visible_to(actor)), page)
+        queries.place(found.items)
+        return found
 
 
 def _seq(text: str) -> int:

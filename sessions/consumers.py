@@ -137,10 +137,12 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _hello(self) -> dict[str, Any]:
         self._session(Role.VIEWER)
-        session = queries.detailed(queries.sessions()).get(pk=self.session_id)
+        with queries.one_moment():
+            session = queries.detailed(queries.sessions()).get(pk=self.session_id)
+            shown = schemas.session_json(session)
         return {
             "type": "hello",
-            "session": schemas.session_json(session),
+            "session": shown,
             "last_seq": session.last_seq,
             "live": session.live,
             "version": settings.BUILD,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, cast
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Case, Exists, OuterRef, Prefetch, Q, QuerySet, Value, When
 from django.db.models.functions import Left, Length
 
@@ -78,6 +79,21 @@ def _waiting_messages() -> QuerySet[Job]:
 def images_of_messages() -> Prefetch[str]:
     """The images that go with jobs' messages, without their bytes."""
     return Prefetch("message__attachments", queryset=Attachment.objects.defer("data").order_by("position", "pk"))
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """All reads of the block see the database as it was at the first of them: a session and its jobs agree.
+
+    Inside a transaction that has begun already it is too late for that, and the block is like any other.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+        yield
 
 
 def place(rows: Sequence[AgentSession]) -> None:

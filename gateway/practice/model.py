@@ -11,6 +11,7 @@ from typing import Any
 from gateway.practice import behaviours, conversation, scripts, stream
 from gateway.practice.answers import Refusal, Reply, Step, Text, ToolCall, refuse
 
+_NO_WORDS = re.compile(r"<<<.*?(>>>|\Z)|</?\w{1,40}>", re.DOTALL)
 _KNOWN_MODEL = re.compile(r"(?!claude-)|.*(opus|sonnet|haiku|fable)")
 
 
@@ -63,7 +64,9 @@ def _wants_title(body: dict[str, Any]) -> bool:
 
 
 def _title(prompt: str) -> str:
-    return " ".join(re.findall(r"[\w'-]+", prompt[:500])[:6]).capitalize()[:60] or "Practice session"
+    """The prompt's first words; neither a script nor what is marked up around the words is one of them."""
+    said = _NO_WORDS.sub(" ", prompt[:8000])
+    return " ".join(re.findall(r"[\w'-]+", said)[:6]).capitalize()[:60] or "Practice session"
 
 
 def _metered(step: Step, body: dict[str, Any]) -> Step:

@@ -54,6 +54,22 @@ class TestRespond:
 
         assert json.loads(talk.text(message)) == {"title": "Mend the login page please"}
 
+    @pytest.mark.parametrize(
+        ("prompt", "title"),
+        [
+            ('count the words <<<[[{"text": "Here it is."}]]>>>', "Count the words"),
+            ('cut off <<<[[{"text": "Here', "Cut off"),
+            ("<session>\nfix it\n</session>", "Fix it"),
+            ("<<<[]>>>", "Practice session"),
+        ],
+    )
+    async def test_takes_no_words_of_a_script_into_a_title(self, prompt: str, title: str) -> None:
+        form = {"format": {"type": "json_schema", "schema": {"properties": {"title": {"type": "string"}}}}}
+
+        message = await talk.answer(talk.request(talk.user(prompt), output_config=form))
+
+        assert json.loads(talk.text(message)) == {"title": title}
+
     async def test_unknown_model_is_not_found(self) -> None:
         reply = await practice.respond({**talk.request(talk.user("Hi")), "model": "claude-nope-9"}, scripts=False)
 
