@@ -16,10 +16,14 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT_S = 60
-PATIENCE = 3 if os.environ.get("JOURNEYS") == "cluster" else 1  # five processes share the machine
+START_TIMEOUT_S = 180
+PATIENCE = 2  # what takes a moment on an idle machine takes longer where several processes share a busy one
+IS_CHAOS = os.environ.get("JOURNEYS") == "chaos"
+TRIES = 100 if IS_CHAOS else 1  # how often people ask again who get no answer
+PAUSE_S = 0.3
 CANARY = "canary-server-environment-5f1c"
 
 
@@ -102,10 +106,10 @@ class Server:
 @contextlib.contextmanager
 def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
     """A migrated, started server, or with `--cluster` many processes; everything it made is gone afterwards."""
-    if os.environ.get("JOURNEYS") == "cluster":
+    if os.environ.get("JOURNEYS") in ("cluster", "chaos"):
         from tests.journeys.cluster import cluster
 
-        with cluster(2, 2, data_dir=data_dir, taps_database=False, **extra) as whole:
+        with cluster(2, 2, data_dir=data_dir, taps_database=False, **extra) as whole, disturbed(whole):
             yield whole
         return
     data_dir = data_dir or Path(tempfile.mkdtemp(prefix="slipway-journey-"))
@@ -120,6 +124,19 @@ def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
         end_sandboxes(data_dir)
         _remove_database(data_dir)
         shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def disturbed(whole: Any) -> Iterator[None]:
+    """With `JOURNEYS=chaos` one process of the cluster after another dies meanwhile, and comes back."""
+    if not IS_CHAOS:
+        yield
+        return
+    from tests.faults.killing import killing
+
+    seed, every_s = int(os.environ.get("FAULT_SEED", "0")), float(os.environ.get("CHAOS_EVERY_S", "20"))
+    with killing(whole, seed=seed, every_s=every_s):
+        yield
 
 
 def end_sandboxes(data_dir: Path) -> None:

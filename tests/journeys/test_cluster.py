@@ -7,16 +7,18 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from tests.journeys import wire
 from tests.journeys.cluster import Cluster, Node, cluster
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, wait_for
 from tests.journeys.person import Person
 
-pytestmark = [pytest.mark.cli, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cli, pytest.mark.timeout(600)]
 
 PARTS = 6
 OUTAGE_S = 20
@@ -111,6 +113,41 @@ class TestDeath:
         require_whole(curl, session)
 
 
+class TestGatewaySocket:
+    """Agents know one socket file; whichever process of the host holds its lock answers there."""
+
+    def test_passes_on_when_its_holder_dies_in_mid_answer(self, curl: Curl, many: Cluster, token: str) -> None:
+        words = " ".join(f"word{number}" for number in range(40))
+        script = f"<<<{json.dumps([{'text': words, 'chunks': 40, 'delay': 0.5}])}>>>"
+        holder = _holder(many)
+        other = next(web for web in many.webs if web is not holder)
+        session = new_session(Curl(other, token), script)
+        with wire.socket(other, session, **wire.bearer(token)) as line:
+            wait_for(lambda: line.of_type("delta"))
+            holder.kill()
+            done = allow_all_until_done(Curl(other, token), session)
+
+        assert done["status"] == "COMPLETED", events_of(Curl(other, token), session)[-5:]
+        assert _holder(many) is not holder
+        said = [e["payload"]["text"] for e in events_of(Curl(other, token), session) if e["kind"] == "assistant.text"]
+        assert said == [words]
+
+
+def _holder(many: Cluster) -> Node:
+    """The process that has the lock of the gateway's socket."""
+    lock = (many.data_dir / "run" / "gateway.lock").stat().st_ino
+
+    def found() -> Node | None:
+        held = [row.split() for row in Path("/proc/locks").read_text().splitlines()]
+        pids = {
+            int(row[4]) for row in held if row[1:4] == ["FLOCK", "ADVISORY", "WRITE"] and row[5].endswith(f":{lock}")
+        }
+        return next((node for node in many.nodes if node.process is not None and node.process.pid in pids), None)
+
+    holder: Node = wait_for(found)
+    return holder
+
+
 class TestRollingRestart:
     def test_in_mid_turn_is_not_noticed_by_the_agent(self, curl: Curl, many: Cluster, token: str) -> None:
         session = new_session(curl, counting(), permission_mode="bypassPermissions")
@@ -127,6 +164,23 @@ class TestRollingRestart:
 
 
 class TestRedis:
+    def test_sees_rings_and_no_word_of_a_session(self, curl: Curl, many: Cluster) -> None:
+        """New events ride along with the ring: whoever listens in Redis must not be able to read them."""
+        word = f"canary{uuid.uuid4().hex}"
+        with redis.Redis(port=many.redis.port) as client, client.pubsub() as everything:
+            everything.psubscribe("*")
+            session = new_session(curl, f"<<<{json.dumps([{'text': word}])}>>>")
+            allow_all_until_done(curl, session)
+            heard: list[bytes] = []
+            while (message := everything.get_message(timeout=1)) is not None:
+                heard += [message["data"]] if message["type"] == "pmessage" else []
+            kept = [client.dump(key) for key in client.scan_iter()]
+
+        assert any(event["payload"].get("text") == word for event in events_of(curl, session))
+        assert len(heard) > 3
+        assert max(map(len, heard)) > 200  # events did ride along
+        assert not [data for data in [*heard, *kept] if data and (word.encode() in data or b"session.log" in data)]
+
     def test_that_dies_and_comes_back_empty_loses_nothing(self, curl: Curl, many: Cluster, token: str) -> None:
         session = new_session(curl, counting(), permission_mode="bypassPermissions")
         with wire.socket(many.webs[0], session, **wire.bearer(token)) as line:
