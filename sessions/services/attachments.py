@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from uuid_utils.compat import uuid7
 
 from accounts.errors import Invalid
@@ -21,6 +21,7 @@ from sessions.services.locking import locked
 
 MAX_BYTES = 5 * 2**20
 MAX_UNBOUND_BYTES = 20 * 2**20  # of a session
+MAX_SESSION_BYTES = 500 * 2**20  # of all its images, those of removed messages included
 MAX_A_MESSAGE = 10
 KEPT_UNBOUND = timedelta(days=1)
 PRUNED_AT_ONCE = 500
@@ -62,13 +63,12 @@ def add_attachment(
 ) -> Uploaded:
     """Store an image for a message to come. The same id again gives the same answer.
 
-    Raises: Invalid (too large, no image); AttachmentIdTaken (known with other bytes or another session);
-        TooManyImages (of the session, without a message); NotFound (deleted meanwhile).
+    Raises: Invalid (too large, no image, the session keeps no more); AttachmentIdTaken (known with other bytes or
+        another session); TooManyImages (of the session, without a message); NotFound (deleted meanwhile).
     """
     require_size(len(data))
     media_type, digest = media_type_of(data), hashlib.sha256(data).hexdigest()
     session = locked(session)
-    unbound = session.attachments.filter(message=None)
     attachment, is_new = Attachment.objects.defer("data").get_or_create(
         pk=attachment_id or uuid7(),
         defaults={
@@ -84,9 +84,18 @@ def add_attachment(
     )
     if (attachment.session_id, attachment.sha256) != (session.pk, digest):
         raise AttachmentIdTaken
-    if is_new and unbound.aggregate(total=Sum("size"))["total"] > MAX_UNBOUND_BYTES:
-        raise TooManyImages
+    if is_new:
+        _require_room(session)
     return Uploaded(attachment, is_new)
+
+
+def _require_room(session: AgentSession) -> None:
+    """With the new one. Raises: Invalid, TooManyImages."""
+    sizes = session.attachments.aggregate(all=Sum("size"), unbound=Sum("size", filter=Q(message=None)))
+    if sizes["unbound"] > MAX_UNBOUND_BYTES:
+        raise TooManyImages
+    if sizes["all"] > MAX_SESSION_BYTES:
+        raise Invalid.field("file", "This session keeps no more images. Start a new session to go on with others.")
 
 
 def clean_ids(ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:

@@ -82,6 +82,23 @@ class TestAddAttachment:
         with pytest.raises(Invalid, match="5 MB"):
             add(session, bob, IMAGE + b"x" * attachments.MAX_BYTES)
 
+    def test_refuses_more_than_a_session_keeps_in_all(
+        self, session: AgentSession, bob: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also what went with messages, which may have been removed since."""
+        sent = add(session, bob, IMAGE)
+        message = services.send_message(
+            session=session, author=bob, text="look", attachment_ids=[sent.attachment.pk], now=timezone.now()
+        )
+        services.remove_message(session=session, message_id=message.message.pk, by=bob, now=timezone.now())
+        monkeypatch.setattr(attachments, "MAX_SESSION_BYTES", 2 * len(IMAGE))
+        add(session, bob, IMAGE)
+
+        with pytest.raises(Invalid, match="new session"):
+            add(session, bob, IMAGE)
+
+        assert session.attachments.count() == 2
+
     def test_refuses_more_than_a_session_keeps_without_a_message(self, session: AgentSession, bob: User) -> None:
         for number in range(4):
             make_attachment(session, size=5 * 2**20, sha256=str(number))
