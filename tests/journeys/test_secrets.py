@@ -174,6 +174,41 @@ class TestTheKey:
         assert not any(KEY.encode() in body or told.own_token.encode() in body for body in vendor.bodies)
 
 
+class TestWhatOperatorsSee:
+    def test_has_no_word_of_a_tenant_in_metrics_readiness_or_reports(self, keyed: Server, told: Told) -> None:
+        """Prompts and output are for the session alone; ids are what leads to them."""
+        metrics = request(keyed, "GET", "/metrics").body.decode()
+        ready = request(keyed, "GET", "/api/ready").body.decode()
+        reports = json.dumps(query(keyed, "select * from config_errorreport"), default=str)
+        logs = keyed.log_path.read_text()
+        assert "slipway_events_total" in metrics
+        assert '"checks"' in ready
+
+        private = [KEY, CANARY, FOREIGN, PASSWORD, told.own_token, told.alice.token, told.charlies_token]
+        private += [told.session_id, told.charlies_session_id, str(told.alice.call("GET", "/orgs")["items"][0]["id"])]
+        for word in [*private, *kept_secrets(keyed), str(keyed.data_dir)]:
+            assert word not in metrics
+            assert word not in ready
+        for word in (KEY, CANARY, FOREIGN, PASSWORD, told.own_token, told.alice.token, *kept_secrets(keyed)):
+            assert word not in reports
+            assert word not in logs
+
+    def test_has_no_word_of_another_tenant_in_titles_rules_or_images(self, keyed: Server, told: Told) -> None:
+        """Of all rows with an organisation, those with the word are charlie's."""
+        ((owner,),) = query(
+            keyed,
+            "select organization_id::text from agent_sessions_agentsession where id = %s",
+            told.charlies_session_id,
+        )
+        for table in ("agentsession", "message", "permissionrequest", "permissionrule", "attachment", "event"):
+            rows = query(
+                keyed,
+                f"select distinct organization_id::text from agent_sessions_{table} row where row::text like %s",
+                f"%{FOREIGN}%",
+            )
+            assert rows in ([], [(owner,)]), table
+
+
 class TestWhatIsKeptAndShown:
     def test_has_no_secret_in_any_answer_or_frame(self, keyed: Server, told: Told) -> None:
         for secret in (KEY, CANARY, FOREIGN, told.own_token, told.alice.token, told.charlies_token, PASSWORD):
