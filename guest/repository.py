@@ -9,7 +9,7 @@ from typing import Any, Dict
 
 from guest.conversation import Call
 from guest.errors import Fail
-from guest.git import Git
+from guest.git import Git, words
 from guest.places import Places
 
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -70,13 +70,29 @@ def _clone(call: Call, git: Git, git_folder: str) -> None:
         _borrow(git_folder, alternates)
     if call.flag("has_bundle"):
         _unbundle(call, git, os.path.join(git_folder, "slipway.bundle"))
-    if git.commit(commit) is None:
-        raise Fail("git_failed", "The commit %s is not in what was given." % commit)
-    for key, value in (("user.name", name), ("user.email", email)):
-        git.run("config", "--local", "--", key, value)
+    _sign(git_folder, name, email)
     git.run("symbolic-ref", "HEAD", "refs/heads/" + branch)
-    git.run("read-tree", "--reset", "-u", commit)
+    status, _, error = git.try_run("read-tree", "--reset", "-u", commit)
+    if status != 0 and git.commit(commit) is None:
+        raise Fail("git_failed", "The commit %s is not in what was given." % commit)
+    if status != 0:
+        raise Fail("git_failed", "git read-tree: %s" % words(error))
     git.run("update-ref", "refs/heads/" + branch, commit)  # last: a HEAD that names a commit says that all is there
+
+
+def _sign(git_folder: str, name: str, email: str) -> None:
+    """Say whose commits these are; a git command for each would take as long as a small checkout."""
+    with open(os.path.join(git_folder, "config"), "a", encoding="utf-8", errors="surrogateescape") as file:
+        file.write("[user]\n\tname = %s\n\temail = %s\n" % (quoted(name), quoted(email)))
+
+
+def quoted(value: str) -> str:
+    """A value of git's config, whatever is in it."""
+    if "\0" in value:
+        raise Fail("bad_request", "There is a NUL in a name.")
+    for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n")):
+        value = value.replace(plain, escaped)
+    return '"%s"' % value
 
 
 def _borrow(git_folder: str, objects: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from guest import repository
 from guest.places import Places
@@ -33,3 +36,14 @@ class TestDropHalfClone:
         repository.drop_half_clone(places)
 
         assert (tmp_path / "work/mine.txt").read_text() == "mine"
+
+
+class TestQuoted:
+    @pytest.mark.parametrize(
+        "value", ["Ann O'Hara", 'a "b" \\ c', " lead # ; \ttail ", "two\nlines", "[user]\r", "é", ""]
+    )
+    def test_is_read_by_git_as_it_was(self, tmp_path: Path, value: str) -> None:
+        repository._sign(str(tmp_path), value, "a@example.com")
+
+        command = ["git", "config", "--file", str(tmp_path / "config"), "-z", "--get", "user.name"]
+        assert subprocess.run(command, check=True, capture_output=True).stdout.decode() == f"{value}\0"
