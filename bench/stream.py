@@ -192,7 +192,8 @@ async def _stream(sessions: Sequence[Watched], pieces: int) -> list[Stream]:
         await asyncio.gather(*(each.someone.send(each.id, str(pieces)) for each in sessions))
         async with asyncio.timeout(service.TURN_TIMEOUT_S):
             streams = await asyncio.gather(*readers)
-    await asyncio.gather(*(each.someone.until_idle(each.id) for each in sessions))
+    for each in sessions:  # one after the other: many who ask are a load of their own
+        await each.someone.until_idle(each.id)
     return streams
 
 
