@@ -133,6 +133,38 @@ class TestRefusals:
         assert "manage.py migrate" in done.stderr
 
 
+class TestANewerDatabase:
+    """In the middle of a rolling upgrade the schema is already the next version's."""
+
+    def test_serves_the_old_code_which_says_so(self, deployment: Deployment) -> None:
+        newer = [
+            "alter table accounts_user add column favourite text not null default ''",
+            "create table accounts_future (id bigint primary key)",
+            "insert into django_migrations (app, name, applied) values ('accounts', '0999_future', now())",
+        ]
+        back = [
+            "delete from django_migrations where name = '0999_future'",
+            "drop table accounts_future",
+            "alter table accounts_user drop column favourite",
+        ]
+        address = free_address()
+        with psycopg.connect(deployment.place.dsn(), autocommit=True) as database:
+            for statement in newer:
+                database.execute(statement.encode())
+            try:
+                deployment.serve(SLIPWAY_LISTEN=address, SLIPWAY_BASE_URL=f"http://{address}")
+                assert get(address, "/api/ready") == 200
+                code = "from tests import factories; factories.make_user('future@example.com', 'Future')"
+                made = deployment.manage("shell", "-v", "0", "-c", code)
+            finally:
+                for statement in back:
+                    database.execute(statement.encode())
+
+        assert made.returncode == 0, made.stderr
+        assert "database_is_newer" in deployment.logs()
+        assert "accounts.0999_future" in deployment.logs()
+
+
 class TestEmbeddedDatabase:
     def test_is_migrated_revived_and_stopped(self, deployment: Deployment) -> None:
         folder = deployment.folder / "embedded"

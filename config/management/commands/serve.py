@@ -10,16 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from config import postgres
 from config.env import BASE_DIR, env
 from config.observability import metrics, telemetry
 from gateway import sockets
+
+logger = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -74,6 +79,9 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         is_behind = bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         connection.close()
+        unknown = _unknown_migrations(executor.loader)
+        if unknown:
+            logger.warning("database_is_newer", migrations=unknown, hint="Upgrade this server too, or go on for now.")
         if not is_behind:
             return
         if env.database_url:
@@ -99,6 +107,13 @@ class Command(BaseCommand):
 
 def _role(*, has_web: bool, has_worker: bool) -> str:
     return "all" if has_web and has_worker else "web" if has_web else "worker"
+
+
+def _unknown_migrations(loader: MigrationLoader) -> list[str]:
+    """Of our own apps, applied by a newer version: an upgrade is under way, or was taken back."""
+    ours = {app.label for app in apps.get_app_configs() if Path(app.path).parent == BASE_DIR}
+    unknown = set(loader.applied_migrations) - set(loader.disk_migrations)
+    return sorted(f"{label}.{name}" for label, name in unknown if label in ours)
 
 
 def _is_newer_than(manifest: Path) -> bool:
