@@ -38,9 +38,11 @@ def authenticate(token: str, *, now: dt.datetime) -> Caller:
 
     Raises: Refused (401: unknown, expired, revoked, or its organisation is suspended).
     """
-    row = GatewayToken.objects.live(now).filter(digest=services.digest_of(token)).first()
+    row = GatewayToken.objects.unrevoked().filter(digest=services.digest_of(token)).first()
     if row is None:
         raise refusals.unknown_token()
+    if row.expires_at <= now:
+        raise refusals.expired_token()
     return Caller(row.organization_id, row.subject_id)
 
 

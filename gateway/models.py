@@ -37,7 +37,11 @@ class ProviderKey(TenantModel):
 class GatewayTokenQuerySet(TenantQuerySet["GatewayToken"]):
     def live(self, now: dt.datetime) -> Self:
         """Neither revoked nor expired, and of an organisation that is not suspended."""
-        return self.filter(revoked_at=None, expires_at__gt=now, organization__suspended_at=None)
+        return self.unrevoked().filter(expires_at__gt=now)
+
+    def unrevoked(self) -> Self:
+        """Ended by nothing but time, if at all."""
+        return self.filter(revoked_at=None, organization__suspended_at=None)
 
 
 class GatewayToken(TenantModel):

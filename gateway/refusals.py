@@ -38,6 +38,12 @@ def unknown_token() -> Refused:
     )
 
 
+def expired_token() -> Refused:
+    """Worth repeating: whoever follows the agent extends the token within seconds, say after a jump of the clock."""
+    refused = unknown_token()
+    return Refused(refused.status, refused.kind, refused.message, headers=(("retry-after", "5"),))
+
+
 def not_offered(path: str) -> Refused:
     return Refused(404, "not_found_error", f"{path[:100]} is not offered here; only /v1/messages is.")
 

@@ -49,10 +49,13 @@ def issue_token(*, organization_id: uuid.UUID, subject_id: uuid.UUID, now: dt.da
     return token
 
 
-def extend_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> bool:
-    """Give the session's live tokens their full time again; False when none lives, since dead ones stay dead."""
-    live = GatewayToken.objects.live(now).filter(subject_id=subject_id)
-    return bool(live.update(expires_at=now + TOKEN_TTL))
+def extend_tokens(*, subject_id: uuid.UUID, now: dt.datetime, even_expired: bool = False) -> bool:
+    """Give the session's live tokens their full time again; False when none lives, since dead ones stay dead.
+
+    Who follows a running agent asks for `even_expired` ones too: clocks jump, machines sleep, servers are away.
+    """
+    tokens = GatewayToken.objects.unrevoked() if even_expired else GatewayToken.objects.live(now)
+    return bool(tokens.filter(subject_id=subject_id).update(expires_at=now + TOKEN_TTL))
 
 
 def revoke_tokens(*, subject_id: uuid.UUID, now: dt.datetime) -> None:

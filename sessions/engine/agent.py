@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import signal
+import time
 import uuid
 from typing import Any
 
@@ -23,6 +24,8 @@ from sessions.engine.turns import Lease
 GRACE_S = 5.0  # between a polite request, SIGTERM and SIGKILL
 POLL_S = 0.05
 TOKEN_S = 600.0  # how often the sandbox's token is extended while somebody follows the agent
+CLOCK_S = 5.0  # how often the clock is looked at meanwhile
+JUMP_S = 60.0  # by how much it must be off to have jumped
 
 
 class AgentProcess:
@@ -71,10 +74,15 @@ class AgentProcess:
         return extended
 
     async def keep_token(self) -> None:
-        """Extend it again and again; runs until cancelled."""
+        """Extend it again and again, and at once when the clock has jumped; runs until cancelled."""
         while True:
-            await self.extend_token()
-            await asyncio.sleep(TOKEN_S)
+            extend = in_db(gateway.extend_tokens)
+            await extend(subject_id=self._turn.session_id, now=timezone.now(), even_expired=True)
+            offset = _ahead()
+            for _ in range(round(TOKEN_S / CLOCK_S)):
+                await asyncio.sleep(CLOCK_S)
+                if abs(_ahead() - offset) > JUMP_S:
+                    break
 
     async def start(self, *, is_refused: bool = False) -> None:
         """A new process with a token of its own, going on with the conversation if there is one.
@@ -137,3 +145,8 @@ class AgentProcess:
                 return True
             await asyncio.sleep(POLL_S)
         return False
+
+
+def _ahead() -> float:
+    """How far the clock on the wall is ahead of the one that never jumps."""
+    return time.time() - time.monotonic()

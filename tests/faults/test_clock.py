@@ -17,6 +17,12 @@ from tests.faults.world import Client, World, newcomer, worlds
 pytestmark = [pytest.mark.cli, pytest.mark.fault, pytest.mark.thorough, pytest.mark.timeout(300)]
 
 LIBRARY = "libfaketime.so.1"
+# libfaketime takes Python's `time.sleep` (until a monotonic moment) for something that it has to shift, and fails.
+SITE = """import select
+import time
+
+time.sleep = lambda seconds: select.select([], [], [], seconds)[0] or None
+"""
 READ_AGAIN_S = 1
 HOUR, DAY = 3600, 86400
 JUMPS = {"an-hour-on": HOUR, "two-hours-back": -HOUR, "a-day-on": DAY, "a-day-back": -DAY, "right-again": 0}
@@ -30,6 +36,7 @@ def clock(request: pytest.FixtureRequest) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="slipway-clock-"))
     folder.chmod(0o755 if request.param == "with-its-database" else 0o700)
     (folder / "offset").write_text("+0\n")
+    (folder / "sitecustomize.py").write_text(SITE)
     yield folder / "offset"
     shutil.rmtree(folder)
 
@@ -39,6 +46,7 @@ def module_world(clock: Path) -> Iterator[World]:
     library = next(Path("/usr/lib").glob(f"*/faketime/{LIBRARY}"))
     with worlds(
         LD_PRELOAD=str(library),
+        PYTHONPATH=str(clock.parent),
         FAKETIME_TIMESTAMP_FILE=str(clock),
         FAKETIME_CACHE_DURATION=str(READ_AGAIN_S),
         FAKETIME_DONT_FAKE_MONOTONIC="1",

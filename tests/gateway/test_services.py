@@ -70,6 +70,15 @@ class TestTokens:
         assert not is_good(expired, NOW + 61 * MINUTE)
         assert not is_good(revoked, NOW + MINUTE)
 
+    def test_that_only_time_has_ended_live_again_for_who_follows_their_agent(self, organization: Organization) -> None:
+        expired, revoked = issued(organization, SUBJECT), issued(organization, OTHER)
+        services.revoke_tokens(subject_id=OTHER, now=NOW)
+
+        assert services.extend_tokens(subject_id=SUBJECT, now=NOW + 25 * 60 * MINUTE, even_expired=True)
+        assert not services.extend_tokens(subject_id=OTHER, now=NOW + MINUTE, even_expired=True)
+        assert is_good(expired, NOW + 25 * 60 * MINUTE)
+        assert not is_good(revoked, NOW + MINUTE)
+
     def test_of_other_sessions_stay_when_one_is_revoked(self, organization: Organization) -> None:
         token, other = issued(organization, SUBJECT), issued(organization, OTHER)
 

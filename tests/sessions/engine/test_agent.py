@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from django.utils import timezone
 
 from gateway.models import GatewayToken
 from sessions import services
+from sessions.engine import agent
 from tests.sessions.stage import INTERRUPTED, Stage, eventually, result, text
 
 
@@ -94,6 +97,24 @@ class TestCancelling:
             await eventually(task.done)
 
             assert "taken over" in str(task.exception())
+
+
+class TestTheTokenOfARunningAgent:
+    async def test_lives_again_when_the_clock_has_jumped_over_its_end(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(agent, "CLOCK_S", 0.02)
+        stage.player.acts = [[text("so far")]]
+        async with stage.playing(await stage.asend("one")):
+            await stage.until("assistant.text")
+            await GatewayToken.objects.aupdate(expires_at=timezone.now() - timedelta(days=1))
+            monkeypatch.setattr(agent, "_ahead", lambda: 86_400.0)
+
+            for _ in range(500):
+                if await GatewayToken.objects.live(timezone.now()).aexists():
+                    return
+                await asyncio.sleep(0.01)
+        raise AssertionError("it stays dead")
 
 
 class TestTheNextProcess:
