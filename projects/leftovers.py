@@ -6,18 +6,21 @@ import contextlib
 import os
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
+from projects.models import Project
 from projects.repository import scratch_root, vault_root
 
 logger = structlog.get_logger(__name__)
 
 LOCK_S = 60.0
 OLD_S = 3600.0
+SET_ASIDE_S = 7 * 86400.0
 LOCKS = ("*.lock", "objects/info/*.lock", "objects/pack/*.lock")
 TEMPORARY = ("objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_objdir-*", "objects/??/tmp_obj_*")
 
@@ -32,6 +35,38 @@ def sweep(*, now: datetime) -> int:
         if old and not is_at_work(vault):
             swept += sum(_remove(path, moment - LOCK_S) for path in old)
     return swept
+
+
+def set_aside(*, now: datetime) -> int:
+    """Put vaults of projects that the database has never heard of aside, for a week; how many.
+
+    A server that died between a vault's rename and its row's commit leaves one. Should it have been started with the
+    wrong database, nothing is lost: the folder only has another name.
+    """
+    moment = now.timestamp()
+    old = {path: id for path in vault_root().glob("*.git") if (id := _id(path)) and _changed_at(path) < moment - OLD_S}
+    known = set(Project.with_deleted.filter(pk__in=old.values()).values_list("pk", flat=True))
+    unknown = [path for path, id in old.items() if id not in known]
+    for path in unknown:
+        logger.warning("vault_set_aside", path=str(path))
+        path.rename(path.with_name(f"{path.name}.{int(moment)}"))
+    return len(unknown) + _remove_set_aside(moment)
+
+
+def _id(vault: Path) -> uuid.UUID | None:
+    with contextlib.suppress(ValueError):
+        return uuid.UUID(vault.stem)
+    return None
+
+
+def _remove_set_aside(moment: float) -> int:
+    removed = 0
+    for path in vault_root().glob("*.git.*"):
+        since = path.suffix.removeprefix(".")
+        if since.isdigit() and int(since) < moment - SET_ASIDE_S:
+            shutil.rmtree(path, ignore_errors=True)
+            removed += 1
+    return removed
 
 
 def is_at_work(vault: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sessions.claude import notices
 from sessions.claude.fields import MAX_PAYLOAD_BYTES, capped, ident, items, number, obj, text
-from sessions.claude.outputs import ContextMeasured, Output
+from sessions.claude.outputs import ContextMeasured, ModelChosen, Output
 from sessions.claude.state import ReaderState
 from sessions.claude.streams import Reduced, place_block
 from sessions.events import Entry
@@ -27,13 +27,20 @@ def assistant(state: ReaderState, line: dict[str, Any]) -> Reduced:
     if line.get("is_api_error_message") is True or line.get("isApiErrorMessage") is True:
         return state, [notices.api_error(line)]
     if message.get("model") == "<synthetic>":
-        return state, [notices.notice("info", said) for said in _texts(message.get("content"))]
+        told: list[Output] = [notices.notice("info", said) for said in _texts(message.get("content"))]
+        return state, [*told, *_chosen(obj(line.get("local_command_run")))]
     state, outputs = (state, []) if parent else _measured(state, obj(message.get("usage")))
     for block in items(message.get("content")):
         kind, message_id = ident(block.get("type")), ident(message.get("id"))
         state, index = place_block(state, parent, message_id, kind)
         outputs += _block(block, kind, f"{message_id}:{index}", parent or None)
     return state, outputs
+
+
+def _chosen(ran: dict[str, Any]) -> list[Output]:
+    """A slash command that chose another model; whether there is such a model is not known here."""
+    model = text(ran.get("args"), 100).strip()
+    return [ModelChosen(model)] if ran.get("command") == "model" and model else []
 
 
 def user(state: ReaderState, line: dict[str, Any]) -> Reduced:

@@ -99,6 +99,13 @@ class ModeChanged:
 
 
 @dataclass(frozen=True)
+class ModelChosen:
+    """A slash command chose another model, by the name that was typed."""
+
+    model: str
+
+
+@dataclass(frozen=True)
 class RequestUnknown:
     """The CLI asks for something that we do not know; it waits for `answer_error`."""
 
@@ -136,6 +143,7 @@ Output = (
     | ControlReply
     | StateChanged
     | ModeChanged
+    | ModelChosen
     | RequestUnknown
     | BackgroundChanged
     | ContextMeasured

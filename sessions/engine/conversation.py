@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django.conf import settings
+
 from runtime.failpoints import failpoint
 from sessions import claude, events
 from sessions.engine.agent import AgentProcess
@@ -155,6 +157,8 @@ class Conversation:
                 items.append(Change({"background": list(output.tasks)}))
             case claude.ContextMeasured():
                 items.append(Change({"context_tokens": output.tokens, "context_window": output.window}))
+            case claude.ModelChosen() if output.model in settings.MODELS:
+                items.append(Change({"model": output.model}))
             case claude.Torn():
                 self.is_torn = True
             case _:

@@ -14,9 +14,14 @@ from sessions.events import Entry
 from sessions.storable import clean
 
 _JSON = ("commands", "background")
-SHOWN = ("title", "context_tokens", "context_window", *_JSON)
+SHOWN = ("title", "model", "context_tokens", "context_window", *_JSON)
 HIDDEN = ("claude_session_id",)
 _TABLE = sql.Identifier("agent_sessions_agentsession")
+# The process has it already, so that nobody needs to ask it for it.
+_NOTE_MODEL = """
+UPDATE agent_sessions_agentsession SET agent_options = jsonb_set(agent_options, '{model}', to_jsonb(%s::text))
+WHERE id = %s AND agent_options ? 'model'
+"""
 
 
 @dataclass(frozen=True)
@@ -45,5 +50,7 @@ async def apply(db: AsyncConnection[TupleRow], session_id: uuid.UUID, change: Ch
     pairs = sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(name)) for name in new)
     values = [Jsonb(value) if name in _JSON else value for name, value in new.items()]
     await db.execute(sql.SQL("UPDATE {} SET {} WHERE id = %s").format(_TABLE, pairs), (*values, session_id))
+    if "model" in new:
+        await db.execute(_NOTE_MODEL, (new["model"], session_id))
     shown = {name: value for name, value in new.items() if name in SHOWN}
     return [Entry("session.changed", {"changes": shown})] if shown else []

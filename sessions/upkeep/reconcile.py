@@ -64,6 +64,7 @@ MENDS: dict[str, Step] = {
     "orphans": _end_orphans,
     "files": _in_thread(leftovers.sweep_files),
     "vaults": _in_thread(vault_leftovers.sweep),
+    "orphan vaults": _in_db(vault_leftovers.set_aside),
 }
 
 

@@ -203,6 +203,17 @@ class TestSettings:
         assert "not found" in replies["m2"].error
         assert claude.ModeChanged("bypassPermissions") in cli.outputs
 
+    async def test_model_that_a_slash_command_chose_is_told_and_answers_next(self) -> None:
+        async with server.serving() as api, agent.running(url=api.url) as cli:
+            await cli.prompt("/model haiku")
+            chosen = await cli.wait(claude.ModelChosen)
+            await cli.wait(claude.TurnEnded)
+            await cli.prompt(script([{"text": "Here I am."}]))
+            await cli.wait(claude.TurnEnded, nth=2)
+
+        assert chosen.model == "haiku"
+        assert "haiku" in api.bodies[-1]["model"]
+
     async def test_rules_given_in_mid_session_hold(self) -> None:
         async with server.serving() as api, agent.running(url=api.url) as cli:
             await cli.send(claude.allow_rules("rules-1", ["Bash(touch made.txt)"]))

@@ -11,11 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Organization, User
 from projects import git, leftovers
 from projects.repository import scratch_root, vault_root
 from projects.vault import Vault
+from tests.sessions.rows import make_vault_project
 
 LOCKS = ["packed-refs.lock", "HEAD.lock", "config.lock", "refs/heads/main.lock", "refs/sessions/a/b.lock"]
 
@@ -41,6 +44,28 @@ def git_at_work(vault: Vault) -> Iterator[None]:
         yield
     finally:
         process.communicate()
+
+
+@pytest.mark.django_db
+class TestSetAside:
+    def test_puts_a_vault_without_a_project_aside_and_removes_it_a_week_later(
+        self, alice: User, organization: Organization
+    ) -> None:
+        project = make_vault_project(alice, organization)
+        with transaction.atomic():
+            left = make_vault_project(alice, organization, "left")
+            transaction.set_rollback(True)  # the server dies before the row is committed
+        at, kept = timezone.now(), Vault(project.pk).path
+
+        young = leftovers.set_aside(now=at)
+        found = [leftovers.set_aside(now=at + timedelta(hours=2)) for _ in range(2)]
+        is_there = Vault(left.pk).path.exists()
+        aside = list(vault_root().glob(f"{left.pk}.git.*"))
+        removed = [leftovers.set_aside(now=at + timedelta(days=days)) for days in (6, 8)]
+
+        assert (young, found, is_there, len(aside), removed) == (0, [1, 0], False, 1, [0, 1])
+        assert not aside[0].exists()
+        assert kept.exists()
 
 
 class TestSweep:

@@ -24,6 +24,13 @@ async def finish(stage: Stage) -> None:
     stage.guest.print(stage.run_name, *stage.player.lines(result(stage.player.prompt_ids[-1])))
 
 
+def ran(command: str, arguments: str) -> dict[str, Any]:
+    """What the CLI says when it has carried out a slash command by itself."""
+    message = {"id": "local", "model": "<synthetic>", "content": [{"type": "text", "text": "done"}]}
+    run = {"command": command, "args": arguments}
+    return {"type": "assistant", "message": message, "parent_tool_use_id": None, "local_command_run": run}
+
+
 class TestSwitching:
     async def test_model_and_mode_reach_the_agent_in_mid_turn(self, stage: Stage) -> None:
         stage.player.acts = [[text("so far")]]
@@ -45,6 +52,16 @@ class TestSwitching:
         asked = [(setting["subtype"], setting.get("model") or setting.get("mode")) for setting in stage.player.settings]
         assert asked == [("set_model", "haiku"), ("set_permission_mode", "plan")]
         assert (stage.session.model, stage.session.permission_mode) == ("haiku", "plan")
+
+    async def test_model_that_a_slash_command_chose_is_shown_and_kept(self, stage: Stage) -> None:
+        stage.player.acts = [lambda id: [ran("model", "haiku"), result(id)], lambda id: [ran("model", "x"), result(id)]]
+
+        for words in ("/model haiku", "/model x", "go"):
+            await stage.play(await stage.asend(words))
+
+        assert (stage.session.model, stage.session.agent_options["model"]) == ("haiku", "haiku")
+        assert [event["changes"] for event in await stage.events("session.changed")] == [{"model": "haiku"}]
+        assert (stage.player.settings, len(stage.guest.agents)) == ([], 1)
 
     async def test_refusal_is_told_and_the_true_model_shown(self, stage: Stage) -> None:
         stage.player.acts = [[text("so far")]]
