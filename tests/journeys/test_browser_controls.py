@@ -75,7 +75,7 @@ class TestTheAgentsCommands:
         area.press_sequentially("/co")
         menu = page.get_by_role("listbox", name="Commands of the agent")
         expect(menu.get_by_role("option").filter(has_text="/compact")).to_be_visible()
-        expect(area).to_have_attribute("role", "combobox")
+        expect(area).to_have_attribute("aria-activedescendant", "slash-commands-0")
         shoot(page, "commands")
         first = menu.get_by_role("option").first
         expect(first).to_have_attribute("aria-selected", "true")

@@ -177,7 +177,7 @@ export class Composer extends PageElement {
   private field(placeholder: string): TemplateResult {
     const isOpen = this.offered.length > 0;
     return html`<textarea rows="1" aria-label=${gettext("Message to the agent")} placeholder=${placeholder} ?disabled=${!this.canSend}
-        role=${isOpen ? "combobox" : nothing} aria-expanded=${isOpen ? "true" : nothing} aria-autocomplete=${isOpen ? "list" : nothing}
+        aria-haspopup=${isOpen ? "listbox" : nothing} aria-autocomplete=${isOpen ? "list" : nothing}
         aria-controls=${isOpen ? MENU_ID : nothing} aria-activedescendant=${isOpen ? optionId(this.chosen) : nothing}
         @input=${() => this.changed()} @keydown=${this.onKey} @paste=${this.onPaste} @blur=${() => (this.offered = [])}></textarea>`;
   }
