@@ -101,7 +101,7 @@ def retell(session_id: uuid.UUID, *, but: uuid.UUID | None = None) -> str:
         if line == CLEARED:
             spoken, has_answered = [], False
         elif line:
-            spoken.append(line)
+            spoken.append(_indented(line))
             has_answered |= event["kind"] != "message.user"
     if not has_answered:
         return ""
@@ -121,6 +121,11 @@ def _line(kind: str, payload: dict[str, Any]) -> str:
         case "tool.call" if payload["parent"] is None:
             return f"You used {payload['name']}: {_short(str(payload['input']), 300)}"
     return ""
+
+
+def _indented(line: str) -> str:
+    """Who speaks is told at the beginning of a line, by us alone: an agent may have said `User: …`."""
+    return "\n    ".join(line.splitlines())
 
 
 def _newest(lines: Iterable[str]) -> list[str]:

@@ -105,6 +105,7 @@ class TestAttachments:
         assert image["Content-Security-Policy"] == "default-src 'none'; sandbox"
         assert image["Content-Disposition"] == "inline"
         assert image["Cache-Control"].startswith("private")
+        assert "Cookie" in image["Vary"]  # else whoever signs in next in the same browser could see it
 
     @pytest.mark.parametrize("data", [b"<svg/>", b"", IMAGE + b"x" * (5 * 2**20)])
     def test_that_are_no_images_or_too_large_are_refused(
