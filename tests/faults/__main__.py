@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
+JOURNEYS = HERE.parent / "journeys"
+WALKS = ("test_api_walk.py", "test_browser_walk.py")  # whose people come back after a lost connection
 KILL = "test_kill.py::TestTheServerIsKilled"
 
 
@@ -19,12 +21,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="only the place that this seed chooses")
     parser.add_argument("--only", choices=[*names, "chaos"], help="one part")
     parser.add_argument("--times", type=int, default=1, help="how often in a row the server is killed at each moment")
+    parser.add_argument("--journeys", action="store_true", help="chaos: the end-to-end journeys instead of stories")
+    parser.add_argument("--every", type=float, default=20, help="chaos: seconds between two deaths")
     parser.add_argument("--minutes", type=float, default=5, help="how long chaos reigns")
     given, rest = parser.parse_known_args(arguments)
     seed = {} if given.seed is None else {"FAULT_SEED": str(given.seed)}
     numbers = {"FAULT_ALL": "1", "FAULT_SEEDS": str(given.seeds), "FAULT_TIMES": str(given.times), **seed}
-    if given.only == "chaos":
-        command = ["-m", "tests.faults.chaos", f"--minutes={given.minutes}", f"--seed={given.seed or 0}"]
+    if given.journeys:
+        numbers |= {"JOURNEYS": "chaos", "CHAOS_EVERY_S": str(given.every), "FAULT_SEED": str(given.seed or 0)}
+        command = ["-m", "pytest", "-q", *(rest or [str(JOURNEYS / name) for name in WALKS])]
+    elif given.only == "chaos":
+        orders = [f"--minutes={given.minutes}", f"--seed={given.seed or 0}", f"--every={given.every}"]
+        command = ["-m", "tests.faults.chaos", *orders]
     else:
         chosen = _chosen(given.only, is_random=given.seed is not None, is_repeated=given.times > 1)
         command = ["-m", "pytest", "-q", str(HERE / chosen), *rest]

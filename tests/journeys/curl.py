@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
-from tests.journeys.server import PATIENCE, Server
+from tests.journeys.server import IS_CHAOS, PATIENCE, PAUSE_S, TRIES, Server
 
 TURN_TIMEOUT_S = 90 * PATIENCE
+AWAY = (b"500", b"502", b"503", b"504")
 
 
 class Curl:
@@ -29,16 +31,63 @@ class Curl:
         return [curl, "--silent", "--request", method, "--header", authorization, *data, f"{self.server.url}/api{path}"]
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        body = _repeatable(method, path, body) if IS_CHAOS else body
         sent = b"" if body is None else json.dumps(body).encode()
-        done = subprocess.run(self.command(method, path, body), input=sent, capture_output=True, check=True, timeout=60)
-        return json.loads(done.stdout or b"null")
+        command = [*self.command(method, path, body), "--write-out", "\n%{http_code}"]
+        for _ in range(TRIES):
+            done = subprocess.run(command, input=sent, capture_output=True, timeout=60)
+            answer, _, status = done.stdout.rpartition(b"\n")
+            if done.returncode == 0 and not (IS_CHAOS and status in AWAY):
+                return json.loads(answer or b"null")
+            time.sleep(PAUSE_S)
+        raise AssertionError(f"{method} {path}: curl ends with {done.returncode}, {status.decode()}: {answer[:500]!r}")
 
-    def stream(self, path: str, into: list[dict[str, Any]]) -> subprocess.Popen[bytes]:
+    def stream(self, path: str, into: list[dict[str, Any]]) -> Follower:
         """Follow an SSE stream in the background; each event's id, name and data are collected."""
-        command = [*self.command("GET", path, None), "--no-buffer"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        threading.Thread(target=_collect, args=(process, into), daemon=True).start()
-        return process
+        return Follower(self, path, into)
+
+
+def _repeatable(method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The same with an id, as every client of ours sends it, so that a repetition is known for one."""
+    if method != "POST" or body is None:
+        return body
+    if path.endswith(("/messages", "/input")):
+        return {"id": str(uuid.uuid4()), **body}
+    return {"message_id": str(uuid.uuid4()), **body} if path.endswith("/sessions") and body.get("prompt") else body
+
+
+class Follower:
+    """`curl` on an event stream; where servers die it comes back by the last number, as browsers do."""
+
+    def __init__(self, curl: Curl, path: str, into: list[dict[str, Any]]) -> None:
+        self._curl, self._path, self._into = curl, path, into
+        self._is_over = False
+        self._process = self._connect()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> subprocess.Popen[bytes]:
+        last = next((event["id"] for event in reversed(self._into) if "id" in event), "")
+        header = ["--header", f"Last-Event-ID: {last}"] if last else []
+        command = [*self._curl.command("GET", self._path, None), *header, "--no-buffer", "--fail"]
+        return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+    def _follow(self) -> None:
+        for _ in range(TRIES):
+            _collect(self._process, self._into)
+            self._process.wait()
+            if self._is_over or not IS_CHAOS:
+                return
+            time.sleep(PAUSE_S)
+            self._process = self._connect()
+
+    def terminate(self) -> None:
+        self._is_over = True
+        self._process.terminate()
+
+    def wait(self) -> None:
+        self._thread.join(20)
+        self._process.wait(20)
 
 
 def _collect(process: subprocess.Popen[bytes], into: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import http.cookiejar
 import json
 import re
@@ -11,7 +12,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from tests.journeys.server import PATIENCE, Server
+from tests.journeys.server import PATIENCE, PAUSE_S, TRIES, Server
 
 PASSWORD = "correct-horse-battery"
 LIMIT_PAUSES, LIMIT_PAUSE_S = 15, 5
@@ -27,7 +28,18 @@ class Person:
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
 
     def sign_up(self) -> None:
-        """Sign up and verify the address; ends signed in."""
+        """Sign up and verify the address; ends signed in. Where servers die it may take another address."""
+        for number in range(TRIES):
+            try:
+                return self._sign_up()
+            except (AssertionError, OSError, http.client.HTTPException):
+                if number + 1 == TRIES:
+                    raise
+            time.sleep(PAUSE_S)
+            self.email = f"again{number}-{self.email}"
+            self.jar.clear()
+
+    def _sign_up(self) -> None:
         seen = len(self.server.log_path.read_text())
         self._submit("/accounts/signup/", {"email": self.email, "password1": PASSWORD})
         self._submit("/accounts/confirm-email/", {"code": self._code(seen)})
@@ -51,6 +63,17 @@ class Person:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.csrf, "Origin": self.server.url}
         request = urllib.request.Request(self.server.url + path, data, headers, method=method)
+        for _ in range(TRIES - 1):
+            try:
+                with self.opener.open(request, timeout=20) as answer:
+                    return json.loads(answer.read() or b"null")
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code < 500:
+                    raise
+            except (OSError, http.client.HTTPException):
+                pass
+            time.sleep(PAUSE_S)
         with self.opener.open(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
 

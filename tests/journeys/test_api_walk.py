@@ -11,9 +11,9 @@ import pytest
 
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, wait_for
 from tests.journeys.person import Person
-from tests.journeys.server import CANARY, Server
+from tests.journeys.server import CANARY, PATIENCE, Server
 
-pytestmark = pytest.mark.cli
+pytestmark = [pytest.mark.cli, pytest.mark.timeout(300 * PATIENCE)]
 
 
 @pytest.fixture

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Request, ViewportSize, expect, sync_playwright
 
 from tests.journeys.person import PASSWORD
-from tests.journeys.server import Server, running
+from tests.journeys.server import IS_CHAOS, PATIENCE, PAUSE_S, TRIES, Server, running
 from tests.projects.building import Worktree
 from tests.projects.serving import GitServer, serve
 
-pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(600 if IS_CHAOS else 180)]
 
 CHROMIUM = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
-TURN_MS = 60_000
+TURN_MS = 60_000 * PATIENCE
+LOST = re.compile(r"net::ERR_|WebSocket connection to|status of 50[0234]")
 SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
 
@@ -48,6 +50,17 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+def go(page: Page, url: str) -> None:
+    """Where servers die, people press reload."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(Error):
+            answer = page.goto(url)
+            if answer is not None and answer.status < 500:
+                return
+        page.wait_for_timeout(1000 * PAUSE_S)
+    page.goto(url)
+
+
 class Watch:
     """What must not happen while a page is used: a request to another origin, a CSP report, an error in a script."""
 
@@ -65,6 +78,8 @@ class Watch:
             self.foreign.append(request.url)
 
     def _note_console(self, message: Any) -> None:
+        if IS_CHAOS and LOST.search(message.text):
+            return
         if message.type == "error" or "Content Security Policy" in message.text:
             self.errors.append(message.text)
 
@@ -116,7 +131,7 @@ class TestTheWalk:
 
     @staticmethod
     def sign_up(page: Page, url: str, email: str) -> None:
-        page.goto(url)
+        go(page, url)
         page.get_by_role("link", name=re.compile("sign up|create", re.I)).first.click()
         page.get_by_label(re.compile("e-?mail", re.I)).fill(email)
         page.locator("input[type=password]").fill(PASSWORD)
@@ -174,8 +189,8 @@ class TestTheWalk:
 
     @staticmethod
     def sign_out(page: Page, url: str) -> None:
-        page.goto(f"{url}/accounts/logout/")
+        go(page, f"{url}/accounts/logout/")
         page.get_by_role("button", name=re.compile("sign out", re.I)).first.click()
         expect(page.get_by_role("link", name=re.compile("sign up|create", re.I)).first).to_be_visible()
-        page.goto(url)
+        go(page, url)
         expect(page).to_have_url(re.compile("/accounts/login/"))
