@@ -1,10 +1,7 @@
-"""Messages that wait for the agent: changed, removed, brought back and sent at once; and images that go with them."""
+"""Messages that wait for the agent: changed, removed, brought back, sent at once, and told their place."""
 
 from __future__ import annotations
 
-import base64
-import struct
-import zlib
 from collections.abc import Callable
 
 import pytest
@@ -17,24 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
 TURN_MS = 60_000
 SLOW = script([{"text": "one two three four five six seven eight nine ten " * 20, "chunks": 200, "delay": 0.25}])
-PASTE = """([image, type, name]) => {
-    const bytes = Uint8Array.from(atob(image), (character) => character.charCodeAt(0));
-    const data = new DataTransfer();
-    data.items.add(new File([bytes], name, { type }));
-    const area = document.querySelector("slw-composer textarea");
-    area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
-}"""
-
-
-def png(width: int = 40, height: int = 40, red: int = 200) -> bytes:
-    """A real picture of one colour."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = b"".join(b"\0" + bytes([red, 80, 120]) * width for _ in range(height))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def queue(page: Page) -> Locator:
@@ -48,10 +27,6 @@ def waiting(page: Page, text: str) -> Locator:
 def say(page: Page, text: str) -> None:
     page.get_by_label("Message to the agent").fill(text)
     page.keyboard.press("Enter")
-
-
-def paste(page: Page, data: bytes, kind: str = "image/png", name: str = "shot.png") -> None:
-    page.evaluate(PASTE, [base64.b64encode(data).decode(), kind, name])
 
 
 @pytest.fixture
@@ -158,42 +133,33 @@ class TestWhatCannotBeSent:
         alice.watch.forgive("status of 4")
 
 
-class TestImages:
-    def test_are_pasted_shown_removed_and_sent(self, visit: Visit, shoot: Shoot) -> None:
+class TestAPlaceInTheQueue:
+    def test_is_told_and_counts_down_until_the_turn_begins(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit()
-        session = alice.session(alice.project())
-        page = alice.open(session_path(session))
-        expect(page.get_by_label("Message to the agent")).to_be_enabled()
-        paste(page, png())
-        paste(page, png(red=20), name="other.png")
-        expect(page.get_by_role("list", name="Images to send").locator("img")).to_have_count(2)
-        expect(page.get_by_text("Uploading…")).to_have_count(0)
-        shoot(page, "images")
+        project = alice.project()
+        limit_turns(alice, 1)
+        first = alice.open(session_path(alice.session(project, SLOW, name="first")))
+        expect(first.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
+        others = [alice.session(project, script([{"text": f"done {name}"}]), name=name) for name in ("second", "third")]
+        second, third = (alice.open(session_path(session)) for session in others)
 
-        page.get_by_role("button", name="Remove other.png").click()
-        say(page, script([{"text": "I see it."}]))
+        expect(queue(second).get_by_text("Place 1 in the queue")).to_be_visible()
+        expect(queue(third).get_by_text("Place 2 in the queue")).to_be_visible()
+        expect(third.get_by_text("Waits until others are through")).to_be_visible()
+        shoot(third, "place")
+        waiting(second, "done second").get_by_role("button", name="Remove").click()
+        expect(queue(third).get_by_text("Place 1 in the queue")).to_be_visible()
+        first.get_by_role("button", name="Interrupt").click()
 
-        image = page.get_by_role("article").get_by_role("img", name="Image 1")
-        expect(image).to_be_visible(timeout=TURN_MS)
-        assert page.wait_for_function("() => document.querySelector('.sent-pictures img')?.naturalWidth === 40")
-        expect(page.locator(".prose").get_by_text("I see it.")).to_be_visible(timeout=TURN_MS)
-        sent = alice.person.call("GET", f"/api/sessions/{session['id']}/messages")["items"][0]
-        assert [one["media_type"] for one in sent["attachments"]] == ["image/png"]
+        expect(third.locator(".prose").get_by_text("done third", exact=True)).to_be_visible(timeout=TURN_MS)
+        expect(queue(third)).to_be_hidden()
 
-    def test_that_cannot_be_sent_say_so_one_by_one_and_the_draft_survives_a_reload(self, visit: Visit) -> None:
-        alice = visit()
-        page = alice.open(session_path(alice.session(alice.project())))
-        expect(page.get_by_label("Message to the agent")).to_be_enabled()
-        paste(page, png())
-        paste(page, b"hello", kind="text/plain", name="notes.txt")
-        paste(page, b"not really an image", name="fake.png")
-        images = page.get_by_role("list", name="Images to send")
 
-        expect(images.get_by_text("Only PNG, JPEG, GIF and WebP images can be sent.")).to_be_visible()
-        expect(images.get_by_text("This is not a PNG, JPEG, GIF or WebP image.")).to_be_visible()
-        page.get_by_label("Message to the agent").fill("about these")
-        page.reload()
-
-        expect(images.locator("img")).to_have_count(1)
-        expect(page.get_by_label("Message to the agent")).to_have_value("about these")
-        alice.watch.forgive("status of 4")
+def limit_turns(visitor: Visitor, limit: int) -> None:
+    """An operator's setting."""
+    visitor.server.manage(
+        "shell",
+        "--command",
+        "from accounts.models import Organization\n"
+        f"Organization.objects.filter(pk='{visitor.organization_id}').update(turn_limit={limit})",
+    )
