@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.journeys.browsing import Visitor, bash, script, session_path
-from tests.journeys.conftest import Visit
+from tests.journeys.conftest import Shoot, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
@@ -177,7 +177,7 @@ class TestTheEndOfTheConversation:
             expect(ask).to_be_visible(timeout=TURN_MS)
             page.wait_for_timeout(300)
             assert at_bottom(page)
-            expect(page.get_by_role("button", name="New output")).to_be_hidden()
+            expect(page.locator(".new-output")).to_have_count(0)
             asked = ask.inner_text()
             ask.get_by_role("button", name="Allow once").click()
             page.wait_for_function(
@@ -203,6 +203,33 @@ class TestTheEndOfTheConversation:
         page.get_by_role("button", name="New output").click()
         page.wait_for_timeout(300)
         assert at_bottom(page)
+        expect(page.locator(".turn-footer")).to_be_visible(timeout=TURN_MS)
+
+        page.mouse.wheel(0, -2000)
+        expect(page.get_by_role("button", name="To the end")).to_be_visible()
+
+
+class TestAMemberWhoIsRemoved:
+    def test_while_watching_is_told_so_and_can_do_nothing_more(self, visit: Visit, shoot: Shoot) -> None:
+        alice, bob = visit(), visit()
+        session = alice.session(alice.project(), "Write a small fizzbuzz program and test it")
+        alice.wait_until_asked(session)
+        make_member(alice, bob, "MEMBER")
+        page = bob.open(session_path(session))
+        expect(card(page, "May the agent do this?")).to_be_visible()
+
+        alice.server.manage(
+            "shell",
+            "--command",
+            f"from accounts.models import Membership\nMembership.objects.get(user__email='{bob.person.email}', "
+            f"organization='{alice.organization_id}').delete()",
+        )
+
+        expect(page.get_by_text("you have no access to it any more")).to_be_visible(timeout=TURN_MS)
+        expect(card(page, "May the agent do this?")).to_have_count(0)
+        expect(page.get_by_label("Message to the agent")).to_be_disabled()
+        shoot(page, "removed")
+        bob.watch.forgive("status of 404")
 
 
 class TestAViewer:
@@ -210,7 +237,7 @@ class TestAViewer:
         alice, vera = visit(), visit()
         session = alice.session(alice.project(), "Write a small fizzbuzz program and test it")
         alice.wait_until_asked(session)
-        make_viewer(alice, vera)
+        make_member(alice, vera, "VIEWER")
         page = vera.open(session_path(session))
 
         expect(
@@ -227,12 +254,12 @@ class TestAViewer:
         expect(usage.get_by_text("Only admins see and change the key.")).to_be_visible()
 
 
-def make_viewer(owner: Visitor, guest: Visitor) -> None:
+def make_member(owner: Visitor, guest: Visitor, role: str) -> None:
     """There is no invitation yet: an operator does it."""
     owner.server.manage(
         "shell",
         "--command",
         "from accounts.models import Membership, Organization, User\n"
         f"Membership.objects.create(organization=Organization.objects.get(pk='{owner.organization_id}'), "
-        f"user=User.objects.get(email='{guest.person.email}'), role='VIEWER')",
+        f"user=User.objects.get(email='{guest.person.email}'), role='{role}')",
     )
