@@ -17,7 +17,7 @@ from runtime.failpoints import failpoint
 from sandbox import Sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone
 from sessions import claude
-from sessions.engine import causes, claims, machines, resuming, tracks, turns, watching
+from sessions.engine import causes, claims, machines, resuming, tracks, turns, watching, wishes
 from sessions.engine.agent import AgentProcess
 from sessions.engine.attendant import Attendant
 from sessions.engine.companions import until_first
@@ -167,7 +167,7 @@ class TurnRunner:
     async def _converse(self) -> None:
         """Hand over the message and follow the stream until the turn has ended."""
         turn, name = self.turn, f"init-{self.turn.epoch}"
-        if not turn.is_delivered and (await in_db(turns.wants)(turn)).is_cancelled:
+        if not turn.is_delivered and (await in_db(wishes.wants)(turn)).is_cancelled:
             return
         await self.agent.send(name, claude.initialize(name))
         failpoint("turn.before_delivery")
@@ -254,7 +254,7 @@ class TurnRunner:
     async def _finish(self) -> None:
         """Show how the turn went; what the log holds counts, also when an earlier worker wrote it."""
         result = self.turn.result or self.talk.result
-        wants = await in_db(turns.wants)(self.turn)
+        wants = await in_db(wishes.wants)(self.turn)
         finish, now = in_db(turns.finish), timezone.now()
         if wants.is_cancelled:
             await finish(self.turn, JobStatus.CANCELLED, SessionStatus.COMPLETED, now)

@@ -7,7 +7,6 @@ later one does.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,7 @@ from environments import services as environments
 from environments.models import Environment, Machine
 from gateway import services as gateway
 from sessions import dispatch, log
-from sessions.engine.claims import WORKING, Lease, Turn, claim, rules_of
+from sessions.engine.claims import WORKING, Lease, Turn, claim
 from sessions.engine.rest import put_to_rest
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
@@ -38,33 +37,6 @@ from sessions.services.permissions import withdraw
 from sessions.storable import clean
 
 __all__ = ["Lease", "Turn", "claim"]
-
-
-@dataclass(frozen=True)
-class Wants:
-    """What people want of a running agent."""
-
-    answers: list[Answer]
-    has_pending: bool  # it waits for an answer
-    is_shown_waiting: bool
-    is_interrupted: bool
-    is_cancelled: bool
-    model: str
-    permission_mode: str
-    rules: list[str]
-    options: dict[str, Any]  # what the process is known to have
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A person's answer that the agent has not got yet."""
-
-    id: uuid.UUID
-    request_id: str
-    is_allowed: bool
-    input: dict[str, Any]
-    suggestions: list[dict[str, Any]]
-    answer: dict[str, Any]
 
 
 def locked_session(turn: Lease) -> AgentSession:
@@ -132,43 +104,6 @@ def mark_delivered(turn: Turn, now: datetime) -> None:
     """The agent has the message."""
     locked_session(turn)
     Message.objects.filter(job_id=turn.job_id, delivered_at=None).update(delivered_at=now)
-
-
-def wants(turn: Lease) -> Wants:
-    """What people want of the agent now.
-
-    Raises: StaleEpoch (another worker has taken over, or the session is gone).
-    """
-    session = AgentSession.objects.filter(pk=turn.session_id, epoch=turn.epoch).first()
-    job = None if turn.job_id is None else Job.objects.filter(pk=turn.job_id).first()
-    if session is None or (job is None and turn.job_id is not None):
-        raise StaleEpoch
-    is_urgent = Job.objects.filter(
-        session_id=turn.session_id, status=JobStatus.PENDING, is_urgent=True, admitted_at__isnull=False
-    ).exists()
-    return Wants(
-        answers=_undelivered(session),
-        has_pending=has_pending_permissions(turn),
-        is_shown_waiting=session.status == SessionStatus.WAITING_INPUT,
-        is_interrupted=job is not None and (job.interrupt_requested_at is not None or is_urgent),
-        is_cancelled=job is not None and (job.cancel_requested_at is not None or job.status == JobStatus.CANCELLED),
-        model=session.model,
-        permission_mode=session.permission_mode,
-        rules=rules_of(session),
-        options=session.agent_options,
-    )
-
-
-def _undelivered(session: AgentSession) -> list[Answer]:
-    """Answers that the agent has not got yet."""
-    given = (PermissionStatus.ALLOWED, PermissionStatus.DENIED)
-    rows = PermissionRequest.objects.filter(session_id=session.pk, delivered_at=None, status__in=given)
-    return [
-        Answer(
-            row.id, row.request_id, row.status == PermissionStatus.ALLOWED, row.input, row.suggestions, row.answer or {}
-        )
-        for row in rows.order_by("answered_at")
-    ]
 
 
 @transaction.atomic
