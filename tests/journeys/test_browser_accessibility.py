@@ -21,12 +21,13 @@ SETTINGS = ["/settings/usage/", "/settings/tokens/", "/accounts/password/change/
 FREE = {"permission_mode": "bypassPermissions"}
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page, within: str = "html") -> list[str]:
     """What axe-core finds wrong; it is injected past the policy, by the debugger."""
     page.emulate_media(reduced_motion="reduce")
     page.evaluate(AXE.read_text())
     found: list[dict[str, Any]] = page.evaluate(
-        "async (tags) => (await axe.run({ runOnly: { type: 'tag', values: tags } })).violations", RULES
+        "async ([within, tags]) => (await axe.run(within, { runOnly: { type: 'tag', values: tags } })).violations",
+        [within, RULES],
     )
     return [f"{page.url} {one['id']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]
 

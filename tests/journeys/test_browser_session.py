@@ -229,6 +229,7 @@ class TestAMemberWhoIsRemoved:
         expect(card(page, "May the agent do this?")).to_have_count(0)
         expect(page.get_by_label("Message to the agent")).to_be_disabled()
         shoot(page, "removed")
+        page.close()
         bob.watch.forgive("status of 404")
 
 
