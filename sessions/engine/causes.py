@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from sandbox.answers import AgentStatus
 
 GO_ON = "Send a message to go on."
@@ -33,3 +36,10 @@ def agent_failed(status: AgentStatus) -> str:
         next_step = "The sandbox's disk is full: free some space, then send a message to go on."
     tail = status.stderr_tail.strip()[-500:]
     return f"The agent ended unexpectedly ({agent_ending(status)}). {next_step} {tail}".strip()
+
+
+def turn_failed(error: Exception) -> str:
+    """What a sandbox could not do. The bare words of its operating system say nothing of what to do next."""
+    if os.strerror(errno.ENOSPC) in str(error):
+        return "The sandbox's disk is full: free some space, then send a message to go on."
+    return str(error)

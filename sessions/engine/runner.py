@@ -89,7 +89,7 @@ async def _run(turn: Turn, writer: LogWriter) -> None:
         except (SandboxError, DomainError) as error:
             logger.warning("turn failed", error=str(error), kind=type(error).__name__)
             cause = await machines.cause_of_loss(turn.session_id) if isinstance(error, SandboxGone) else None
-            await _break_off(turn, cause or str(error))
+            await _break_off(turn, cause or causes.turn_failed(error))
         except Exception:
             logger.exception("turn broke")
             await _break_off(turn, "The server could not run this turn. Send it again; the log has the details.")

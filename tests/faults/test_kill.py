@@ -80,6 +80,21 @@ class TestEachPlace:
         assert_told(world, alice, session_id)
 
 
+class TestPlacesBesideAStory:
+    @pytest.mark.thorough
+    def test_a_later_message_whose_commit_was_not_reached_is_sent_again(self, world: World, alice: Client) -> None:
+        session_id = alice.begin("hello")
+        alice.until_done(session_id)
+        world.arm("message.before_commit=kill")
+        message_id = alice.send(session_id, "hello again")
+        alice.until_done(session_id)
+
+        assert world.has_acted
+        told = [payload["message_id"] for payload in alice.of_kind(session_id, "message.user")]
+        assert told.count(message_id) == 1
+        assert_invariants(world, alice)
+
+
 class TestRandomPlaces:
     @pytest.mark.parametrize("seed", SEED)
     def test_of_a_story_may_be_the_last(
