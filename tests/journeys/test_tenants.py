@@ -48,6 +48,17 @@ def add_member(server: Server, organization_id: str, person: Person, role: str) 
     return member_id
 
 
+def add_image_and_rule(server: Server, ids: dict[str, str]) -> None:
+    """As if a member had sent the one and said the other; what the agent does must not depend on either."""
+    owned = "insert into {} (id, organization_id, session_id, created_at, {}) values (%s, %s, %s, now(), {})"
+    image, rule = "position, media_type, size, sha256, data", "project_id, rule"
+    mine = (ids["organization_id"], ids["session_id"])
+    values = "0, 'image/png', 1, '', 'x'"
+    query(server, owned.format("agent_sessions_attachment", image, values), ids["attachment_id"], *mine)
+    columns = owned.format("agent_sessions_permissionrule", rule, "%s, 'Bash(true)'")
+    query(server, columns, ids["rule_id"], *mine, ids["project_id"])
+
+
 @pytest.fixture(scope="module")
 def acme(server: Server) -> Acme:
     alice = Person(server, f"alice-{uuid.uuid4().hex[:8]}@example.com")
@@ -65,7 +76,11 @@ def acme(server: Server) -> Acme:
         "member_id": curl.call("GET", f"/orgs/{organization_id}/members")["items"][0]["id"],
         "environment_id": curl.call("GET", "/environments")["items"][0]["id"],
         "token_id": alice.call("GET", "/api/tokens")["items"][0]["id"],
+        "message_id": curl.call("GET", f"/sessions/{session['id']}/messages")["items"][0]["id"],
+        "attachment_id": str(uuid7()),
+        "rule_id": str(uuid7()),
     }
+    add_image_and_rule(server, ids)
     return Acme(alice, token, curl, organization_id, project["id"], session["id"], pending[0]["id"], ids)
 
 
@@ -77,6 +92,7 @@ def body_for(route: Route, ids: dict[str, str], permission_id: str) -> dict[str,
         "POST /sessions/{session_id}/messages": {"text": "hello"},
         "POST /sessions/{session_id}/input": {"text": "hello"},
         "PATCH /orgs/{organization_id}/members/{member_id}": {"role": "VIEWER"},
+        "PATCH /sessions/{session_id}/messages/{message_id}": {"text": "stolen"},
         "PUT /orgs/{organization_id}/provider-key": {"key": "sk-ant-stolen-0000000000000"},
         "POST /projects": {"organization_id": ids["organization_id"], "name": "stolen", "source": "EMPTY"},
         "POST /environments": {"organization_id": ids["organization_id"], "name": "x", "kind": "HOST", "config": {}},

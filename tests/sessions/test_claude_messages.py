@@ -66,7 +66,10 @@ class TestLines:
         ],
     )
     def test_what_no_card_shows_is_not_allowed_along(self, suggestion: dict[str, Any]) -> None:
-        shown = [{"type": "setMode", "mode": "acceptEdits"}, {"type": "addDirectories", "directories": ["/x"]}]
+        shown: list[dict[str, Any]] = [
+            {"type": "setMode", "mode": "acceptEdits"},
+            {"type": "addDirectories", "directories": ["/x"]},
+        ]
 
         answer = json.loads(claude.answer_allow("r1", {}, updated_permissions=[suggestion, *shown]))
 

@@ -14,7 +14,6 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.db import transaction
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
 
 from accounts.auth import actor_for, actor_for_token
 from accounts.models import ApiToken, Membership, Organization, User
@@ -172,9 +171,7 @@ class TestDelivery:
             await in_db(append)(session, "2")
             assert (await socket.receive_json_from())["seq"] == 2
 
-    async def test_closes_a_client_that_takes_nothing(
-        self, session: AgentSession, bob: User, settings: SettingsWrapper
-    ) -> None:
+    async def test_closes_a_client_that_takes_nothing(self, session: AgentSession, bob: User, settings: Any) -> None:
         settings.SLOW_READER_S = 0.05
         closed: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
