@@ -32,10 +32,23 @@ async def remember(api: PracticeServer, folder: Path) -> tuple[uuid.UUID, Path]:
         await told.wait(claude.TurnEnded)
         await told.prompt(script([{"tool": "Bash", "input": {"command": "touch asked"}}], text="Now wait"))
         await told.wait(claude.PermissionAsked)
-        await asyncio.sleep(0.5)  # it writes its record a little later
+        path = Path(claude.transcript_path(str(folder / "home"), str(folder / "work"), session_id))
+        await _written(path, "touch asked")
         told.process.send_signal(signal.SIGKILL)
         await told.process.wait()
-    return session_id, Path(claude.transcript_path(str(folder / "home"), str(folder / "work"), session_id))
+    return session_id, path
+
+
+async def _written(path: Path, words: str) -> None:
+    """The agent writes its record a little later, and in pieces: wait until it has these words and grows no more."""
+    before = b""
+    for _ in range(200):
+        await asyncio.sleep(0.3)
+        data = await asyncio.to_thread(path.read_bytes)
+        if data == before and words.encode() in data and data.endswith(b"\n"):
+            return
+        before = data
+    raise TimeoutError(f"the record never said {words!r}")
 
 
 async def mend(folder: Path, path: Path) -> str:

@@ -65,13 +65,14 @@ def _listens(path: Path) -> bool:
 
 def main(path: Path) -> int:
     """What the process does."""
-    from config import serving  # isort: skip  # first: it installs the reactor that daphne needs
+    import config.daphne  # noqa: F401  # first: it installs the reactor that daphne needs
 
     import django
     from django.conf import settings
 
     settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
     django.setup()
+    from config import serving
     from gateway.asgi import application
 
     def announce(where: str) -> None:

@@ -40,6 +40,11 @@ def git_at_work(vault: Vault) -> Iterator[None]:
     """A git that has the vault open and waits."""
     command = ["git", f"--git-dir={vault.path}", "cat-file", "--batch"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=git.environment())
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"nothing\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"nothing missing\n"  # it is there by now
     try:
         yield
     finally:

@@ -41,7 +41,7 @@ class TestVigil:
             stage.guest.print(stage.run_name, b"\xff half a li\n")
             await eventually(lambda: any(name.startswith("check-") for name in stage.agent.sent))
             ended = {"type": "result", "subtype": "success", "user_message_uuid": stage.player.prompt_ids[0]}
-            stage.guest.print(stage.run_name, *stage.player.lines(ended))
+            stage.guest.print(stage.run_name, *stage.player.lines(ended, activity("idle")))
             await task
 
         assert (await stage.reread(job)).status == "COMPLETED"
