@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sessions.claude.lines import MAX_LINE_BYTES
 from tests.faults.world import Client, World
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import CANARY
@@ -119,9 +120,14 @@ def _key_of_event(kind: str, payload: dict[str, Any]) -> str:
 
 
 def _keys_of_spool(data: bytes) -> list[str]:
-    """What the agent printed, read by rules of our own: each tool call and each tool result."""
+    """What the agent printed, read by rules of our own: each tool call and each tool result.
+
+    A line that is too long to be read is in the log as what it is, without a key.
+    """
     found: list[str] = []
     for line in data.split(b"\n"):
+        if len(line) > MAX_LINE_BYTES:
+            continue
         entry = _parsed(line)
         message = entry.get("message")
         content = message.get("content") if isinstance(message, dict) else None

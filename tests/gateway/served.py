@@ -65,10 +65,10 @@ def _listens(path: Path) -> bool:
 
 def main(path: Path) -> int:
     """What the process does."""
-    import config.daphne  # noqa: F401  # first: it installs the reactor that daphne needs
-
     import django
     from django.conf import settings
+
+    import config.daphne  # noqa: F401  # first: it installs the reactor that daphne needs
 
     settings.DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
     django.setup()
