@@ -19,7 +19,7 @@ from sandbox.answers import AgentStatus
 from sandbox.errors import AgentEnded
 from sessions import claude
 from sessions.engine import cli, resuming, turns
-from sessions.engine.turns import Lease
+from sessions.engine.claims import Lease
 
 GRACE_S = 5.0  # between a polite request, SIGTERM and SIGKILL
 POLL_S = 0.05

@@ -12,8 +12,8 @@ from django.utils import timezone
 from sessions import claude, events
 from sessions.engine import turns, wishes
 from sessions.engine.agent import GRACE_S, AgentProcess
+from sessions.engine.claims import Lease, Turn
 from sessions.engine.conversation import Conversation
-from sessions.engine.turns import Lease, Turn
 from sessions.live import doorbell
 from sessions.models import PermissionMode, SessionStatus
 

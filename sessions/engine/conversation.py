@@ -15,7 +15,7 @@ from django.conf import settings
 from runtime.failpoints import failpoint
 from sessions import claude, events
 from sessions.engine.agent import AgentProcess
-from sessions.engine.turns import Lease, Turn
+from sessions.engine.claims import Lease, Turn
 from sessions.events import Entry
 from sessions.log import Ask, Batch, LogWriter, Withdraw
 from sessions.log.changes import Change

@@ -29,7 +29,8 @@ from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
 from sandbox.spec import LocalSpec, Mount
 from sessions.engine import causes, cli
-from sessions.engine.turns import Turn, new_machine
+from sessions.engine.claims import Turn
+from sessions.engine.turns import new_machine
 from sessions.models import AgentSession
 from sessions.storable import clean
 

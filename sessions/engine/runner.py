@@ -20,9 +20,9 @@ from sessions import claude
 from sessions.engine import causes, claims, machines, resuming, tracks, turns, watching, wishes
 from sessions.engine.agent import AgentProcess
 from sessions.engine.attendant import Attendant
+from sessions.engine.claims import Turn
 from sessions.engine.companions import until_first
 from sessions.engine.conversation import TITLE, Conversation
-from sessions.engine.turns import Turn
 from sessions.engine.vigil import Vigil
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
@@ -52,7 +52,7 @@ async def run_turn(*, session_id: uuid.UUID, job_id: uuid.UUID | None = None, wr
     (another worker has it).
     """
     while True:
-        turn = await in_db(turns.claim)(session_id=session_id, job_id=job_id, now=timezone.now())
+        turn = await in_db(claims.claim)(session_id=session_id, job_id=job_id, now=timezone.now())
         turn = turn or await _watch(session_id, writer)
         if turn is not None:
             await _run(turn, writer)

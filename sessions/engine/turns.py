@@ -16,7 +16,7 @@ from environments import services as environments
 from environments.models import Environment, Machine
 from gateway import services as gateway
 from sessions import dispatch, log
-from sessions.engine.claims import WORKING, Lease, Turn, claim
+from sessions.engine.claims import WORKING, Lease, Turn
 from sessions.engine.rest import put_to_rest
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
@@ -35,8 +35,6 @@ from sessions.models import (
 from sessions.services import entries
 from sessions.services.permissions import withdraw
 from sessions.storable import clean
-
-__all__ = ["Lease", "Turn", "claim"]
 
 
 def locked_session(turn: Lease) -> AgentSession:

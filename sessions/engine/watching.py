@@ -16,9 +16,9 @@ from sessions import claude, events
 from sessions.engine import causes, claims, machines, turns
 from sessions.engine.agent import AgentProcess
 from sessions.engine.attendant import Attendant
+from sessions.engine.claims import Lease, Turn
 from sessions.engine.companions import until_first
 from sessions.engine.conversation import Conversation
-from sessions.engine.turns import Lease, Turn
 from sessions.events import Entry
 from sessions.live import doorbell
 from sessions.log import LogWriter

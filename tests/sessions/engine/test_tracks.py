@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from accounts.models import Organization, User
 from runtime import metrics, tracing
 from sessions import services
-from sessions.engine import tracks, turns
+from sessions.engine import claims, tracks
 from sessions.models import Job, JobStatus
 from tests.sessions import rows
 
@@ -44,8 +44,8 @@ def sent(organization: Organization, user: User) -> Job:
         return services.send_message(session=session, author=user, text="hello", now=timezone.now()).job
 
 
-def claimed(job: Job) -> turns.Turn:
-    turn = turns.claim(session_id=job.session_id, job_id=job.pk, now=timezone.now())
+def claimed(job: Job) -> claims.Turn:
+    turn = claims.claim(session_id=job.session_id, job_id=job.pk, now=timezone.now())
     assert turn is not None
     return turn
 

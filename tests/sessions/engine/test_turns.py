@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Organization
-from sessions.engine import turns
-from sessions.engine.turns import Turn
+from sessions.engine import claims, turns
+from sessions.engine.claims import Turn
 from sessions.models import AgentSession, Job, JobStatus, SessionStatus
 from tests.sessions.rows import make_job, make_session
 
@@ -20,7 +20,7 @@ def session(organization: Organization) -> AgentSession:
 
 
 def claim(session: AgentSession, job: Job) -> Turn | None:
-    return turns.claim(session_id=session.pk, job_id=job.pk, now=timezone.now())
+    return claims.claim(session_id=session.pk, job_id=job.pk, now=timezone.now())
 
 
 def claimed(session: AgentSession, job: Job) -> Turn:

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Organization
-from sessions.engine import turns, wishes
-from sessions.engine.turns import Turn
+from sessions.engine import claims, wishes
+from sessions.engine.claims import Turn
 from sessions.errors import StaleEpoch
 from sessions.live import doorbell
 from sessions.models import AgentSession, Job, PermissionRule, PermissionStatus
@@ -25,7 +25,7 @@ OPTIONS = {"model": "sonnet", "permission_mode": "default", "rules": []}
 def begun(organization: Organization) -> Turn:
     """A turn whose agent has all that it should have."""
     session = make_session(organization, agent_options=OPTIONS, permission_mode="default")
-    turn = turns.claim(session_id=session.pk, job_id=make_job(session).pk, now=timezone.now())
+    turn = claims.claim(session_id=session.pk, job_id=make_job(session).pk, now=timezone.now())
     assert turn is not None
     return turn
 
