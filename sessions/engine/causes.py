@@ -9,6 +9,7 @@ from sandbox.answers import AgentStatus
 
 GO_ON = "Send a message to go on."
 KEPT = f"The files are kept. {GO_ON}"
+MUTE = "The agent does not answer any more. Send a message to go on with a new one."
 
 
 def agent_ending(status: AgentStatus) -> str:

@@ -23,7 +23,7 @@ from sessions.engine.attendant import Attendant
 from sessions.engine.claims import Turn
 from sessions.engine.companions import until_first
 from sessions.engine.conversation import TITLE, Conversation
-from sessions.engine.vigil import Vigil
+from sessions.engine.vigil import TurnVigil
 from sessions.errors import StaleEpoch
 from sessions.events import Entry
 from sessions.log import LogWriter, Withdraw
@@ -176,7 +176,7 @@ class TurnRunner:
         failpoint("turn.after_delivery")
         self.talk.has_message = True
         attendant = Attendant(turn, self.agent, self.talk, SessionStatus.RUNNING)
-        vigil = Vigil(self.agent, self.talk)
+        vigil = TurnVigil(self.agent, self.talk)
         await until_first(
             self.talk.follow(), attendant.serve(), vigil.keep(), self.talk.keep_passing_on(), self.agent.keep_token()
         )
@@ -202,14 +202,14 @@ class TurnRunner:
         if not turn.title and not turn.text.lstrip().startswith("/"):
             await self.agent.send(TITLE, claude.ask_title(TITLE, turn.text[:TITLE_FROM]))
 
-    async def _record_end(self, vigil: Vigil) -> None:
+    async def _record_end(self, vigil: TurnVigil) -> None:
         """Why the turn is over without a result.
 
         Raises: EndLost, GuestSilent (the agent does not answer) or AgentFailed.
         """
         status = await self.agent.status()
         if status.is_alive and vigil.is_mute:
-            raise GuestSilent("The agent does not answer any more. Send a message to go on with a new one.")
+            raise GuestSilent(causes.MUTE)
         if status.is_alive and vigil.is_end_lost:
             raise EndLost(causes.end_lost(status))
         await self._record_exit()

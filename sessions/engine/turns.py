@@ -163,12 +163,16 @@ def agent_ended(turn: Lease, now: datetime) -> None:
 
 
 @transaction.atomic
-def end_watch(lease: Lease, now: datetime, *, error: str = "") -> None:
-    """Nothing goes on between turns any more; with an error, what did has ended badly."""
+def end_watch(lease: Lease, now: datetime, *, error: str = "", is_mute: bool = False) -> None:
+    """Nothing goes on between turns any more; with an error, what did has ended badly.
+
+    An agent that is mute may still live: the next turn takes a new process.
+    """
     session, error = locked_session(lease), str(clean(error))
     new = [*withdraw(session, now=now, reason="The agent no longer waits for this."), *put_to_rest(session)]
     session.live, session.idle_since = {}, now
-    session.save(update_fields=["live", "idle_since"])
+    session.agent_options = {} if is_mute else session.agent_options
+    session.save(update_fields=["live", "idle_since", "agent_options"])
     status = SessionStatus.ERROR if error else SessionStatus.COMPLETED
     if error or session.status in WORKING:
         _show(session, status, error)

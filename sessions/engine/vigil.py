@@ -1,4 +1,4 @@
-"""Noticing that a turn is over although nobody has told so: its last line was torn, or the agent answers no more."""
+"""Noticing what nobody has told: a turn that is over, since its last line was torn, or an agent that answers no more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNANSWERED = 5  # such questions, one after the other, and the agent is given up
 
 
 class Vigil:
-    """Beside one turn: asks the agent what it does when that is in doubt."""
+    """Beside an agent that is followed: asks it what it does when that is in doubt. Its answer comes by the stream."""
 
     def __init__(self, agent: AgentProcess, talk: Conversation) -> None:
         self._agent, self._talk = agent, talk
@@ -34,7 +34,7 @@ class Vigil:
             if not self._is_in_doubt():
                 continue
             self._talk.is_torn = False
-            if await self._is_idle() and await self._is_still_idle():
+            if await self._is_idle() and await self._has_lost_end():
                 self.is_end_lost = True
                 return
             if self._unanswered >= UNANSWERED:
@@ -42,11 +42,11 @@ class Vigil:
                 return
 
     def _is_in_doubt(self) -> bool:
-        talk = self._talk
-        if talk.result is not None:
-            return False
-        has_stopped = talk.activity == "idle" and talk.quiet_s >= IDLE_S
-        return talk.is_torn or has_stopped or talk.quiet_s >= self._patience_s
+        return self._talk.is_torn or self._talk.quiet_s >= self._patience_s
+
+    async def _has_lost_end(self) -> bool:
+        """Whether an agent that is idle should have said more; between turns it waits for its tasks, or is done."""
+        return False
 
     async def _is_idle(self) -> bool:
         """What the agent itself says; one that is busy is not asked again soon."""
@@ -61,7 +61,17 @@ class Vigil:
         self._unanswered += 1
         return False
 
-    async def _is_still_idle(self) -> bool:
+
+class TurnVigil(Vigil):
+    """Beside one turn: an agent that is idle has ended it, whether that was heard or not."""
+
+    def _is_in_doubt(self) -> bool:
+        if self._talk.result is not None:
+            return False
+        has_stopped = self._talk.activity == "idle" and self._talk.quiet_s >= IDLE_S
+        return has_stopped or super()._is_in_doubt()
+
+    async def _has_lost_end(self) -> bool:
         """Asked once more: the end may have been on its way."""
         await asyncio.sleep(LOOK_S)
         return self._talk.result is None and await self._is_idle() and self._talk.result is None

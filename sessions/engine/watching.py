@@ -19,6 +19,7 @@ from sessions.engine.attendant import Attendant
 from sessions.engine.claims import Lease, Turn
 from sessions.engine.companions import until_first
 from sessions.engine.conversation import Conversation
+from sessions.engine.vigil import Vigil
 from sessions.events import Entry
 from sessions.live import doorbell
 from sessions.log import LogWriter
@@ -41,6 +42,7 @@ class Watcher:
     running: ClassVar[int] = 0
     agent: AgentProcess
     talk: Conversation
+    vigil: Vigil
 
     def __init__(self, lease: Lease, writer: LogWriter) -> None:
         self.lease, self.writer = lease, writer
@@ -70,6 +72,9 @@ class Watcher:
         status = await self.agent.status()
         if not status.is_alive:
             await self._record_exit(status)
+        elif self.vigil.is_mute:
+            logger.warning("agent_is_mute")
+            await in_db(turns.end_watch)(self.lease, now, error=causes.MUTE, is_mute=True)
         elif self._is_over():
             await in_db(turns.end_watch)(self.lease, now)
         return None
@@ -78,11 +83,13 @@ class Watcher:
         paths, name = await sandbox.guest.paths(), f"init-{self.lease.epoch}"
         self.agent = AgentProcess(self.lease, sandbox.guest, paths, machines.program_dir())
         self.talk = Conversation(self.lease, self.agent, self.writer, paths.work)
+        self.vigil = Vigil(self.agent, self.talk)
         await self.agent.send(name, claude.initialize(name))
         attendant = Attendant(self.lease, self.agent, self.talk, SessionStatus.COMPLETED)
         await until_first(
             self.talk.follow(self._is_over),
             attendant.serve(),
+            self.vigil.keep(),
             self.talk.keep_passing_on(),
             self.agent.keep_token(),
             self._until_wanted(),
