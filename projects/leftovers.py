@@ -1,4 +1,4 @@
-"""What killed git processes leave in the vaults: temporary packs and folders, and locks that nobody holds."""
+"""What killed processes leave of vaults: temporary packs and folders, locks that nobody holds, vaults of nobody."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from projects import services
 from projects.models import Project
 from projects.repository import scratch_root, vault_root
 
 logger = structlog.get_logger(__name__)
 
+SETTLED = timedelta(seconds=60)  # what is younger may be on its way
 LOCK_S = 60.0
 OLD_S = 3600.0
 SET_ASIDE_S = 7 * 86400.0
@@ -51,6 +54,19 @@ def set_aside(*, now: datetime) -> int:
         logger.warning("vault_set_aside", path=str(path))
         path.rename(path.with_name(f"{path.name}.{int(moment)}"))
     return len(unknown) + _remove_set_aside(moment)
+
+
+def remove_deleted(*, now: datetime) -> int:
+    """Queue the removal of vaults whose project was deleted, but whose task was lost or has failed; how many."""
+    vaults = {id for path in vault_root().glob("*.git") if (id := _id(path))}
+    doomed = Project.with_deleted.filter(pk__in=vaults, deleted_at__lt=now - SETTLED)
+    queued = ProcrastinateJob.objects.filter(task_name=services.REMOVE_VAULT, status__in=("todo", "doing"))
+    known = set(queued.values_list("args__project_id", flat=True))
+    left = [id for id in doomed.values_list("pk", flat=True) if str(id) not in known]
+    for id in left:
+        logger.warning("deleted_vault_left", project_id=str(id))
+        services.defer_removal(id)
+    return len(left)
 
 
 def _id(vault: Path) -> uuid.UUID | None:

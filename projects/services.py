@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable
@@ -13,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts import secrets
 from accounts.errors import Invalid
@@ -29,6 +31,7 @@ from projects.vault import Vault
 from runtime.failpoints import failpoint
 
 MAX_NAME = 100  # characters
+REMOVE_VAULT = "projects.remove_vault"
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,14 @@ def delete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> None:
         live.filter(status=ImportStatus.PENDING).update(status=ImportStatus.CANCELLED, secret=None, finished_at=now)
         live.filter(status=ImportStatus.RUNNING).update(cancel_requested_at=now)
         project_deleted.send(sender=Project, project=project, now=now)
-        app.configure_task("projects.remove_vault", queue="imports").defer(project_id=str(project.pk))
+        defer_removal(project.pk)
+
+
+def defer_removal(project_id: uuid.UUID) -> None:
+    """Once, however often it is asked."""
+    task = app.configure_task(REMOVE_VAULT, queue="imports", queueing_lock=f"{REMOVE_VAULT}:{project_id}")
+    with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
+        task.defer(project_id=str(project_id))
 
 
 def remove_vault(project_id: uuid.UUID) -> None:

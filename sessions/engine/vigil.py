@@ -1,4 +1,4 @@
-"""Noticing what nobody has told: a turn that is over, since its last line was torn, or an agent that answers no more."""
+"""Noticing what nobody has told: that a turn is over, since its last line was torn, or that an agent says no more."""
 
 from __future__ import annotations
 

@@ -65,6 +65,7 @@ MENDS: dict[str, Step] = {
     "files": _in_thread(leftovers.sweep_files),
     "vaults": _in_thread(vault_leftovers.sweep),
     "orphan vaults": _in_db(vault_leftovers.set_aside),
+    "deleted vaults": _in_db(vault_leftovers.remove_deleted),
 }
 
 

@@ -1,21 +1,25 @@
-"""What killed git processes leave in a vault: removed when it is old and nobody is at work, and never sooner."""
+"""What killed processes leave of vaults: removed when it is old and nobody is at work, and never sooner."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from accounts.auth import actor_for
 from accounts.models import Organization, User
-from projects import git, leftovers
+from projects import git, leftovers, services
+from projects.models import Project
 from projects.repository import scratch_root, vault_root
 from projects.vault import Vault
 from tests.sessions.rows import make_vault_project
@@ -71,6 +75,65 @@ class TestSetAside:
         assert (young, found, is_there, len(aside), removed) == (0, [1, 0], False, 1, [0, 1])
         assert not aside[0].exists()
         assert kept.exists()
+
+
+@pytest.mark.django_db
+class TestRemoveDeleted:
+    """A project was deleted, and its task is gone."""
+
+    def test_queues_the_removal_of_a_vault_once(self, alice: User, organization: Organization) -> None:
+        kept, doomed = (make_vault_project(alice, organization, name) for name in ("kept", "doomed"))
+        at = deleted_long_ago(alice, doomed)
+        forget_tasks()
+
+        found = [leftovers.remove_deleted(now=at) for _ in range(2)]
+        (task,) = ProcrastinateJob.objects.all()
+        services.remove_vault(uuid.UUID(task.args["project_id"]))
+
+        assert (found, task.task_name, task.queue_name) == ([1, 0], "projects.remove_vault", "imports")
+        assert not Vault(doomed.pk).exists()
+        assert Vault(kept.pk).exists()
+
+    def test_leaves_one_whose_task_waits_or_runs(self, alice: User, organization: Organization) -> None:
+        at = deleted_long_ago(alice, make_vault_project(alice, organization))
+        (task,) = ProcrastinateJob.objects.all()
+
+        waiting = leftovers.remove_deleted(now=at)
+        _set_status(task, "doing")
+        running = leftovers.remove_deleted(now=at)
+        _set_status(task, "failed")
+
+        assert (waiting, running, leftovers.remove_deleted(now=at)) == (0, 0, 1)
+
+    def test_leaves_one_that_was_deleted_just_now(self, alice: User, organization: Organization) -> None:
+        deleted_long_ago(alice, make_vault_project(alice, organization))
+        forget_tasks()
+
+        assert leftovers.remove_deleted(now=timezone.now()) == 0
+
+    def test_has_nothing_to_do_once_the_vault_is_gone(self, alice: User, organization: Organization) -> None:
+        project = make_vault_project(alice, organization)
+        at = deleted_long_ago(alice, project)
+        services.remove_vault(project.pk)
+        forget_tasks()
+
+        assert leftovers.remove_deleted(now=at) == 0
+
+
+def deleted_long_ago(user: User, project: Project) -> datetime:
+    """Delete it now, and give a moment that is long after."""
+    services.delete_project(actor=actor_for(user), id=project.pk, now=timezone.now())
+    return timezone.now() + timedelta(hours=1)
+
+
+def forget_tasks() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("delete from procrastinate_jobs")
+
+
+def _set_status(task: ProcrastinateJob, status: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("update procrastinate_jobs set status = %s where id = %s", [status, task.pk])
 
 
 class TestSweep:
