@@ -45,6 +45,7 @@ class ReaderState:
     background: tuple[dict[str, str], ...] = ()  # tasks that go on by themselves
     context_tokens: int = 0
     context_window: int = 0
+    has_exited: bool = False  # the process has ended, and the log says so
     unknown: tuple[str, ...] = ()  # requests of the CLI that nobody here can serve, until they are refused
     streams: dict[str, Stream] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
@@ -61,6 +62,7 @@ class ReaderState:
             "background": list(self.background),
             "context_tokens": self.context_tokens,
             "context_window": self.context_window,
+            "has_exited": self.has_exited,
             "unknown": list(self.unknown),
             "streams": [
                 [key, {"message": stream.message, "blocks": [[b.index, b.kind, b.length] for b in stream.blocks]}]
@@ -85,6 +87,7 @@ class ReaderState:
             ),
             context_tokens=number(stored.get("context_tokens")),
             context_window=number(stored.get("context_window")),
+            has_exited=stored.get("has_exited") is True,
             unknown=_idents(stored.get("unknown")),
             streams={key: _stream(stream) for key, stream in _pairs(stored.get("streams"))},
             counted={key: number(count) for key, count in _pairs(stored.get("counted"))},

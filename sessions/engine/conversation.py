@@ -13,7 +13,9 @@ from typing import Any
 from django.conf import settings
 
 from runtime.failpoints import failpoint
+from sandbox.answers import AgentStatus
 from sessions import claude, events
+from sessions.engine import rest
 from sessions.engine.agent import AgentProcess
 from sessions.engine.claims import Lease, Turn
 from sessions.events import Entry
@@ -240,6 +242,16 @@ class Conversation:
         self._stored_at = asyncio.get_running_loop().time()
         if is_settled:
             self._stored_live = {}
+
+    async def tell_exit(self, status: AgentStatus, asked: Sequence[str] = ()) -> None:
+        """That the process has ended, and with it what it `asked`; the log says so once, however often it is found.
+
+        Raises: StaleEpoch.
+        """
+        told = [] if self._state.has_exited else [rest.exited(status)]
+        self._state = replace(self._state, has_exited=True)
+        await self.commit([*told, *(Withdraw(request_id, "The agent ended.") for request_id in asked)])
+        failpoint("agent.exit_told")
 
     async def keep_passing_on(self) -> None:
         """Pass streamed text on as it grows, and keep it where a late reader finds it; runs until cancelled."""

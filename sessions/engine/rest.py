@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.answers import AgentStatus
 from sessions.events import Entry
 from sessions.models import AgentSession
 from sessions.services import entries
@@ -17,3 +18,19 @@ def put_to_rest(session: AgentSession) -> list[Entry]:
     session.agent_state = {**session.agent_state, "activity": "", "background": []}
     session.save(update_fields=["background", "agent_state"])
     return told
+
+
+def tell_exit(session: AgentSession, status: AgentStatus) -> list[Entry]:
+    """What the log is to tell of the process's end: nothing when it has told it already.
+
+    The caller holds the session's row, and puts it to rest with what is noted here.
+    """
+    told = [] if session.agent_state.get("has_exited") is True else [exited(status)]
+    session.agent_state = {**session.agent_state, "has_exited": True}
+    return told
+
+
+def exited(status: AgentStatus) -> Entry:
+    """How the process ended, as the log tells it."""
+    told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
+    return Entry("agent.exited", told)

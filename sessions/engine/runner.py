@@ -25,8 +25,7 @@ from sessions.engine.companions import until_first
 from sessions.engine.conversation import TITLE, Conversation
 from sessions.engine.vigil import TurnVigil
 from sessions.errors import StaleEpoch
-from sessions.events import Entry
-from sessions.log import LogWriter, Withdraw
+from sessions.log import LogWriter
 from sessions.models import JobStatus, SessionStatus
 
 logger = structlog.get_logger(__name__)
@@ -220,10 +219,7 @@ class TurnRunner:
         Raises: AgentFailed, always.
         """
         status = await self.agent.status()
-        told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
-        asked = await in_db(turns.pending_request_ids)(self.turn)
-        withdrawn = [Withdraw(request_id, "The agent ended.") for request_id in asked]
-        await self.talk.commit([Entry("agent.exited", told), *withdrawn])
+        await self.talk.tell_exit(status, await in_db(turns.pending_request_ids)(self.turn))
         await in_db(turns.agent_ended)(self.turn, timezone.now())
         raise AgentFailed(causes.agent_failed(status))
 

@@ -20,7 +20,6 @@ from sessions.engine.claims import Lease, Turn
 from sessions.engine.companions import until_first
 from sessions.engine.conversation import Conversation
 from sessions.engine.vigil import Vigil
-from sessions.events import Entry
 from sessions.live import doorbell
 from sessions.log import LogWriter
 from sessions.models import SessionStatus
@@ -108,7 +107,6 @@ class Watcher:
         await asyncio.sleep(0)
 
     async def _record_exit(self, status: AgentStatus) -> None:
-        told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
         logger.warning("agent_ended_between_turns", exit_code=status.exit_code, signal=status.signal)
-        await self.talk.commit([Entry("agent.exited", told)])
+        await self.talk.tell_exit(status)
         await in_db(turns.end_watch)(self.lease, timezone.now(), error=causes.agent_failed(status))

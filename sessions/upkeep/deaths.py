@@ -20,7 +20,7 @@ from sandbox.errors import SandboxError
 from sessions import log
 from sessions.engine import causes, machines
 from sessions.engine.machines import Place
-from sessions.engine.rest import put_to_rest
+from sessions.engine.rest import put_to_rest, tell_exit
 from sessions.events import Entry
 from sessions.models import AgentSession, JobStatus, SessionStatus
 from sessions.services import entries
@@ -124,9 +124,9 @@ def _agent_died(seen: AgentSession, status: AgentStatus) -> bool:
         AgentSession.objects.filter(pk=session.pk, epoch=seen.epoch).update(idle_since=None)
         return False
     logger.warning("idle_agent_died", session_id=str(session.pk), exit_code=status.exit_code, signal=status.signal)
-    told = {"exit_code": status.exit_code, "signal": status.signal, "stderr": status.stderr_tail[-4000:]}
-    ended = [*put_to_rest(session), *withdraw(session, reason="The agent ended.", now=timezone.now())]
-    _show(session, SessionStatus.ERROR, causes.agent_failed(status), [Entry("agent.exited", told), *ended])
+    told = tell_exit(session, status)
+    told += [*put_to_rest(session), *withdraw(session, reason="The agent ended.", now=timezone.now())]
+    _show(session, SessionStatus.ERROR, causes.agent_failed(status), told)
     return True
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from channels.db import database_sync_to_async as in_db
@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.auth import actor_for
 from accounts.models import Organization, User
 from projects.vault import Vault
+from runtime import failpoints
 from sandbox import Phase
 from sandbox.answers import Result
 from sandbox.errors import SandboxRefused
@@ -238,6 +239,19 @@ class Stage:
             finally:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+
+    @contextmanager
+    def dying_at(self, name: str) -> Iterator[None]:
+        """While the block runs, a worker that comes to this fail point dies there."""
+
+        def die() -> None:
+            raise asyncio.CancelledError
+
+        failpoints._rules[name] = die
+        try:
+            yield
+        finally:
+            del failpoints._rules[name]
 
     def snapshot_is(self, commit: str, is_dirty: bool, prompt_id: str) -> Lines:
         """An act: the turn ends, and this is the working tree after it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -156,6 +157,25 @@ class TestTheAgentsDeath:
         assert len(await stage.events("agent.exited")) == 1
         assert [event["status"] for event in await stage.events("session.status")] == ["RUNNING", "ERROR"]
         assert stage.session.background == []
+
+    async def test_is_told_once_although_the_worker_dies_of_telling_it(self, stage: Stage) -> None:
+        stage.player.acts = [[begins(), text("so far"), asks("r1")]]
+        job = await stage.asend()
+
+        async with stage.playing(job) as task:
+            await stage.until("permission.requested")
+            with stage.dying_at("agent.exit_told"):
+                stage.guest.end_agent(stage.run_name, exit_code=None, signal=9)
+                await asyncio.wait([task], timeout=20)
+        is_dead = task.cancelled()
+        is_told = len(await stage.events("agent.exited")), (await stage.reread(job)).status
+        job = await stage.play(job)
+
+        assert (is_dead, is_told) == (True, (1, "PROCESSING"))
+        assert (job.status, stage.session.status) == ("FAILED", "ERROR")
+        assert "signal 9" in job.error
+        assert [event["signal"] for event in await stage.events("agent.exited")] == [9]
+        assert len(await stage.events("permission.resolved")) == 1
 
     async def test_for_a_cancelled_turn_is_no_news(self, stage: Stage) -> None:
         stage.player.acts = [[activity("running"), begins(), background("tests"), text("so far")]]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
 from sessions.engine import claims
 from sessions.models import Job, JobTrigger
+from sessions.upkeep import deaths
+from tests.sessions.resting import forget_tasks
 from tests.sessions.stage import Stage, activity, asks, background, begins, eventually, result, text
 
 UNASKED = {"origin": {"kind": "task-notification"}}
@@ -108,6 +112,39 @@ class TestWatching:
 
         assert (stage.session.status, stage.session.background) == ("ERROR", [])
         assert "signal 9" in stage.session.status_reason
+
+    async def test_death_of_the_agent_is_told_once_although_the_worker_dies_of_telling_it(self, stage: Stage) -> None:
+        job = await self._die_telling(stage)
+
+        await stage.play(job)
+
+        assert (stage.session.status, stage.session.background) == ("ERROR", [])
+        assert "signal 9" in stage.session.status_reason
+        assert [event["signal"] for event in await stage.events("agent.exited")] == [9]
+
+    async def test_death_of_the_agent_is_not_told_again_by_who_looks_for_deaths(self, stage: Stage) -> None:
+        await self._die_telling(stage)
+        await in_db(forget_tasks)()
+
+        found = await deaths.notice()
+        await stage.session.arefresh_from_db()
+
+        assert (found, stage.session.status, stage.session.background) == (1, "ERROR", [])
+        assert [event["signal"] for event in await stage.events("agent.exited")] == [9]
+
+    async def _die_telling(self, stage: Stage) -> Job:
+        """The agent dies between turns, and the worker that tells it does too."""
+        stage.player.acts = [leaves_task]
+        job = await stage.asend()
+        async with stage.playing(job) as task:
+            await stage.until_ended(job)
+            with stage.dying_at("agent.exit_told"):
+                stage.guest.end_agent(stage.run_name, exit_code=None, signal=9)
+                await asyncio.wait([task], timeout=20)
+        await stage.reread(job)
+        assert (task.cancelled(), stage.session.status) == (True, "COMPLETED")
+        assert len(await stage.events("agent.exited")) == 1
+        return job
 
     async def test_sessions_with_nothing_left_to_do_are_not_watched(self, stage: Stage) -> None:
         await stage.play(await stage.asend())
