@@ -15,6 +15,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 if "DATABASE_URL" not in os.environ and "SLIPWAY_DATA_DIR" not in os.environ:
     _data = Path(tempfile.mkdtemp(prefix="slipway-test-"))
     os.environ["SLIPWAY_DATA_DIR"] = str(_data)
+    os.environ["PREPARED_DATABASE"] = str(_data / "prepared")
     from config import postgres
 
     _place = postgres.place(_data)
@@ -24,5 +25,6 @@ if "DATABASE_URL" not in os.environ and "SLIPWAY_DATA_DIR" not in os.environ:
     def _stop_database() -> None:
         with contextlib.suppress(Exception):
             _lease.release()
-        shutil.rmtree(_place.root, ignore_errors=True)
+        for place in (_place, postgres.place(_data / "prepared")):
+            shutil.rmtree(place.root, ignore_errors=True)
         shutil.rmtree(_data, ignore_errors=True)

@@ -15,15 +15,18 @@ from typing import Any
 import psycopg
 
 from config import postgres
+from tests import prepared
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60  # whatever is waited for takes a moment on an idle machine
 
 
 class Deployment:
-    def __init__(self) -> None:
+    def __init__(self, *, is_migrated: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="slipway-deployment-"))
         self.place = postgres.place(self.folder)
+        if is_migrated:
+            prepared.fill(self.folder)
         self.lease = postgres.start(self.place, is_throwaway=True)
         self.processes: list[subprocess.Popen[str]] = []
 

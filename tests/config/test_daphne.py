@@ -286,6 +286,7 @@ class TestGatewaySocket:
         assert stat.S_IMODE(served.gateway_socket.parent.stat().st_mode) == 0o711
 
     def test_replaces_the_file_of_a_killed_server(self, served: Served) -> None:
+        self.fetched_in_time(served.gateway_socket)
         served.process.kill()
         served.process.wait()
         assert served.gateway_socket.exists()

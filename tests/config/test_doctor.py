@@ -16,7 +16,7 @@ from tests.config.deployment import Deployment
 
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
-    deployment = Deployment()
+    deployment = Deployment(is_migrated=False)
     yield deployment
     deployment.remove()
 

@@ -9,31 +9,14 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
-import pytest
 
 from config import postgres
 from tests.config.deployment import PATIENCE_S, Deployment, eventually
 
 PAGE = "/accounts/login/"
-
-
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Deployment]:
-    deployment = Deployment()
-    done = deployment.manage("migrate", "--verbosity=0")
-    assert done.returncode == 0, done.stderr
-    yield deployment
-    deployment.remove()
-
-
-@pytest.fixture
-def deployment(prepared: Deployment) -> Iterator[Deployment]:
-    yield prepared
-    prepared.stop_processes()
 
 
 def free_address() -> str:

@@ -6,9 +6,6 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from tests.config.deployment import PATIENCE_S, Deployment
 from tests.config.test_serve import free_address, get
@@ -25,15 +22,6 @@ organization = factories.make_organization("acme", user)
 session = rows.make_session(organization)
 print(json.dumps({"token": factories.make_token(user, organization, Scope.READ), "session": str(session.pk)}))
 """
-
-
-@pytest.fixture(scope="module")
-def deployment() -> Iterator[Deployment]:
-    deployment = Deployment()
-    done = deployment.manage("migrate", "--verbosity=0")
-    assert done.returncode == 0, done.stderr
-    yield deployment
-    deployment.remove()
 
 
 class TestOpenStreams:

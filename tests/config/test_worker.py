@@ -14,20 +14,11 @@ NO_REDIS = "redis://127.0.0.1:1"  # doorbells that never ring: readers look by t
 TASK = "builtin:procrastinate.builtin_tasks.remove_old_jobs"
 
 
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Deployment]:
-    deployment = Deployment()
-    done = deployment.manage("migrate", "--verbosity=0")
-    assert done.returncode == 0, done.stderr
-    yield deployment
-    deployment.remove()
-
-
 @pytest.fixture
-def deployment(prepared: Deployment) -> Iterator[Deployment]:
-    yield prepared
-    prepared.stop_processes()
-    prepared.query("truncate procrastinate_jobs, procrastinate_workers cascade")
+def deployment(deployment: Deployment) -> Iterator[Deployment]:
+    yield deployment
+    deployment.stop_processes()
+    deployment.query("truncate procrastinate_jobs, procrastinate_workers cascade")
 
 
 def defer(deployment: Deployment) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -125,21 +124,6 @@ class TestFigures:
 
         with django_assert_max_num_queries(14):
             figures()
-
-
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[Deployment]:
-    deployment = Deployment()
-    done = deployment.manage("migrate", "--verbosity=0")
-    assert done.returncode == 0, done.stderr
-    yield deployment
-    deployment.remove()
-
-
-@pytest.fixture
-def deployment(prepared: Deployment) -> Iterator[Deployment]:
-    yield prepared
-    prepared.stop_processes()
 
 
 def get(address: str, path: str, **headers: str) -> tuple[int, dict[str, str], str]:
