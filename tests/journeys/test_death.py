@@ -132,7 +132,7 @@ class TestAHostThatReboots:
         for id in ids:
             until(curl, id, "COMPLETED", timeout_s=180)
         working = ids[0]
-        turn = script({"tool": "Bash", "input": {"command": "sleep 200"}}, {"text": "never"})
+        turn = script({"tool": "Bash", "input": {"command": "tail -f /dev/null"}}, {"text": "never"})
         curl.call("POST", f"/sessions/{working}/messages", {"text": turn})
         wait_for(lambda: len(payloads(curl, working, "tool.call")) == 2)
 
@@ -149,4 +149,4 @@ class TestAHostThatReboots:
         for id in (working, ids[1], ids[-1]):
             goes_on(curl, id)
         calls = [call["input"]["command"] for call in payloads(curl, working, "tool.call")]
-        assert calls.count("sleep 200") == 1
+        assert calls.count("tail -f /dev/null") == 1
