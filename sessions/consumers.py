@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.errors import DomainError, Invalid, RateLimited
 from accounts.tenancy import Actor, Role
 from sessions import actions, protocol, queries, schemas
-from sessions.live.credentials import RECHECK_S, Credentials
+from sessions.live.credentials import Credentials, Recheck
 from sessions.live.stream import Follower
 from sessions.models import AgentSession
 from sessions.protocol import ClientFrame
@@ -120,13 +120,12 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             hello = await in_db(self._hello)()
             follower.note_state(hello["last_seq"], hello["live"])
             await self._send(dump(hello))
-            checked_at = time.monotonic()
-            while True:
-                for frame in await follower.frames():
-                    await self._send(frame.for_socket())
-                if time.monotonic() - checked_at >= RECHECK_S:
-                    await in_db(self._session)(Role.VIEWER)
-                    checked_at = time.monotonic()
+            async with Recheck(lambda: in_db(self._session)(Role.VIEWER)) as recheck:
+                while True:
+                    found = await follower.frames()
+                    for frame in found:
+                        await self._send(frame.for_socket())
+                    await recheck.passed(is_idle=not found)
 
     async def _keep_alive(self) -> None:
         """A client whose network has gone takes what the kernel buffers and says nothing: only its words count."""

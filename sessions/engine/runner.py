@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 
 import django.db
@@ -112,7 +113,7 @@ class TurnRunner:
 
     def __init__(self, turn: Turn, writer: LogWriter) -> None:
         self.turn, self.writer = turn, writer
-        self._is_retold = False
+        self._is_retold = self._is_noted = False
         self._is_cancelled = turn.is_cancelled
 
     async def run(self) -> None:
@@ -172,13 +173,17 @@ class TurnRunner:
         failpoint("turn.before_delivery")
         if turn.message_id is not None and not turn.is_delivered:
             await self._deliver(turn.message_id)
-        failpoint("turn.after_delivery")
         self.talk.has_message = True
         attendant = Attendant(turn, self.agent, self.talk, SessionStatus.RUNNING)
         vigil = TurnVigil(self.agent, self.talk)
         await until_first(
-            self.talk.follow(), attendant.serve(), vigil.keep(), self.talk.keep_passing_on(), self.agent.keep_token()
+            self.talk.follow(),
+            self._attend(attendant),
+            vigil.keep(),
+            self.talk.keep_passing_on(),
+            self.agent.keep_token(),
         )
+        await self._note_delivery()  # where the turn was over before
         await self.talk.pass_on_deltas()
         await attendant.take_over_mode()
         self._is_cancelled |= attendant.is_cancelled
@@ -186,20 +191,33 @@ class TurnRunner:
             return
         if not self._is_retold and resuming.was_refused(await self.agent.status()):
             # It ended before it read anything: another one is told of the conversation, and gets the message.
-            self._is_retold = True
+            self._is_retold, self._is_noted = True, False
             await self.agent.start(is_refused=True)
             self.talk = self._conversation((await self.agent.guest.paths()).work)
             return await self._converse()
         await self._record_end(vigil)
+
+    async def _attend(self, attendant: Attendant) -> None:
+        """The agent is read from its first line on: that it has the message is noted meanwhile."""
+        await self._note_delivery()
+        await attendant.serve()
 
     async def _deliver(self, message_id: uuid.UUID) -> None:
         """The message, once however often it is sent; with the first one the agent is asked for a title."""
         turn, images = self.turn, await in_db(claims.images_of)(message_id)
         line = await asyncio.to_thread(claude.user_message, message_id, turn.text, images)  # may be many megabytes
         await self.agent.send(str(message_id), line)
-        await in_db(turns.mark_delivered)(turn, timezone.now())
         if not turn.title and not turn.text.lstrip().startswith("/"):
-            await self.agent.send(TITLE, claude.ask_title(TITLE, turn.text[:TITLE_FROM]))
+            with contextlib.suppress(SandboxError):  # whoever reads the agent finds out what is wrong
+                await self.agent.send(TITLE, claude.ask_title(TITLE, turn.text[:TITLE_FROM]))
+
+    async def _note_delivery(self) -> None:
+        if self._is_noted:
+            return
+        if self.turn.message_id is not None and not self.turn.is_delivered:
+            await in_db(turns.mark_delivered)(self.turn, timezone.now())
+        failpoint("turn.after_delivery")
+        self._is_noted = True
 
     async def _record_end(self, vigil: TurnVigil) -> None:
         """Why the turn is over without a result.

@@ -18,7 +18,7 @@ from accounts.errors import DomainError
 from accounts.tenancy import Role
 from sessions import queries
 from sessions.live import frames
-from sessions.live.credentials import RECHECK_S, Credentials
+from sessions.live.credentials import Credentials, Recheck
 from sessions.live.frames import Delta, Frame
 from sessions.live.watch import watch
 
@@ -148,14 +148,14 @@ class Follower:
 async def sse(session_id: uuid.UUID, after: int, credentials: Credentials) -> AsyncGenerator[str]:
     """The body of an SSE response: `id:` is seq, `event:` is kind; what is transient has no id."""
     _give_thread_back()
-    started_at = checked_at = written_at = time.monotonic()
+
+    async def look() -> None:
+        await in_db(credentials.session)(session_id, Role.VIEWER, timezone.now())
+
+    started_at = written_at = time.monotonic()
     yield "retry: 1000\n\n"
-    async with Follower(session_id, after) as follower:
+    async with Follower(session_id, after) as follower, Recheck(look) as recheck:
         while (now := time.monotonic()) - started_at < LIFETIME_S:
-            if now - checked_at >= RECHECK_S:
-                if not await _may_read(session_id, credentials):
-                    return
-                checked_at = now
             found = await follower.frames()
             for frame in found:
                 yield frame.for_sse()
@@ -164,6 +164,10 @@ async def sse(session_id: uuid.UUID, after: int, credentials: Credentials) -> As
             elif now - written_at >= PING_S:
                 written_at = now
                 yield ": ping\n\n"
+            try:
+                await recheck.passed(is_idle=not found)
+            except DomainError:
+                return
 
 
 def _give_thread_back() -> None:
@@ -177,11 +181,3 @@ def _give_thread_back() -> None:
         SyncToAsync.thread_sensitive_context.set(None)  # type: ignore[arg-type]
         if executor is not None:
             executor.shutdown(wait=False)
-
-
-async def _may_read(session_id: uuid.UUID, credentials: Credentials) -> bool:
-    try:
-        await in_db(credentials.session)(session_id, Role.VIEWER, timezone.now())
-    except DomainError:
-        return False
-    return True

@@ -36,7 +36,7 @@ def session(organization: Organization) -> AgentSession:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rights are looked at again at once, not after ten seconds."""
-    monkeypatch.setattr(consumers, "RECHECK_S", 0.0)
+    monkeypatch.setattr("sessions.live.credentials.RECHECK_S", 0.0)
     monkeypatch.setattr("sessions.live.stream.WAIT_S", 0.05)
     monkeypatch.setattr("sessions.live.feed.POLL_S", 0.05)
     monkeypatch.setattr("sessions.live.watch.TICK_S", 0.02)

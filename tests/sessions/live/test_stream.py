@@ -45,7 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "WAIT_S", 0.02)
     monkeypatch.setattr(feed, "POLL_S", 0.02)
     monkeypatch.setattr(watch, "TICK_S", 0.02)
-    monkeypatch.setattr(stream, "RECHECK_S", 0.0)
+    monkeypatch.setattr("sessions.live.credentials.RECHECK_S", 0.0)
 
 
 def append(session: AgentSession, count: int) -> None:
