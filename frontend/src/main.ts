@@ -52,8 +52,12 @@ document.addEventListener("slw-managed", (event) => {
   else if (!isOwnPage) location.reload();
 });
 
+/** The projects' page shows the new one at once, or when the dialog that somebody writes in is closed; the sidebar of others looks by itself. */
 document.addEventListener("slw-imported", () => {
-  if (!document.querySelector("slw-new-project dialog[open]")) location.reload();
+  if (location.pathname !== "/") return;
+  const dialog = document.querySelector("dialog[open]");
+  if (dialog) dialog.addEventListener("close", () => location.reload(), { once: true });
+  else location.reload();
 });
 
 function tellTimes(): void {

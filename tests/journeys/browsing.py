@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, expect, sync_playwright
 
+from tests.journeys import telling
 from tests.journeys.curl import wait_for
 from tests.journeys.person import Person
-from tests.journeys.server import Server
+from tests.journeys.server import IS_CHAOS, PAUSE_S, TRIES, Server
 
 CHROMIUM = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
@@ -20,6 +22,7 @@ CHROMIUM = [
 ]
 SIZES = {"desktop": (1440, 900), "phone": (390, 844), "small": (360, 740)}
 ATTENTION_MS = 20_000
+LOST = re.compile(r"net::ERR_|WebSocket connection to|status of 50[0234]")  # what a page meets whose server dies
 _numbers = itertools.count(1)
 # The reports of the policy are kept where the test can read them after any number of pages.
 _REPORTS = """addEventListener("securitypolicyviolation", (event) =>
@@ -33,6 +36,33 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         yield browser
         browser.close()
+
+
+def new_context(browser: Browser, size: str = "desktop", theme: str = "light", **more: Any) -> BrowserContext:
+    """A browser of its own, with nobody signed in."""
+    width, height = SIZES[size]
+    is_phone = size != "desktop"
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        has_touch=is_phone,
+        is_mobile=is_phone,
+        **more,
+    )
+    context.set_default_timeout(ATTENTION_MS)
+    telling.listen(context)
+    return context
+
+
+def go(page: Page, url: str) -> None:
+    """Where servers die, people press reload."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(Error):
+            answer = page.goto(url)
+            if answer is not None and answer.status < 500:
+                return
+        page.wait_for_timeout(1000 * PAUSE_S)
+    page.goto(url)
 
 
 class Watch:
@@ -51,6 +81,8 @@ class Watch:
             self.wrong.append(f"request to {request.url}")
 
     def _note_console(self, message: ConsoleMessage) -> None:
+        if IS_CHAOS and LOST.search(message.text):
+            return
         if message.type == "error" or "Content Security Policy" in message.text:
             self.wrong.append(message.text)
 
@@ -71,23 +103,14 @@ class Visitor:
 
     def device(self, size: str = "desktop", theme: str = "light", **more: Any) -> BrowserContext:
         """One more browser of the same person."""
-        width, height = SIZES[size]
-        is_phone = size != "desktop"
-        context = self.browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if theme == "dark" else "light",
-            has_touch=is_phone,
-            is_mobile=is_phone,
-            **more,
-        )
-        context.set_default_timeout(ATTENTION_MS)
+        context = new_context(self.browser, size, theme, **more)
         for cookie in self.person.jar:
             context.add_cookies([{"name": cookie.name, "value": cookie.value or "", "url": self.server.url}])
         return context
 
     def open(self, path: str, context: BrowserContext | None = None) -> Page:
         page = (context or self.context).new_page()
-        page.goto(self.server.url + path)
+        go(page, self.server.url + path)
         return page
 
     @property

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config import postgres
+from tests import prepared
 from tests.journeys import server as servers
 from tests.journeys.relay import Relay
 from tests.journeys.server import ROOT, Server, free_port
@@ -74,10 +75,6 @@ class Node(Server):
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
 
-    @property
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
 
 @dataclass
 class Redis:
@@ -129,6 +126,10 @@ class Cluster(Server):
     @property
     def place(self) -> postgres.Place:
         return postgres.place(self.data_dir)
+
+    @property
+    def is_running(self) -> bool:
+        return all(node.is_running for node in self.nodes)
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), **self.extra}
@@ -183,6 +184,7 @@ def cluster(
     whole = Cluster(data_dir, 0, dict(extra))
     with contextlib.ExitStack() as stack:
         stack.callback(_clear_away, whole)
+        prepared.fill(data_dir)
         whole.lease = postgres.start(whole.place, is_throwaway=True)
         whole.redis = Redis(data_dir)
         whole.redis.start()
@@ -203,7 +205,6 @@ def cluster(
             Node(data_dir, 0, whole.extra, name=f"worker-{number}", origin=whole.url)
             for number in range(1, workers + 1)
         ]
-        whole.manage("migrate", "--verbosity=0")
         whole.start()
         try:
             yield whole

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from tests.journeys.person import Person
 from tests.journeys.server import IS_CHAOS, PATIENCE, PAUSE_S, TRIES, Server
 
 TURN_TIMEOUT_S = 90 * PATIENCE
@@ -45,6 +46,13 @@ class Curl:
     def stream(self, path: str, into: list[dict[str, Any]]) -> Follower:
         """Follow an SSE stream in the background; each event's id, name and data are collected."""
         return Follower(self, path, into)
+
+
+def newcomer(server: Server) -> Curl:
+    """Someone new, who has signed up and made a token."""
+    someone = Person(server, f"user{uuid.uuid4().hex[:8]}@example.com")
+    someone.sign_up()
+    return Curl(server, someone.make_token())
 
 
 def _repeatable(method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -145,6 +153,6 @@ def wait_for(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
     """The first true answer. Fails when there is none in time."""
     deadline = time.monotonic() + timeout_s * PATIENCE
     while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, f"it did not happen in time; the last answer was {value!r:.500}"
         time.sleep(0.1)
     return value

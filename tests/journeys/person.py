@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import http.cookiejar
+import ipaddress
+import itertools
 import json
 import re
 import time
@@ -16,7 +18,20 @@ from tests.journeys.server import PATIENCE, PAUSE_S, TRIES, Server
 
 PASSWORD = "correct-horse-battery"
 LIMIT_PAUSES, LIMIT_PAUSE_S = 15, 5
+FIRST_ADDRESS = ipaddress.ip_address("127.1.0.1")
+_numbers = itertools.count()
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class _FromHome(urllib.request.HTTPHandler):
+    """Each person has an address of their own, for so many people at one would meet the limit on sign-ups."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.address = str(FIRST_ADDRESS + next(_numbers))
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(http.client.HTTPConnection, req, source_address=(self.address, 0))
 
 
 class Person:
@@ -25,7 +40,7 @@ class Person:
     def __init__(self, server: Server, email: str) -> None:
         self.server, self.email = server, email
         self.jar = http.cookiejar.CookieJar()
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar), _FromHome())
 
     def sign_up(self) -> None:
         """Sign up and verify the address; ends signed in. Where servers die it may take another address."""

@@ -18,12 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import prepared
+
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 180
 PATIENCE = 2  # what takes a moment on an idle machine takes longer where several processes share a busy one
 IS_CHAOS = os.environ.get("JOURNEYS") == "chaos"
 TRIES = 100 if IS_CHAOS else 1  # how often people ask again who get no answer
 PAUSE_S = 0.3
+LOG_CHARACTERS = 4000
 CANARY = "canary-server-environment-5f1c"
 
 
@@ -82,8 +85,16 @@ class Server:
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the server did not start:\n{self.log_path.read_text()[-4000:]}")
+                raise RuntimeError(f"the server did not start:\n{self.logs()}")
             time.sleep(0.05)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def logs(self) -> str:
+        """The end of what it wrote."""
+        return self.log_path.read_text(errors="replace")[-LOG_CHARACTERS:] if self.log_path.exists() else ""
 
     def _is_ready(self) -> bool:
         try:
@@ -115,11 +126,11 @@ def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
     data_dir = data_dir or Path(tempfile.mkdtemp(prefix="slipway-journey-"))
     server = Server(data_dir, free_port(), extra)
     try:
-        server.manage("migrate", "--verbosity=0")
+        prepared.fill(data_dir)
         server.start()
         yield server
     finally:
-        if server.process is not None and server.process.poll() is None:
+        if server.is_running:
             server.stop()
         end_sandboxes(data_dir)
         _remove_database(data_dir)

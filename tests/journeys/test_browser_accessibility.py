@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from config.env import BASE_DIR
 from tests.journeys.browsing import Visitor, bash, script, session_path
-from tests.journeys.conftest import Visit
+from tests.journeys.conftest import Stranger, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
@@ -48,7 +48,9 @@ def theme(request: pytest.FixtureRequest) -> str:
 
 class TestAxe:
     @pytest.mark.parametrize("size", ["desktop", "phone"])
-    def test_finds_nothing_on_pages_without_sessions(self, visit: Visit, theme: str, size: str) -> None:
+    def test_finds_nothing_on_pages_without_sessions(
+        self, visit: Visit, stranger: Stranger, theme: str, size: str
+    ) -> None:
         alice = visit(size=size, theme=theme)
         wrong = [item for path in ["/", *SETTINGS] for item in violations(alice.open(path))]
 
@@ -56,9 +58,10 @@ class TestAxe:
         page.evaluate("document.querySelector('slw-new-project').openWith('UPLOAD')")
         expect(page.get_by_role("dialog")).to_be_visible()
         wrong += violations(page)
-        stranger = alice.browser.new_context(color_scheme="dark" if theme == "dark" else "light")
-        wrong += [item for path in ENTRANCE for item in violations(at(stranger, alice.server.url + path))]
-        stranger.close()
+        entrance = stranger(size, theme)
+        for path in ENTRANCE:
+            entrance.goto(alice.server.url + path)
+            wrong += violations(entrance)
 
         assert not wrong, "\n".join(wrong)
 
@@ -79,10 +82,18 @@ class TestAxe:
             alice.wait_until_asked(session)
 
         wrong = violations(alice.open("/"))
-        for session in (asking, question, done, dead, empty):
+        shown = [
+            (asking, "[aria-label='May the agent do this?']"),
+            (question, "[aria-label='The agent asks']"),
+            (done, ".turn-footer"),
+            (dead, ".note.error"),
+            (empty, ".session-empty"),
+        ]
+        for session, last in shown:
             page = alice.open(session_path(session))
-            expect(page.locator("slw-composer textarea")).to_be_visible()
-            page.wait_for_timeout(500)
+            expect(page.locator("slw-composer textarea")).to_be_enabled()
+            expect(page.locator(last).first).to_be_visible()
+            expect(page.get_by_text("Practice model", exact=True)).to_be_visible()
             wrong += violations(page)
         page = alice.open(session_path(done))
         expect(page.locator(".tool").first).to_be_visible()
@@ -96,12 +107,6 @@ class TestAxe:
         wrong += violations(page)
 
         assert not wrong, "\n".join(wrong)
-
-
-def at(context: BrowserContext, url: str) -> Page:
-    page = context.new_page()
-    page.goto(url)
-    return page
 
 
 class TestTheKeyboard:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.journeys.browsing import SIZES, Visitor, Watch
-from tests.journeys.conftest import Visit
+from tests.journeys.conftest import Stranger, Visit
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import Server
 
@@ -20,16 +19,6 @@ def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def stranger(visitor: Visitor, size: str) -> Page:
-    """A browser of nobody, on the sign-in page."""
-    width, height = SIZES[size]
-    context = visitor.browser.new_context(viewport={"width": width, "height": height})
-    context.set_default_timeout(20_000)
-    page = context.new_page()
-    page.goto(visitor.server.url)
-    return page
-
-
 def sign_in(page: Page, email: str, password: str) -> None:
     page.get_by_label(re.compile("e-?mail", re.I)).fill(email)
     page.get_by_label("Password", exact=True).fill(password)
@@ -37,9 +26,11 @@ def sign_in(page: Page, email: str, password: str) -> None:
 
 
 class TestSigningIn:
-    def test_with_a_wrong_password_says_so_and_keeps_the_address(self, visit: Visit, size: str) -> None:
-        alice = visit()
-        page = stranger(alice, size)
+    def test_with_a_wrong_password_says_so_and_keeps_the_address(
+        self, visit: Visit, stranger: Stranger, size: str
+    ) -> None:
+        alice, page = visit(), stranger(size)
+        page.goto(alice.server.url)
 
         sign_in(page, alice.person.email, "something else entirely")
 
@@ -47,11 +38,12 @@ class TestSigningIn:
         expect(page.get_by_label(re.compile("e-?mail", re.I))).to_have_value(alice.person.email)
         sign_in(page, alice.person.email, PASSWORD)
         expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
-        page.context.close()
 
-    def test_after_a_code_was_mailed_for_a_forgotten_password(self, visit: Visit, size: str) -> None:
-        alice = visit()
-        page = stranger(alice, size)
+    def test_after_a_code_was_mailed_for_a_forgotten_password(
+        self, visit: Visit, stranger: Stranger, size: str
+    ) -> None:
+        alice, page = visit(), stranger(size)
+        page.goto(alice.server.url)
 
         page.get_by_role("link", name=re.compile("forgot", re.I)).click()
         page.get_by_label(re.compile("e-?mail", re.I)).fill(alice.person.email)
@@ -66,15 +58,11 @@ class TestSigningIn:
             sign_in(page, alice.person.email, "another-long-passphrase")
 
         expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
-        page.context.close()
 
 
 class TestSigningUp:
-    def test_survives_a_wrong_code(self, server: Server, browser: Browser, size: str) -> None:
-        width, height = SIZES[size]
-        context = browser.new_context(viewport={"width": width, "height": height})
-        watch = Watch(context, server.url)
-        page = context.new_page()
+    def test_survives_a_wrong_code(self, server: Server, stranger: Stranger, size: str) -> None:
+        page = stranger(size)
         page.goto(f"{server.url}/accounts/signup/")
         page.get_by_label(re.compile("e-?mail", re.I)).fill(f"carol-{size}@example.com")
         page.locator("input[type=password]").fill(PASSWORD)
@@ -88,5 +76,3 @@ class TestSigningUp:
         page.get_by_role("button", name="Confirm").click()
 
         expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
-        assert watch.wrong == []
-        context.close()

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import Visitor, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
-from tests.journeys.server import Server, running
+from tests.journeys.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
@@ -50,11 +50,10 @@ BLOCKABLE = """(() => {
 })();"""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """One of its own, since it is restarted."""
-    with running() as started:
-        yield started
+@pytest.fixture
+def server(mortal: Server) -> Server:
+    """The one that may be restarted."""
+    return mortal
 
 
 @pytest.fixture
@@ -180,7 +179,7 @@ class TestANewVersion:
         page.get_by_role("button", name="Reload the page").click()
 
         expect(page.get_by_label("Message to the agent")).to_have_value("my draft")
-        page.wait_for_timeout(1000)
+        expect(page.get_by_text("Practice model", exact=True)).to_be_visible()  # what the socket's hello brings
         expect(page.get_by_role("button", name="Reload the page")).to_have_count(0)
 
 

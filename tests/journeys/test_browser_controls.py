@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys.browsing import bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.operating import add_member
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
@@ -148,7 +149,7 @@ class TestARule:
     def test_answered_by_another_person_is_told_in_both_pages(self, visit: Visit, shoot: Shoot) -> None:
         alice, bob = visit(), visit()
         session = alice.session(alice.project(), "Write a small fizzbuzz program and test it")
-        make_member(alice, bob)
+        add_member(alice.server, alice.organization_id, bob.person, "MEMBER")
         hers, his = alice.open(session_path(session)), bob.open(session_path(session))
         expect(card(hers)).to_be_visible(timeout=TURN_MS)
         expect(card(his)).to_be_visible(timeout=TURN_MS)
@@ -158,17 +159,6 @@ class TestARule:
         expect(hers.get_by_text(re.compile("was first and allowed this."))).to_be_visible()
         shoot(hers, "first")
         expect(his.get_by_text("was first")).to_have_count(0)
-
-
-def make_member(owner: Visitor, guest: Visitor) -> None:
-    """There is no invitation yet: an operator does it."""
-    owner.server.manage(
-        "shell",
-        "--command",
-        "from accounts.models import Membership, Organization, User\n"
-        f"Membership.objects.create(organization=Organization.objects.get(pk='{owner.organization_id}'), "
-        f"user=User.objects.get(email='{guest.person.email}'), role='MEMBER')",
-    )
 
 
 class TestAfterAFailure:

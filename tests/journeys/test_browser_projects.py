@@ -7,44 +7,20 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
-from tests.journeys.browsing import Visitor, chromium
-from tests.journeys.server import Server, running
-from tests.projects.building import Worktree
-from tests.projects.serving import GitServer, serve
+from tests.journeys.browsing import Visitor
+from tests.journeys.conftest import Visit
+from tests.projects.serving import GitServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
 IMPORT_MS = 40_000
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    root = tmp_path_factory.mktemp("git")
-    Worktree.create(root / "work").git("clone", "--quiet", "--bare", ".", str(root / "demo.git"))
-    with serve(root) as git_server:
-        yield git_server
-
-
-@pytest.fixture(scope="module")
-def importing(repository: GitServer) -> Iterator[Server]:
-    with running(SLIPWAY_CLONE_PRIVATE_HOSTS=repository.origin) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as launched:
-        yield launched
-
-
 @pytest.fixture(params=["desktop", "phone"])
-def alice(request: pytest.FixtureRequest, importing: Server, browser: Browser) -> Iterator[Visitor]:
-    visitor = Visitor(importing, browser, size=request.param)
-    yield visitor
-    visitor.close()
-    assert visitor.watch.wrong == []
+def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
+    return visit(size=request.param)
 
 
 def zipped(name: str, *items: tuple[str, bytes]) -> FilePayload:
@@ -100,6 +76,22 @@ class TestAnImport:
 
         expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
 
+    def test_that_ends_takes_nobody_away_from_a_dialog(self, alice: Visitor, repository: GitServer) -> None:
+        alice.project()
+        body = {"organization_id": alice.organization_id, "name": "demo", "source": "URL"}
+        alice.person.call("POST", "/api/projects", {**body, "url": repository.url("demo.git")})
+        page = alice.open("/")
+        expect(page.locator("main").get_by_role("progressbar")).to_be_visible()
+        page.locator("main").get_by_role("button", name="New session").click()
+        dialog = page.get_by_role("dialog", name="New session")
+        dialog.get_by_label("What should the agent do?").fill("half a thought")
+
+        expect(page.locator("main").get_by_text("Imported")).to_be_attached(timeout=IMPORT_MS)
+        expect(dialog.get_by_label("What should the agent do?")).to_have_value("half a thought")
+        dialog.get_by_role("button", name="Cancel").click()
+
+        expect(page.locator("main").get_by_role("button", name="New session")).to_have_count(2)
+
     def test_of_what_is_no_repository_says_why(self, alice: Visitor, repository: GitServer) -> None:
         page = alice.open("/")
         dialog = new_project(page, "From a URL")
@@ -133,6 +125,42 @@ class TestAnArchive:
         expect(dialog.get_by_label("Name")).to_have_value("evil")
         alice.watch.forgive("status of 400", "status of 422")
         assert alice.person.call("GET", "/api/projects")["items"] == []
+
+
+class TestTheNewSessionDialog:
+    """What it shows comes in after it opened, and moves the button that starts."""
+
+    def test_starts_nothing_before_it_shows_what_it_starts(self, alice: Visitor) -> None:
+        alice.project()
+        page = alice.open("/")
+        held: list[Route] = []
+        page.route("**/api/models?*", lambda route: held.append(route))
+        with page.expect_request("**/api/models?*"):
+            start = self.open_and_name(page)
+        expect(start).to_be_disabled()
+
+        held[0].continue_()
+        start.click()
+
+        page.wait_for_url("**/sessions/**")
+
+    def test_says_what_is_missing_and_starts_all_the_same(self, alice: Visitor) -> None:
+        alice.project()
+        page = alice.open("/")
+        page.route("**/api/models?*", lambda route: route.abort())
+        start = self.open_and_name(page)
+
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The server cannot be reached")
+        start.click()
+
+        page.wait_for_url("**/sessions/**")
+        alice.watch.forgive("net::ERR_FAILED")
+
+    def open_and_name(self, page: Page) -> Locator:
+        page.locator("main").get_by_role("button", name="New session").click()
+        dialog = page.get_by_role("dialog", name="New session")
+        dialog.get_by_label("Name").fill("feature")
+        return dialog.get_by_role("button", name="Start")
 
 
 class TestSeveralAgents:

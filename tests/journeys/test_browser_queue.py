@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.journeys.browsing import Visitor, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.operating import limit_turns
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
@@ -137,7 +138,7 @@ class TestAPlaceInTheQueue:
     def test_is_told_and_counts_down_until_the_turn_begins(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit()
         project = alice.project()
-        limit_turns(alice, 1)
+        limit_turns(alice.server, alice.organization_id, 1)
         first = alice.open(session_path(alice.session(project, SLOW, name="first")))
         expect(first.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
         others = [alice.session(project, script([{"text": f"done {name}"}]), name=name) for name in ("second", "third")]
@@ -153,13 +154,3 @@ class TestAPlaceInTheQueue:
 
         expect(third.locator(".prose").get_by_text("done third", exact=True)).to_be_visible(timeout=TURN_MS)
         expect(queue(third)).to_be_hidden()
-
-
-def limit_turns(visitor: Visitor, limit: int) -> None:
-    """An operator's setting."""
-    visitor.server.manage(
-        "shell",
-        "--command",
-        "from accounts.models import Organization\n"
-        f"Organization.objects.filter(pk='{visitor.organization_id}').update(turn_limit={limit})",
-    )

@@ -7,8 +7,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys.browsing import bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.operating import add_member, remove_member
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
@@ -17,10 +18,15 @@ SLOW = script([{"text": "one two three four five six seven eight nine ten " * 8,
 FREE = {"permission_mode": "bypassPermissions"}
 
 
+AT_BOTTOM = "view => view.scrollHeight - view.scrollTop - view.clientHeight < 4"
+
+
 def at_bottom(page: Page) -> bool:
-    return bool(
-        page.locator("slw-conversation").evaluate("view => view.scrollHeight - view.scrollTop - view.clientHeight < 4")
-    )
+    return bool(page.locator("slw-conversation").evaluate(AT_BOTTOM))
+
+
+def wait_until_at_bottom(page: Page) -> None:
+    page.wait_for_function(f"() => ({AT_BOTTOM})(document.querySelector('slw-conversation'))")
 
 
 def card(page: Page, name: str) -> Locator:
@@ -175,8 +181,7 @@ class TestTheEndOfTheConversation:
         for _ in range(3):
             ask = card(page, "May the agent do this?")
             expect(ask).to_be_visible(timeout=TURN_MS)
-            page.wait_for_timeout(300)
-            assert at_bottom(page)
+            wait_until_at_bottom(page)
             expect(page.locator(".new-output")).to_have_count(0)
             asked = ask.inner_text()
             ask.get_by_role("button", name="Allow once").click()
@@ -185,7 +190,7 @@ class TestTheEndOfTheConversation:
                 arg=asked,
             )
         expect(page.get_by_text("The tests passed")).to_be_visible(timeout=TURN_MS)
-        assert at_bottom(page)
+        wait_until_at_bottom(page)
 
     def test_is_left_by_scrolling_up_and_found_again(self, visit: Visit) -> None:
         alice = visit()
@@ -201,8 +206,7 @@ class TestTheEndOfTheConversation:
         assert not at_bottom(page)
 
         page.get_by_role("button", name="New output").click()
-        page.wait_for_timeout(300)
-        assert at_bottom(page)
+        wait_until_at_bottom(page)
         expect(page.locator(".turn-footer")).to_be_visible(timeout=TURN_MS)
 
         page.mouse.wheel(0, -2000)
@@ -214,16 +218,11 @@ class TestAMemberWhoIsRemoved:
         alice, bob = visit(), visit()
         session = alice.session(alice.project(), "Write a small fizzbuzz program and test it")
         alice.wait_until_asked(session)
-        make_member(alice, bob, "MEMBER")
+        member_id = add_member(alice.server, alice.organization_id, bob.person, "MEMBER")
         page = bob.open(session_path(session))
         expect(card(page, "May the agent do this?")).to_be_visible()
 
-        alice.server.manage(
-            "shell",
-            "--command",
-            f"from accounts.models import Membership\nMembership.objects.get(user__email='{bob.person.email}', "
-            f"organization='{alice.organization_id}').delete()",
-        )
+        remove_member(alice.server, member_id)
 
         expect(page.get_by_text("you have no access to it any more")).to_be_visible(timeout=TURN_MS)
         expect(card(page, "May the agent do this?")).to_have_count(0)
@@ -238,7 +237,7 @@ class TestAViewer:
         alice, vera = visit(), visit()
         session = alice.session(alice.project(), "Write a small fizzbuzz program and test it")
         alice.wait_until_asked(session)
-        make_member(alice, vera, "VIEWER")
+        add_member(alice.server, alice.organization_id, vera.person, "VIEWER")
         page = vera.open(session_path(session))
 
         expect(
@@ -253,14 +252,3 @@ class TestAViewer:
 
         usage = vera.open(f"/settings/usage/?organization={alice.organization_id}")
         expect(usage.get_by_text("Only admins see and change the key.")).to_be_visible()
-
-
-def make_member(owner: Visitor, guest: Visitor, role: str) -> None:
-    """There is no invitation yet: an operator does it."""
-    owner.server.manage(
-        "shell",
-        "--command",
-        "from accounts.models import Membership, Organization, User\n"
-        f"Membership.objects.create(organization=Organization.objects.get(pk='{owner.organization_id}'), "
-        f"user=User.objects.get(email='{guest.person.email}'), role='{role}')",
-    )

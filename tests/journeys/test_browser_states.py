@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys.browsing import bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.operating import make_staff
 from tests.journeys.test_browser_accessibility import theme, violations
 from tests.journeys.test_browser_images import paste, png
 
@@ -95,7 +96,7 @@ class TestTheOperatorsPage:
     def test_passes_too(self, visit: Visit, theme: str, shoot: Shoot) -> None:
         alice = visit(theme=theme)
         alice.session(alice.project(), "Write a small fizzbuzz program and test it")
-        make_operator(alice)
+        make_staff(alice.server, alice.person)
         page = alice.open("/admin/operations/")
         expect(page.get_by_role("heading", name="At work, longest first")).to_be_visible()
         shoot(page, f"operations-{theme}")
@@ -105,12 +106,3 @@ class TestTheOperatorsPage:
         page.close()
         alice.watch.forgive("status of 404")  # it names no icon, so the browser guesses one
         assert not wrong, "\n".join(wrong)
-
-
-def make_operator(visitor: Visitor) -> None:
-    visitor.server.manage(
-        "shell",
-        "--command",
-        "from accounts.models import User\n"
-        f"User.objects.filter(email='{visitor.person.email}').update(is_staff=True, is_superuser=True)",
-    )

@@ -2,132 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Request, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.journeys.browsing import go
+from tests.journeys.conftest import Shoot, Stranger
 from tests.journeys.person import PASSWORD
-from tests.journeys.server import IS_CHAOS, PATIENCE, PAUSE_S, TRIES, Server, running
-from tests.projects.building import Worktree
-from tests.projects.serving import GitServer, serve
+from tests.journeys.server import IS_CHAOS, PATIENCE, Server
+from tests.projects.serving import GitServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(600 if IS_CHAOS else 180)]
 
-CHROMIUM = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
 TURN_MS = 60_000 * PATIENCE
-LOST = re.compile(r"net::ERR_|WebSocket connection to|status of 50[0234]")
-SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServer]:
-    """A bare repository served over http on loopback."""
-    root = tmp_path_factory.mktemp("git")
-    Worktree.create(root / "work").git("clone", "--quiet", "--bare", ".", str(root / "demo.git"))
-    with serve(root) as git_server:
-        yield git_server
-
-
-@pytest.fixture(scope="module")
-def walked(repository: GitServer) -> Iterator[Server]:
-    with running(SLIPWAY_CLONE_PRIVATE_HOSTS=repository.origin) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        yield launched
-        launched.close()
-
-
-def go(page: Page, url: str) -> None:
-    """Where servers die, people press reload."""
-    for _ in range(TRIES - 1):
-        with contextlib.suppress(Error):
-            answer = page.goto(url)
-            if answer is not None and answer.status < 500:
-                return
-        page.wait_for_timeout(1000 * PAUSE_S)
-    page.goto(url)
-
-
-class Watch:
-    """What must not happen while a page is used: a request to another origin, a CSP report, an error in a script."""
-
-    def __init__(self, page: Page, origin: str) -> None:
-        self.foreign: list[str] = []
-        self.errors: list[str] = []
-        self.origin = origin
-        page.on("request", self._note_request)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", self._note_console)
-
-    def _note_request(self, request: Request) -> None:
-        own = (self.origin, self.origin.replace("http", "ws", 1), "data:", "blob:")
-        if not request.url.startswith(own):
-            self.foreign.append(request.url)
-
-    def _note_console(self, message: Any) -> None:
-        if IS_CHAOS and LOST.search(message.text):
-            return
-        if message.type == "error" or "Content Security Policy" in message.text:
-            self.errors.append(message.text)
-
-
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser, walked: Server) -> Iterator[Page]:
-    is_phone = request.param == "phone"
-    context = browser.new_context(viewport=SIZES[request.param], has_touch=is_phone, is_mobile=is_phone)
-    opened = context.new_page()
-    opened.set_default_timeout(20_000)
-    yield opened
-    context.close()
-
-
-@pytest.fixture
-def shoot(page: Page, request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """`shoot("diff")` keeps a picture of the page when the run asks for pictures."""
-    folder = request.config.getoption("--screenshots")
-
-    def take(name: str) -> None:
-        if folder:
-            width = page.viewport_size["width"] if page.viewport_size else 0
-            page.screenshot(path=Path(folder) / f"{name}-{width}.png")
-
-    return take
 
 
 class TestTheWalk:
+    @pytest.mark.parametrize("size", ["desktop", "phone"])
     def test_goes_from_sign_up_to_the_diff_and_out(
-        self, page: Page, walked: Server, repository: GitServer, shoot: Callable[[str], None]
+        self, size: str, stranger: Stranger, server: Server, repository: GitServer, shoot: Shoot
     ) -> None:
-        watch = Watch(page, walked.url)
-        is_phone = page.viewport_size == SIZES["phone"]
+        page, is_phone = stranger(size), size == "phone"
 
-        self.sign_up(page, walked.url, f"alice-{'phone' if is_phone else 'desktop'}@example.com")
-        shoot("1-first-run")
+        self.sign_up(page, server.url, f"walker-{size}@example.com")
+        shoot(page, "1-first-run")
         self.make_project(page, repository.url("demo.git"))
-        shoot("2-project")
+        shoot(page, "2-project")
         self.start_session(page, "Write a small fizzbuzz program and test it")
-        shoot("3-session")
+        shoot(page, "3-session")
         self.allow_until_done(page, shoot)
-        shoot("5-done")
+        shoot(page, "5-done")
         self.see_the_diff(page, is_phone)
-        shoot("6-diff")
+        shoot(page, "6-diff")
         self.reload_shows_the_same(page, is_phone)
-        self.sign_out(page, walked.url)
-
-        assert (watch.foreign, watch.errors) == ([], [])
+        self.sign_out(page, server.url)
 
     @staticmethod
     def sign_up(page: Page, url: str, email: str) -> None:
@@ -146,7 +55,9 @@ class TestTheWalk:
         page.get_by_role("button", name="Import a repository").click()
         page.get_by_label("Repository URL").fill(address)
         page.get_by_role("button", name="Create project").click()
-        expect(page.get_by_role("button", name="New session").last).to_be_visible(timeout=30_000)
+        card = page.locator("section.card")
+        expect(card.get_by_role("button", name="New session")).to_be_visible(timeout=30_000)
+        expect(page.locator("slw-new-session dialog")).to_be_attached()  # the new page's script has begun
 
     @staticmethod
     def start_session(page: Page, prompt: str) -> None:
@@ -159,12 +70,12 @@ class TestTheWalk:
         expect(page.get_by_text("Practice model", exact=True).first).to_be_visible()
 
     @staticmethod
-    def allow_until_done(page: Page, shoot: Callable[[str], None]) -> None:
+    def allow_until_done(page: Page, shoot: Shoot) -> None:
         for _ in range(3):  # the program, its test, and the command that runs it
             card = page.get_by_role("region", name="May the agent do this?")
             expect(card).to_be_visible(timeout=TURN_MS)
             asked = card.inner_text()
-            shoot("4-permission")
+            shoot(page, "4-permission")
             card.get_by_role("button", name="Allow once").click()
             page.wait_for_function(
                 "asked => !([...document.querySelectorAll('.permission')].some(card => card.innerText === asked))",

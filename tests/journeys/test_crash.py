@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, wait_for
-from tests.journeys.person import Person
-from tests.journeys.server import Server, running
+from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, newcomer, wait_for
+from tests.journeys.server import Server
 
 pytestmark = [pytest.mark.cli, pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="module")
-def mortal() -> Iterator[Server]:
-    """A server of its own, since it is killed."""
-    with running() as started:
-        yield started
-
-
 @pytest.fixture
-def curl(mortal: Server, request: pytest.FixtureRequest) -> Curl:
-    someone = Person(mortal, f"user{abs(hash(request.node.name))}@example.com")
-    someone.sign_up()
-    return Curl(mortal, someone.make_token())
+def curl(mortal: Server) -> Curl:
+    return newcomer(mortal)
 
 
 def kill_and_restart(server: Server) -> None:

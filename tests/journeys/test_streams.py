@@ -8,15 +8,14 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.journeys import fake_claude
-from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, wait_for
-from tests.journeys.person import Person
+from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, newcomer, wait_for
 from tests.journeys.server import Server, running
 from tests.journeys.wire import Line, bearer, query, resident_bytes, socket, stream, until
 
@@ -29,15 +28,9 @@ def script(*steps: Any) -> str:
     return f"<<<{json.dumps(steps)}>>>"
 
 
-def curl_at(server: Server) -> Curl:
-    someone = Person(server, f"user{uuid.uuid4().hex[:8]}@example.com")
-    someone.sign_up()
-    return Curl(server, someone.make_token())
-
-
 @pytest.fixture
-def curl(server: Server, person: Callable[[str], Person]) -> Curl:
-    return Curl(server, person("alice").make_token())
+def curl(server: Server) -> Curl:
+    return newcomer(server)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +45,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def odd_curl(odd: Server) -> Curl:
-    return curl_at(odd)
+    return newcomer(odd)
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +250,7 @@ class TestQueuedMessages:
 
 class TestAFullDisk:
     def test_loses_no_turn_without_saying_so_and_is_recovered_from(self, small: Server) -> None:
-        curl = curl_at(small)
+        curl = newcomer(small)
         session = first_session(curl, first_project(curl), script({"text": "one"}), **BYPASS)
         allow_all_until_done(curl, session["id"])
         ballast = small.data_dir / "ballast"

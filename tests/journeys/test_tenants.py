@@ -15,6 +15,7 @@ from sessions.live.credentials import RECHECK_S
 from tests.access.table import Route
 from tests.journeys import wire
 from tests.journeys.curl import Curl, events_of, first_project, first_session, wait_for
+from tests.journeys.operating import add_member
 from tests.journeys.person import Person
 from tests.journeys.server import Server
 from tests.journeys.wire import bearer, cookies, query, request, row_counts, socket, stream, until
@@ -39,15 +40,6 @@ class Acme:
     session_id: str
     permission_id: str
     ids: dict[str, str]
-
-
-def add_member(server: Server, organization_id: str, person: Person, role: str) -> str:
-    """There are no invitations yet: the operator writes the row."""
-    member_id = str(uuid7())
-    user_id = query(server, "select id from accounts_user where email = %s", person.email)[0][0]
-    columns = "insert into accounts_membership (id, organization_id, user_id, role, created_at)"
-    query(server, f"{columns} values (%s, %s, %s, %s, now())", member_id, organization_id, user_id, role)
-    return member_id
 
 
 def add_image_and_rule(server: Server, ids: dict[str, str]) -> None:

@@ -69,6 +69,11 @@ export class NewProject extends FormDialog {
     return call<Project>("POST", "/projects/upload", form);
   }
 
+  /** Whoever closed this does something else by now, from which nothing may take them away. */
+  private ended(projectId: string, status: string): void {
+    if (status === "COMPLETED" && this.dialog.open) this.finish(projectId);
+  }
+
   private finish(projectId: string): void {
     location.assign(`/?organization=${this.organizationId}#project-${projectId}`);
     if (location.pathname === "/") location.reload();
@@ -88,7 +93,7 @@ export class NewProject extends FormDialog {
 
   private progress(project: Project): TemplateResult {
     return html`<div class="sheet">${this.head(gettext("Importing {name}", { name: project.name }))}
-      <div class="body"><slw-import project-id=${project.id} @slw-imported=${(event: CustomEvent<string>) => event.detail === "COMPLETED" && this.finish(project.id)}></slw-import>
+      <div class="body"><slw-import project-id=${project.id} @slw-imported=${(event: CustomEvent<string>) => this.ended(project.id, event.detail)}></slw-import>
         <p class="soft">${gettext("You can close this: the import goes on, and the project shows how far it is.")}</p></div>
       <footer><button class="button" type="button" @click=${() => this.finish(project.id)}>${gettext("Close")}</button></footer></div>`;
   }

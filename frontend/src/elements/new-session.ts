@@ -30,6 +30,7 @@ export class NewSession extends FormDialog {
   @state() private branches: Branch[] = [];
   @state() private project: Project | null = null;
   @state() private loadError: unknown = null;
+  @state() private isLoading = false;
   protected readonly fields = ["name", "count", "prompt", "model", "permission_mode", "environment_id", "base_branch"];
   private messageId = crypto.randomUUID();
 
@@ -45,6 +46,7 @@ export class NewSession extends FormDialog {
   private async load(projectId: string): Promise<void> {
     this.projectId = projectId;
     if (!projectId) return;
+    this.isLoading = true;
     try {
       const [project, branches, models, environments] = await Promise.all([
         get<Project>(`/projects/${projectId}`),
@@ -52,9 +54,10 @@ export class NewSession extends FormDialog {
         get<Models>(`/models?organization_id=${this.organizationId}`),
         get<{ items: Environment[] }>(`/environments?organization_id=${this.organizationId}`),
       ]);
-      Object.assign(this, { project, branches: branches.items, models, environments: environments.items, loadError: null });
+      if (projectId !== this.projectId) return;
+      Object.assign(this, { project, branches: branches.items, models, environments: environments.items, loadError: null, isLoading: false });
     } catch (error) {
-      this.loadError = error;
+      if (projectId === this.projectId) Object.assign(this, { loadError: error, isLoading: false });
     }
   }
 
@@ -74,6 +77,7 @@ export class NewSession extends FormDialog {
     if (first) location.assign(`/sessions/${first.id}/`);
   }
 
+  // What comes in moves the button: one that was pressed already would be somewhere else when it is let go, and nothing would start.
   override render(): unknown {
     return html`<dialog class="dialog" aria-label=${gettext("New session")}><form @submit=${(event: Event) => this.submit(event, () => this.create())}>
       ${this.head(gettext("New session"))}
@@ -92,7 +96,7 @@ export class NewSession extends FormDialog {
         </div>
       </div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
-        <button class="button primary" ?disabled=${this.isBusy || !this.projectId}>${this.isBusy ? gettext("Starting…") : gettext("Start")}</button></footer>
+        <button class="button primary" ?disabled=${this.isBusy || this.isLoading || !this.projectId}>${this.isBusy ? gettext("Starting…") : gettext("Start")}</button></footer>
     </form></dialog>`;
   }
 
