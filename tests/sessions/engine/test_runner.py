@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import threading
 from typing import Any
 
 import psycopg
@@ -13,12 +14,19 @@ from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
 from sandbox.errors import BackendUnavailable, GitFailed, GuestSilent
-from sessions import services
+from sessions import events, services
+from sessions.engine import turns
 from sessions.engine.runner import DATABASE_LOST
+from sessions.live.doorbell import listen
 from sessions.log.writer import django_conninfo
-from sessions.models import AgentSession, PermissionRequest
+from sessions.models import AgentSession, Message, PermissionRequest
 from tests.sessions.rows import IMAGE, make_attachment
 from tests.sessions.stage import Stage, activity, asks, background, begins, eventually, result, text
+
+
+def _tells(rings: list[dict[str, Any]], kind: str) -> bool:
+    """Whether readers were told of such an event."""
+    return any(told == kind for ring in rings for _, told, _ in ring.get("events", ()))
 
 
 class TestATurn:
@@ -62,6 +70,25 @@ class TestATurn:
 
         (completed,) = await stage.events("turn.completed")
         assert (job.result, completed["cost_usd"]) == (completed, "0")
+
+    async def test_is_read_before_the_database_has_taken_that_the_message_was_delivered(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        is_told, note = threading.Event(), turns.mark_delivered
+
+        def slow_note(*given: Any) -> None:
+            assert is_told.wait(10)
+            note(*given)
+
+        monkeypatch.setattr(turns, "mark_delivered", slow_note)
+        async with listen(events.watchers_group(stage.session.pk)) as bell, stage.playing(await stage.asend()) as turn:
+            while not _tells(await bell.wait(timeout_s=20), "turn.completed"):
+                assert not turn.done()
+            is_told.set()
+            await turn
+
+        message = await Message.objects.aget(session=stage.session)
+        assert message.delivered_at is not None
 
     async def test_shows_the_agent_the_images_in_their_order(self, stage: Stage) -> None:
         images = [await in_db(make_attachment)(stage.session, data) for data in (IMAGE + b" 1", IMAGE + b" 2")]
