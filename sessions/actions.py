@@ -40,11 +40,11 @@ def answer(session: AgentSession, user: User, frame: AnswerFrame, now: datetime)
 
 
 def interrupt(session: AgentSession, user: User, frame: InterruptFrame, now: datetime) -> None:
-    services.interrupt(session=session, job_id=frame.job_id, now=now)
+    services.interrupt(session=session, job_id=frame.job_id, key=_uuid(frame.id), now=now)
 
 
 def cancel(session: AgentSession, user: User, frame: CancelFrame, now: datetime) -> None:
-    services.cancel(session=session, job_id=frame.job_id, now=now)
+    services.cancel(session=session, job_id=frame.job_id, key=_uuid(frame.id), now=now)
 
 
 def _uuid(value: object) -> uuid.UUID | None:

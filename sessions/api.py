@@ -140,30 +140,32 @@ def answer_permission(request: ActorRequest, session_id: uuid.UUID, body: Answer
 @router.post("/sessions/{uuid:session_id}/interrupt", response={202: SessionOut})
 def interrupt(request: ActorRequest, session_id: uuid.UUID, body: JobIn | None = None) -> AgentSession:
     """Ask the agent to end its turn; with a job's id that turn only, so that it can be repeated."""
-    job_id = body.job_id if body else None
-    services.interrupt(session=_session(request, session_id), job_id=job_id, now=timezone.now())
+    job_id, key = body.job_id if body else None, client_key(request, None)
+    services.interrupt(session=_session(request, session_id), job_id=job_id, key=key, now=timezone.now())
     return read_session(request, session_id)
 
 
 @router.post("/sessions/{uuid:session_id}/cancel", response={202: SessionOut})
 def cancel(request: ActorRequest, session_id: uuid.UUID, body: JobIn | None = None) -> AgentSession:
     """Cancel one job, or all that run and wait."""
-    job_id = body.job_id if body else None
-    services.cancel(session=_session(request, session_id), job_id=job_id, now=timezone.now())
+    job_id, key = body.job_id if body else None, client_key(request, None)
+    services.cancel(session=_session(request, session_id), job_id=job_id, key=key, now=timezone.now())
     return read_session(request, session_id)
 
 
 @router.post("/sessions/{uuid:session_id}/stop", response={202: SessionOut})
 def stop_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     """End the sandbox, keeping the work."""
-    services.stop_session(session=_session(request, session_id), now=timezone.now())
+    key = client_key(request, None)
+    services.stop_session(session=_session(request, session_id), key=key, now=timezone.now())
     return read_session(request, session_id)
 
 
 @router.post("/sessions/{uuid:session_id}/restart", response={202: SessionOut})
 def restart_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     """Go on after a turn that failed or was cancelled."""
-    services.restart_session(session=_session(request, session_id), by=request.actor.user, now=timezone.now())
+    session, key = _session(request, session_id), client_key(request, None)
+    services.restart_session(session=session, by=request.actor.user, key=key, now=timezone.now())
     return read_session(request, session_id)
 
 

@@ -8,6 +8,7 @@ Conflict
 ├── NothingToContinue   no turn failed that could be taken up again
 ├── NothingRunning      there is no job to interrupt or cancel
 ├── MessageIdTaken      this id belongs to another message
+├── CommandIdTaken      this id belongs to another command
 ├── AlreadyDelivered    the agent has the message that was to be changed
 ├── AttachmentIdTaken   this id belongs to another attachment
 └── TooManyRules        no more permission rules fit
@@ -47,6 +48,10 @@ class NothingToContinue(Conflict):
 
 class MessageIdTaken(Conflict):
     """This id belongs to another message; make a new one."""
+
+
+class CommandIdTaken(Conflict):
+    """This id was given to another command; make a new one."""
 
 
 class AlreadyDelivered(Conflict):

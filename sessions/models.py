@@ -159,6 +159,22 @@ class Message(TenantModel):
         return self.text[:50]
 
 
+class Command(TenantModel):
+    """An interrupt, cancellation, stop or restart that a client gave an id, so that it can be repeated."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="+")
+    key = models.UUIDField()
+    what = models.CharField(max_length=60)
+    refusal = models.CharField(max_length=30, blank=True)  # the error's class, where it could not be done
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "key"], name="one_command_per_key")]
+        indexes = [models.Index(fields=["created_at"])]
+
+    def __str__(self) -> str:
+        return self.what
+
+
 class Attachment(TenantModel):
     """An image that goes with a message; uploaded first, bound when the message is sent, pruned when it never is."""
 

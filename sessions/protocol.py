@@ -69,12 +69,14 @@ class AnswerFrame(ClientFrame):
 
 
 class InterruptFrame(ClientFrame):
-    """With a job's id only that turn is meant, so that it can be repeated."""
+    """With a job's id only that turn is meant, so that it can be repeated; so it can when the frame's id is a UUID."""
 
     job_id: uuid.UUID | None = None
 
 
 class CancelFrame(ClientFrame):
+    """Can be repeated as `InterruptFrame` can."""
+
     job_id: uuid.UUID | None = None
 
 

@@ -68,10 +68,11 @@ async def rescue_turns(timestamp: int) -> None:
 @app.periodic(cron="17 3 * * *")
 @app.task(name="sessions.tidy", queue="agents", queueing_lock="sessions.tidy")
 async def tidy(timestamp: int) -> None:
-    """Pack the logs of sessions that nobody uses, and drop images that nobody sent; in small steps."""
-    for _ in range(TIDY_STEPS):
-        if not await in_db(services.prune_attachments)(now=timezone.now()):
-            break
+    """Pack the logs of sessions that nobody uses, drop images that nobody sent and old commands; in small steps."""
+    for prune in (services.prune_attachments, services.prune_commands):
+        for _ in range(TIDY_STEPS):
+            if not await in_db(prune)(now=timezone.now()):
+                break
     packed = 0
     for session_id in await in_db(services.sessions_to_archive)(now=timezone.now(), limit=TIDY_SESSIONS):
         try:

@@ -2,6 +2,7 @@
 
 from sessions.services.archiving import archive_stretch, sessions_to_archive
 from sessions.services.attachments import Uploaded, add_attachment, prune_attachments
+from sessions.services.commands import prune_commands
 from sessions.services.control import cancel, delete_session, stop_session, update_session
 from sessions.services.creation import NewSessions, create_sessions
 from sessions.services.interrupts import interrupt
@@ -25,6 +26,7 @@ __all__ = [
     "edit_message",
     "interrupt",
     "prune_attachments",
+    "prune_commands",
     "remove_message",
     "remove_rule",
     "restart_session",

@@ -14,7 +14,7 @@ from gateway import services as gateway
 from sessions import dispatch, events, log
 from sessions.errors import NameTaken, NothingRunning
 from sessions.models import AgentSession, Job, JobStatus, SessionStatus
-from sessions.services import entries, naming
+from sessions.services import commands, entries, naming
 from sessions.services.creation import require_mode
 from sessions.services.locking import locked
 from sessions.services.permissions import withdraw
@@ -22,35 +22,43 @@ from sessions.services.permissions import withdraw
 ACTIVE = (JobStatus.PENDING, JobStatus.PROCESSING)
 
 
-@transaction.atomic
-def cancel(*, session: AgentSession, job_id: uuid.UUID | None = None, now: datetime) -> AgentSession:
+def cancel(
+    *, session: AgentSession, job_id: uuid.UUID | None = None, key: uuid.UUID | None = None, now: datetime
+) -> AgentSession:
     """End one job, or all of the session: they show as cancelled at once, while the agent is being stopped.
 
-    One job can be cancelled again and again; what was cancelled stays so.
-    Raises: NotFound (no such job here); NothingRunning.
+    One job can be cancelled again and again; what was cancelled stays so. With a `key` no job that came later is meant.
+    Raises: NotFound (no such job here); NothingRunning; CommandIdTaken.
     """
-    session = locked(session)
+    what = f"cancel {job_id or ''}".strip()
+    return commands.once(session=session, key=key, what=what, act=lambda row: _cancel(row, job_id, now))
+
+
+def _cancel(session: AgentSession, job_id: uuid.UUID | None, now: datetime) -> None:
     job = None if job_id is None else session.jobs.filter(pk=job_id).first()
     if job_id is not None and job is None:
         raise NotFound
     if job is not None and job.status == JobStatus.CANCELLED:
-        return session
+        return
     new = _cancel_jobs(session, Q() if job_id is None else Q(pk=job_id), now)
     if not new:
         raise NothingRunning
     _append(session, [*new, *settle(session)], now)
-    return session
 
 
-@transaction.atomic
-def stop_session(*, session: AgentSession, now: datetime) -> AgentSession:
-    """Cancel what runs and end the sandbox, keeping the work; the next message starts it again."""
-    session = locked(session)
+def stop_session(*, session: AgentSession, key: uuid.UUID | None = None, now: datetime) -> AgentSession:
+    """Cancel what runs and end the sandbox, keeping the work; the next message starts it again.
+
+    Raises: NotFound; CommandIdTaken (the key was given to something else).
+    """
+    return commands.once(session=session, key=key, what="stop", act=lambda row: _stop(row, now))
+
+
+def _stop(session: AgentSession, now: datetime) -> None:
     new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     if session.status != SessionStatus.STOPPED:
         dispatch.defer_stop(session.pk)
-    return session
 
 
 @transaction.atomic

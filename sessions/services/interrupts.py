@@ -11,25 +11,30 @@ from accounts.errors import NotFound
 from sessions import events
 from sessions.errors import NothingRunning
 from sessions.models import AgentSession, Job, JobStatus
-from sessions.services.locking import locked
+from sessions.services import commands
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-@transaction.atomic
-def interrupt(*, session: AgentSession, job_id: uuid.UUID | None = None, now: datetime) -> AgentSession:
+def interrupt(
+    *, session: AgentSession, job_id: uuid.UUID | None = None, key: uuid.UUID | None = None, now: datetime
+) -> AgentSession:
     """Ask the agent to end its turn; what it has done is kept. Harmless when repeated.
 
-    With `job_id` only that turn is meant: once it is over, nothing more happens, also not to the turn after it.
-    Raises: NotFound (no such job here); NothingRunning.
+    With `job_id` only that turn is meant: once it is over, nothing more happens, also not to the turn after it. With a
+    `key` it is the turn that ran when it came first.
+    Raises: NotFound (no such job here); NothingRunning; CommandIdTaken.
     """
-    session = locked(session)
+    what = f"interrupt {job_id or ''}".strip()
+    return commands.once(session=session, key=key, what=what, act=lambda row: _interrupt(row, job_id, now))
+
+
+def _interrupt(session: AgentSession, job_id: uuid.UUID | None, now: datetime) -> None:
     job = None if job_id is None else _job(session, job_id)
     if job is not None and job.status in ENDED:
-        return session
+        return
     if (job is not None and job.status != JobStatus.PROCESSING) or not interrupt_running(session, now):
         raise NothingRunning
-    return session
 
 
 def interrupt_running(session: AgentSession, now: datetime) -> bool:

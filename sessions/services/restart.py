@@ -11,8 +11,7 @@ from accounts.models import User
 from sessions import dispatch, events, log
 from sessions.errors import NothingToContinue
 from sessions.models import AgentSession, Job, JobStatus
-from sessions.services import entries
-from sessions.services.locking import locked
+from sessions.services import commands, entries
 from sessions.services.messages import send_message
 
 # To the agent, as from the person who clicked.
@@ -20,17 +19,19 @@ GO_ON = "Your last turn was cut off. Look at how far you got, and go on from the
 UNFINISHED = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-@transaction.atomic
-def restart_session(*, session: AgentSession, by: User, now: datetime) -> AgentSession:
+def restart_session(*, session: AgentSession, by: User, key: uuid.UUID | None = None, now: datetime) -> AgentSession:
     """Take up the turn that failed or was cancelled last; harmless when repeated, and while something runs or waits.
 
     A message that the agent never got waits for it again. One that it did get is not sent twice, since part of it may
-    have been done: the agent is asked to go on instead.
-    Raises: NothingToContinue; QueueFull; NotFound (deleted meanwhile).
+    have been done: the agent is asked to go on instead. With a `key`, no turn that fails later is meant.
+    Raises: NothingToContinue; QueueFull; NotFound (deleted meanwhile); CommandIdTaken.
     """
-    session = locked(session)
+    return commands.once(session=session, key=key, what="restart", act=lambda row: _restart(row, by, now))
+
+
+def _restart(session: AgentSession, by: User, now: datetime) -> None:
     if session.jobs.filter(status__in=(JobStatus.PENDING, JobStatus.PROCESSING)).exists():
-        return session
+        return
     last = _last(session)
     if last is None or last.status not in UNFINISHED:
         raise NothingToContinue
@@ -40,7 +41,6 @@ def restart_session(*, session: AgentSession, by: User, now: datetime) -> AgentS
     else:
         again = uuid.uuid5(last.pk, "restart")
         send_message(session=session, author=by, text=GO_ON, message_id=again, now=now)
-    return session
 
 
 def _last(session: AgentSession) -> Job | None:

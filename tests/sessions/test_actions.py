@@ -52,6 +52,31 @@ class TestSend:
         assert Message.objects.count() == 1
 
 
+class TestStops:
+    @pytest.mark.parametrize("verb", ["interrupt", "cancel"])
+    def test_touch_no_later_turn_when_a_frame_comes_twice(
+        self, session: AgentSession, bob: User, now: datetime, verb: str
+    ) -> None:
+        meant = make_job(session, status=JobStatus.PROCESSING)
+        frame = protocol.CLIENT_FRAMES[verb].model_validate({"id": str(uuid.uuid4())})
+        act = getattr(actions, verb)
+        act(session, bob, frame, now)
+        Job.objects.filter(pk=meant.pk).update(status=JobStatus.COMPLETED)
+        later = make_job(session, status=JobStatus.PROCESSING)
+
+        act(session, bob, frame, now)
+
+        later.refresh_from_db()
+        assert (later.status, later.interrupt_requested_at) == ("PROCESSING", None)
+
+    def test_with_a_mark_that_is_no_uuid_mean_what_runs(self, session: AgentSession, bob: User, now: datetime) -> None:
+        for _ in range(2):
+            make_job(session, status=JobStatus.PROCESSING)
+            actions.cancel(session, bob, protocol.CancelFrame(id=1), now)
+
+        assert set(Job.objects.values_list("status", flat=True)) == {"CANCELLED"}
+
+
 class TestAnswers:
     def test_keep_rules_where_they_are_wanted(self, session: AgentSession, bob: User, now: datetime) -> None:
         asked = make_permission(session, suggestions=[SUGGESTION])

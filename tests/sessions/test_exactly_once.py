@@ -227,6 +227,90 @@ class TestCommandsAgain:
         assert Event.objects.filter(kind="job.status").count() == (1 if verb == "stop" else 0)
 
 
+class TestCommandsWithAKey:
+    """Without a job's id they mean what runs now; with a key they mean it once, however late they come again."""
+
+    def _again(self, api: Api, bob: User, session: AgentSession, verb: str, later: JobStatus) -> tuple[list[int], Job]:
+        """Sent while one turn is at work, and again while the next one is."""
+        client, path = api(bob), f"/sessions/{session.pk}/{verb}"
+        client.headers["Idempotency-Key"] = str(uuid.uuid4())
+        first = client.post(path).status_code
+        Job.objects.update(status=JobStatus.COMPLETED)
+        job = make_job(session, status=later)
+
+        again = client.post(path).status_code
+        job.refresh_from_db()
+        return [first, again], job
+
+    @pytest.mark.parametrize("verb", ["interrupt", "cancel", "stop"])
+    def test_never_touch_a_later_turn(self, api: Api, bob: User, session: AgentSession, verb: str) -> None:
+        make_job(session, status=JobStatus.PROCESSING)
+
+        codes, later = self._again(api, bob, session, verb, JobStatus.PROCESSING)
+
+        assert codes == [202, 202]
+        assert (later.status, later.interrupt_requested_at, later.cancel_requested_at) == ("PROCESSING", None, None)
+
+    @pytest.mark.parametrize("verb", ["interrupt", "cancel"])
+    def test_that_came_too_late_stay_refused(self, api: Api, bob: User, session: AgentSession, verb: str) -> None:
+        make_job(session, status=JobStatus.COMPLETED)
+
+        codes, later = self._again(api, bob, session, verb, JobStatus.PROCESSING)
+
+        assert codes == [409, 409]
+        assert (later.status, later.interrupt_requested_at) == ("PROCESSING", None)
+
+    def test_do_not_go_on_after_a_later_failure(self, api: Api, bob: User, session: AgentSession) -> None:
+        make_job(session, status=JobStatus.FAILED)
+
+        codes, later = self._again(api, bob, session, "restart", JobStatus.FAILED)
+
+        assert codes == [202, 202]
+        assert later.status == "FAILED"
+
+    def test_cancel_once_when_sent_at_once(self, api: Api, bob: User, session: AgentSession) -> None:
+        make_job(session, status=JobStatus.PROCESSING)
+        client = api(bob)
+        client.headers["Idempotency-Key"] = str(uuid.uuid4())
+
+        answers = at_once(*[lambda: client.post(f"/sessions/{session.pk}/cancel")] * AT_ONCE)
+
+        assert codes(answers) == {202: AT_ONCE}
+        assert Event.objects.filter(kind="job.status").count() == 1
+
+    def test_is_refused_for_another_request(self, api: Api, bob: User, session: AgentSession) -> None:
+        meant = make_job(session, status=JobStatus.PROCESSING)
+        client, path = api(bob), f"/sessions/{session.pk}"
+        client.headers["Idempotency-Key"] = str(uuid.uuid4())
+        client.post(f"{path}/interrupt", {"job_id": str(meant.pk)})
+        Job.objects.update(status=JobStatus.COMPLETED)
+        other = make_job(session, status=JobStatus.PROCESSING)
+
+        answers = [
+            client.post(f"{path}/interrupt", {"job_id": str(other.pk)}),
+            client.post(f"{path}/interrupt"),
+            client.post(f"{path}/cancel"),
+        ]
+
+        assert codes(answers) == {409: 3}
+        other.refresh_from_db()
+        assert (other.status, other.interrupt_requested_at) == ("PROCESSING", None)
+
+    def test_belongs_to_one_session(
+        self, api: Api, bob: User, session: AgentSession, organization: Organization
+    ) -> None:
+        other = make_session(organization, status="RUNNING")
+        for row in (session, other):
+            make_job(row, status=JobStatus.PROCESSING)
+        client = api(bob)
+        client.headers["Idempotency-Key"] = str(uuid.uuid4())
+
+        answers = [client.post(f"/sessions/{row.pk}/interrupt") for row in (session, other)]
+
+        assert codes(answers) == {202: 2}
+        assert not Job.objects.filter(interrupt_requested_at=None).exists()
+
+
 class TestIdempotencyKey:
     def test_is_an_id_where_a_body_has_none(self, api: Api, bob: User, session: AgentSession) -> None:
         client = api(bob)
