@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -18,6 +19,9 @@ from accounts.tenancy import Actor, Role
 from tests import factories
 from tests.client import ApiClient
 
+ROOT = Path(__file__).parent
+SLOW = {"journeys", "faults", "bench", "config"}  # parts of which whole servers run
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", metavar="FOLDER", help="keep a picture of the last page of each browser journey")
@@ -30,12 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A cluster has five processes to start and to share the machine with."""
+    """What takes long comes first, so that at the end no worker waits for another."""
+    items.sort(key=lambda item: not SLOW & set(item.path.relative_to(ROOT).parts))
     if config.getoption("--cluster"):
         for item in items:
             mark = item.get_closest_marker("timeout")
             seconds = float(mark.args[0] if mark else config.getini("timeout"))
-            item.add_marker(pytest.mark.timeout(seconds * 3), append=False)
+            item.add_marker(pytest.mark.timeout(seconds * 3), append=False)  # it has five processes to start
 
 
 @pytest.hookimpl(tryfirst=True)

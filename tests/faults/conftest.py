@@ -28,10 +28,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     terminalreporter.write_line(f"{value}: {outcome}")
 
 
-@pytest.fixture(scope="module")
-def module_world() -> Iterator[World]:
+@pytest.fixture(scope="session")
+def shared_world() -> Iterator[World]:
     with worlds() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def module_world(shared_world: World) -> World:
+    """The one for all; a module that needs another one makes its own."""
+    return shared_world
 
 
 @pytest.fixture

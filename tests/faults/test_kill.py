@@ -38,7 +38,7 @@ POINTS = [
 
 
 PER_SERIES = 5  # sessions between two looks at everything
-IN_EVERY_RUN = ("message.after_commit", "turn.claimed", "log.after_append@2", "vault.imported", "approve.after_commit")
+IN_EVERY_RUN = ("message.after_commit", "log.after_append@2", "approve.after_commit")
 CASES = [
     pytest.param(row, point, id=f"{row}-{point}", marks=() if point in IN_EVERY_RUN else pytest.mark.thorough)
     for row, point in POINTS

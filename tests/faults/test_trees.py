@@ -100,6 +100,7 @@ def cramped() -> Iterator[World]:
 
 
 class TestE18AndE19:
+    @pytest.mark.thorough
     def test_a_full_disk_fails_turns_in_plain_words_and_freeing_space_is_enough(self, cramped: World) -> None:
         alice = newcomer(cramped, "alice")
         assert cramped.neighbour is not None
