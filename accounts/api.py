@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from accounts import services
 from accounts.auth import ActorRequest
+from accounts.client_keys import client_key
 from accounts.models import ApiToken, Membership, Organization
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.schemas import (
@@ -86,18 +87,20 @@ def list_tokens(request: ActorRequest, page: Query[PageIn]) -> Slice[ApiToken]:
     return paginate(ApiToken.objects.of(request.actor), page)
 
 
-@router.post("/tokens", response={201: TokenCreated})
-def create_token(request: ActorRequest, body: TokenIn) -> dict[str, Any]:
-    """Make a token. Its text is in this answer and never shown again."""
-    days = body.expires_in_days
+@router.post("/tokens", response={200: TokenCreated, 201: TokenCreated})
+def create_token(request: ActorRequest, body: TokenIn) -> Status[dict[str, Any]]:
+    """Make a token. Its text is in this answer and never shown again: the same id again gives the rest, with 200."""
+    days, now = body.expires_in_days, timezone.now()
     row, text = services.create_token(
         actor=request.actor,
         organization_id=body.organization_id,
         name=body.name,
         scopes=body.scopes,
-        expires_at=timezone.now() + timedelta(days=days) if days else None,
+        expires_at=now + timedelta(days=days) if days else None,
+        key=client_key(request, body.id),
+        now=now,
     )
-    return {**TokenOut.from_orm(row).dict(), "token": text}
+    return Status(200 if text is None else 201, {**TokenOut.from_orm(row).dict(), "token": text})
 
 
 @router.delete("/tokens/{uuid:token_id}", response={204: None})

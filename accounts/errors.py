@@ -9,7 +9,8 @@
     ├── Invalid             bad input; `details` names the fields
     │   └── Unprocessable   well-formed, but nothing can be done with it (an empty prompt)
     ├── Conflict            the state changed meanwhile, or does not allow it
-    │   └── LastOwner       an organisation cannot be without an owner
+    │   ├── LastOwner       an organisation cannot be without an owner
+    │   └── TokenIdTaken    this id belongs to another token
     ├── QuotaExceeded       a budget or limit of the organisation is used up
     └── RateLimited         too many requests; `retry_after_s`
 
@@ -69,6 +70,10 @@ class Conflict(DomainError):
 
 class LastOwner(Conflict):
     """An organisation needs an owner: make someone else owner first."""
+
+
+class TokenIdTaken(Conflict):
+    """This id belongs to another token, or to one that was revoked; make a new one."""
 
 
 class QuotaExceeded(DomainError):

@@ -123,8 +123,12 @@ class ApiToken(TenantModel):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    request_key = models.UUIDField(null=True, blank=True)  # so that what made it can be repeated
 
     objects: ClassVar = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "request_key"], name="one_token_per_key")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"

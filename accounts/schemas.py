@@ -61,6 +61,7 @@ class MemberPatch(Schema):
 
 
 class TokenIn(Schema):
+    id: uuid.UUID | None = None
     organization_id: uuid.UUID
     name: Name
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
@@ -79,4 +80,4 @@ class TokenOut(Schema):
 
 
 class TokenCreated(TokenOut):
-    token: str
+    token: str | None

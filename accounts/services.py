@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 
 from accounts import tokens
-from accounts.errors import Forbidden, Invalid, LastOwner, NotFound
+from accounts.errors import Forbidden, Invalid, LastOwner, NotFound, TokenIdTaken
 from accounts.models import ApiToken, Membership, Organization, User
 from accounts.signals import organization_created, organization_suspended
 from accounts.tenancy import Actor, Role, Scope
@@ -118,11 +118,20 @@ def prune_browser_sessions(*, now: datetime) -> int:
 
 
 def create_token(
-    *, actor: Actor, organization_id: uuid.UUID, name: str, scopes: Iterable[Scope], expires_at: datetime | None
-) -> tuple[ApiToken, str]:
+    *,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    name: str,
+    scopes: Iterable[Scope],
+    expires_at: datetime | None,
+    key: uuid.UUID | None = None,
+    now: datetime,
+) -> tuple[ApiToken, str | None]:
     """A bearer token for the actor in one organisation, and its text, which is shown once and never stored.
 
-    Raises: NotFound; Forbidden (a scope beyond the actor's role, or the actor came by a token); Invalid (no scope).
+    With a `key` that is known the token made then is given back, without its text.
+    Raises: NotFound; Forbidden (a scope beyond the actor's role, or the actor came by a token); Invalid (no scope);
+        TokenIdTaken.
     """
     wanted = sorted(set(scopes), key=list(Scope).index)
     if not wanted:
@@ -130,7 +139,7 @@ def create_token(
     actor.require(organization_id, SCOPE_NEEDS[wanted[-1]])
     require_session(actor)
     secret = tokens.new()
-    row = ApiToken.objects.create(
+    new = ApiToken(
         organization_id=organization_id,
         user=actor.user,
         name=name,
@@ -138,8 +147,33 @@ def create_token(
         digest=secret.digest,
         scopes=[scope.value for scope in wanted],
         expires_at=expires_at,
+        request_key=key,
+        created_at=now,
     )
-    return row, secret.text
+    if known := _same(new):
+        return known, None
+    try:
+        with transaction.atomic():
+            new.save(force_insert=True)
+    except IntegrityError:
+        if known := _same(new):
+            return known, None
+        raise
+    return new, secret.text
+
+
+def _same(asked: ApiToken) -> ApiToken | None:
+    """What the same request made before. Raises: TokenIdTaken (it was another request, or it is over with)."""
+    mine = ApiToken.objects.filter(user=asked.user, request_key=asked.request_key)
+    made = mine.first() if asked.request_key else None
+    if made is not None and (made.revoked_at is not None or _contents(made) != _contents(asked)):
+        raise TokenIdTaken
+    return made
+
+
+def _contents(token: ApiToken) -> tuple[object, ...]:
+    lifetime = token.expires_at - token.created_at if token.expires_at else None
+    return token.organization_id, token.name, token.scopes, lifetime
 
 
 def revoke_token(*, actor: Actor, token: ApiToken, now: datetime) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from ninja import Query, Router
 
 from accounts.auth import ActorRequest
+from accounts.client_keys import client_key
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, fetch
 from environments import health, services
@@ -31,7 +32,9 @@ def list_environments(
 
 @router.post("/environments", response={201: EnvironmentOut})
 def create_environment(request: ActorRequest, payload: EnvironmentIn) -> Environment:
-    return services.create_environment(actor=request.actor, **payload.dict())
+    """Add an environment. The same id again gives the one that it made."""
+    key = client_key(request, payload.id)
+    return services.create_environment(actor=request.actor, key=key, **payload.dict(exclude={"id"}))
 
 
 @router.get("/environments/{uuid:environment_id}", response=EnvironmentOut)

@@ -1,9 +1,10 @@
 """Errors of environments.
 
 Conflict
-└── EnvironmentInUse
+├── EnvironmentInUse    sessions still run in it
+└── EnvironmentIdTaken  this id was used for another environment
 Invalid
-└── KindNotAvailable
+└── KindNotAvailable    this deployment has no such environments
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from accounts.errors import Conflict, Invalid
 
 class EnvironmentInUse(Conflict):
     """Sessions still run in this environment; stop them first."""
+
+
+class EnvironmentIdTaken(Conflict):
+    """This id belongs to another environment; make a new one."""
 
 
 class KindNotAvailable(Invalid):

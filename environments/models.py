@@ -24,9 +24,11 @@ class Environment(TenantModel):
     config = models.JSONField(default=dict)
     auth_dir = models.CharField(max_length=200, blank=True)
     is_default = models.BooleanField(default=False)
+    request_key = models.UUIDField(null=True, blank=True)  # so that what made it can be repeated
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["organization", "request_key"], name="one_environment_per_key"),
             models.UniqueConstraint(fields=["organization", "name"], name="unique_environment_name"),
             models.UniqueConstraint(
                 fields=["organization"], condition=Q(is_default=True), name="one_default_environment"

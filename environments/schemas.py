@@ -11,6 +11,7 @@ from pydantic import Field
 
 
 class EnvironmentIn(Schema):
+    id: uuid.UUID | None = None
     organization_id: uuid.UUID
     name: str
     kind: str

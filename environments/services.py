@@ -14,7 +14,7 @@ from accounts.errors import Conflict, Invalid, NotFound
 from accounts.models import Organization
 from accounts.tenancy import Actor, Role, fetch
 from environments import configs
-from environments.errors import EnvironmentInUse
+from environments.errors import EnvironmentIdTaken, EnvironmentInUse
 from environments.models import Environment, EnvironmentKind, Machine, MachineStatus
 
 LIVE = (MachineStatus.CREATING, MachineStatus.RUNNING)
@@ -32,23 +32,54 @@ def create_default_environment(organization: Organization) -> Environment:
 
 
 def create_environment(
-    *, actor: Actor, organization_id: uuid.UUID, name: str, kind: str, description: str = "", config: dict[str, Any]
+    *,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    name: str,
+    kind: str,
+    description: str = "",
+    config: dict[str, Any],
+    key: uuid.UUID | None = None,
 ) -> Environment:
-    """Add an environment.
+    """Add an environment; with a `key` that is known the one made then is given back.
 
-    Raises: NotFound, Forbidden (below ADMIN); Invalid (config); KindNotAvailable; Conflict (the name is taken).
+    Raises: NotFound, Forbidden (below ADMIN); Invalid (config); KindNotAvailable; Conflict (the name is taken);
+        EnvironmentIdTaken.
     """
     actor.require(organization_id, Role.ADMIN)
     typed = configs.parse(kind, config)
     configs.require_available(kind)
-    with _free_name():
-        return Environment.objects.create(
-            organization_id=organization_id,
-            name=_name(name),
-            kind=kind,
-            description=description,
-            config=typed.model_dump(),
-        )
+    new = Environment(
+        organization_id=organization_id,
+        name=_name(name),
+        kind=kind,
+        description=description,
+        config=typed.model_dump(),
+        request_key=key,
+    )
+    if known := _same(new):
+        return known
+    try:
+        with _free_name():
+            new.save(force_insert=True)
+    except Conflict:
+        if known := _same(new):
+            return known
+        raise
+    return new
+
+
+def _same(asked: Environment) -> Environment | None:
+    """What the same request made before. Raises: EnvironmentIdTaken (it was another request)."""
+    ours = Environment.objects.filter(organization_id=asked.organization_id, request_key=asked.request_key)
+    made = ours.first() if asked.request_key else None
+    if made is not None and _contents(made) != _contents(asked):
+        raise EnvironmentIdTaken
+    return made
+
+
+def _contents(environment: Environment) -> tuple[object, ...]:
+    return environment.name, environment.kind, environment.description, environment.config
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from allauth.account.models import EmailAddress
+from django.utils import timezone
 
 from accounts import services
 from accounts.auth import actor_for
@@ -39,5 +40,7 @@ def make_token(
         name=name,
         scopes=scopes or (Scope.READ, Scope.WRITE),
         expires_at=expires_at,
+        now=timezone.now(),
     )
+    assert text is not None
     return text
