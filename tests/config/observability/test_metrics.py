@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -177,8 +178,9 @@ class TestWholeServer:
 
         deployment.stop_database()
         try:
-            for path, headers in wanted:
-                status, told, body = get(address, path, **headers)
+            with ThreadPoolExecutor(len(wanted)) as threads:  # each takes as long as a connection is waited for
+                answers = list(threads.map(lambda asked: get(address, asked[0], **asked[1]), wanted))
+            for (path, _), (status, told, body) in zip(wanted, answers, strict=True):
                 assert (path, status) == (path, 503)
                 assert int(told["retry-after"]) >= 1
                 assert json.loads(body)["error"] == "unavailable"
