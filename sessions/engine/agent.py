@@ -35,6 +35,7 @@ class AgentProcess:
         self._turn, self._guest, self._paths = turn, guest, paths
         self._program = posixpath.join(program_dir, cli.find_cli().name)
         self.run = turn.agent_run
+        self._is_extended = False
 
     @property
     def guest(self) -> GuestClient:
@@ -45,6 +46,12 @@ class AgentProcess:
         """What the session asks for now."""
         turn = self._turn
         return {"model": turn.model, "permission_mode": turn.permission_mode, "rules": turn.rules}
+
+    @property
+    def known_mode(self) -> str:
+        """The permission mode that the process was last known to have."""
+        options = self._turn.agent_options if self.run == self._turn.agent_run else self.wanted_options
+        return str(options.get("permission_mode", ""))
 
     async def status(self) -> AgentStatus:
         return await self._guest.agent_status(self.run)
@@ -71,13 +78,16 @@ class AgentProcess:
     async def extend_token(self) -> bool:
         """Give the token in the sandbox its full time again; False when it has run out."""
         extended: bool = await in_db(gateway.extend_tokens)(subject_id=self._turn.session_id, now=timezone.now())
+        self._is_extended = extended
         return extended
 
     async def keep_token(self) -> None:
         """Extend it again and again, and at once when the clock has jumped; runs until cancelled."""
         while True:
-            extend = in_db(gateway.extend_tokens)
-            await extend(subject_id=self._turn.session_id, now=timezone.now(), even_expired=True)
+            if not self._is_extended:  # else a moment ago
+                extend = in_db(gateway.extend_tokens)
+                await extend(subject_id=self._turn.session_id, now=timezone.now(), even_expired=True)
+            self._is_extended = False
             offset = _ahead()
             for _ in range(round(TOKEN_S / CLOCK_S)):
                 await asyncio.sleep(CLOCK_S)
@@ -109,6 +119,7 @@ class AgentProcess:
             allowed_rules=turn.rules,
             context=talk.context,
         )
+        self._is_extended = True
         environment = claude.environment(home=paths.home, socket=paths.gateway_socket, token=token)
         environment["SLIPWAY_SESSION_ID"] = str(turn.session_id)  # tells a process list whose it is
         failpoint("agent.before_start")

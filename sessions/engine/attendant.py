@@ -27,7 +27,7 @@ class Attendant:
     def __init__(self, lease: Lease, agent: AgentProcess, talk: Conversation, at_rest: SessionStatus) -> None:
         self._lease, self._agent, self._talk, self._at_rest = lease, agent, talk, at_rest
         self._asked: dict[str, tuple[str, str]] = {}  # by option: the value that was asked for, and the request's id
-        self._noted_mode = ""
+        self._noted_mode = agent.known_mode
         self.is_cancelled = False
         self.is_interrupted = False
 

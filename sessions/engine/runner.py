@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from collections.abc import AsyncIterator
 
 import django.db
 import psycopg
@@ -32,6 +33,7 @@ from sessions.models import JobStatus, SessionStatus
 logger = structlog.get_logger(__name__)
 
 TITLE_FROM = 4000  # characters of the first message
+SHOWN_AFTER_S = 0.3  # a step that takes so long is told
 
 # The turn is not to blame, and goes on when the database is back: the agent works meanwhile, its spool keeps.
 DATABASE_LOST = (psycopg.OperationalError, django.db.OperationalError, django.db.InterfaceError)
@@ -118,13 +120,14 @@ class TurnRunner:
 
     async def run(self) -> None:
         turn = self.turn
-        await self._progress(5, "Starting the sandbox")
-        sandbox = await machines.ensure_sandbox(turn)
-        await self._progress(10, "Preparing the working tree")
-        await machines.ensure_workspace(turn, sandbox)
+        async with self._step(5, "Starting the sandbox"):
+            sandbox = await machines.ensure_sandbox(turn)
+        async with self._step(10, "Preparing the working tree"):
+            await machines.ensure_workspace(turn, sandbox)
         if turn.result is None:
-            await self._progress(15, "Starting the agent")
-            if await self._ready_agent(sandbox):
+            async with self._step(15, "Starting the agent"):
+                is_ready = await self._ready_agent(sandbox)
+            if is_ready:
                 await self._progress(20, "Working")
                 await self._converse()
             if self._is_cancelled and not (await self.agent.status()).is_alive:
@@ -136,6 +139,21 @@ class TurnRunner:
 
     async def _progress(self, percent: int, message: str) -> None:
         await in_db(turns.note_progress)(self.turn, percent, message, timezone.now())
+
+    @contextlib.asynccontextmanager
+    async def _step(self, percent: int, message: str) -> AsyncIterator[None]:
+        """Told only when it takes a moment: mostly all is there, and many turns that begin share one database."""
+
+        async def tell() -> None:
+            await asyncio.sleep(SHOWN_AFTER_S)
+            await self._progress(percent, message)
+
+        task = asyncio.create_task(tell())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _ready_agent(self, sandbox: Sandbox) -> bool:
         """A live process to talk to; False when there is nothing left to say to it.

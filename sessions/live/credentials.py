@@ -19,7 +19,7 @@ from sessions.models import AgentSession
 
 __all__ = ["RECHECK_S", "Credentials", "Recheck"]
 
-PATIENCE = 0.2  # of the time between two looks: for so long a reader is sent frames while a look is under way
+PATIENCE = 0.5  # of the time between two looks: for so long a reader is sent frames while a look is under way
 
 
 class Credentials(credentials.Credentials):
