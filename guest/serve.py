@@ -26,6 +26,7 @@ MAX_CONNECTIONS = 256
 REQUEST_TIMEOUT_S = 10.0
 FAREWELL_S = 10.0
 CHECK_S = 5.0
+NICENESS = 5  # people wait for the server on the same cores, and for agents only through it
 
 VERBS = {
     "exec": "execute.run",
@@ -203,6 +204,7 @@ def main(arguments: List[str]) -> int:
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+    os.nice(NICENESS)
     _limit(options.max_file_bytes, options.max_processes)
     if options.subreaper:
         _become_subreaper()

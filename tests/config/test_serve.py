@@ -10,10 +10,12 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
+import pytest
 
-from config import postgres
+from config import postgres, serving
 from tests.config.deployment import PATIENCE_S, Deployment, eventually
 
 PAGE = "/accounts/login/"
@@ -65,6 +67,23 @@ class TestWholeServer:
         with psycopg.connect(deployment.place.dsn("postgres", "postgres"), autocommit=True) as admin:
             admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'slipway'")
         assert eventually(lambda: get(address, "/api/ready") == 200)
+
+
+class TestShareOfTheCores:
+    def test_is_asked_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (group := tmp_path / "autogroup").touch()
+        monkeypatch.setattr(serving, "OWN_GROUP", group)
+
+        serving._ask_for_cores()
+
+        assert group.read_text() == serving.SHARE
+
+    def test_is_done_without_where_it_cannot_be_had(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(serving, "OWN_GROUP", tmp_path / "nowhere" / "autogroup")
+
+        serving._ask_for_cores()
+
+        assert not list(tmp_path.iterdir())
 
 
 class TestOutage:

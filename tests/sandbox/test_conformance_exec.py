@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import signal
 
 import pytest
 
+from guest.serve import NICENESS
 from sandbox import Sandbox
 from sandbox.errors import BadRequest, CommandNotFound, CommandTimeout, FileMissing
 from tests.sandbox.backends import Maker
@@ -27,6 +29,13 @@ class TestRun:
         result = await made.guest.run(["sh", "-c", "echo out; echo err >&2; exit 3"])
 
         assert (result.exit_code, result.stdout, result.stderr) == (3, b"out\n", b"err\n")
+
+    async def test_gives_way_to_the_server(self, maker: Maker) -> None:
+        made = await maker.open()
+
+        result = await made.guest.run(["nice"])
+
+        assert int(result.stdout) == min(os.nice(0) + NICENESS, 19)
 
     async def test_passes_binary_input_through_unchanged(self, maker: Maker) -> None:
         made = await maker.open()
