@@ -1,4 +1,4 @@
-"""Memory of processes and of all that descend from them, from /proc."""
+"""Memory and processor time of processes and of all that descend from them, from /proc."""
 
 from __future__ import annotations
 
@@ -51,6 +51,13 @@ def cpu_s(pid: int) -> float:
     """The processor time that a process has used so far, its children's not included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def machine_s() -> tuple[float, float]:
+    """The processor time that the machine has spent at work, and that it could have: both count all cores."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]]
+    idle, total = fields[3] + fields[4], sum(fields)  # what waits for a disk is idle too
+    return (total - idle) / os.sysconf("SC_CLK_TCK"), total / os.sysconf("SC_CLK_TCK")
 
 
 def _rollup_kib(pid: int, name: str) -> float:

@@ -58,6 +58,7 @@ class Round:
     deltas: Spread
     per_s: float  # events and deltas that arrived in a second
     cpu_ms: float  # of the server, for each stream and second
+    busy_percent: float  # of the whole machine: where it is 100, the machine was the limit
 
     @classmethod
     def of(cls, streams: Sequence[Stream], usage: Usage) -> Round:
@@ -68,15 +69,16 @@ class Round:
         if not all(found):
             raise RuntimeError("at no time did all of them stream")
         per_s = sum(map(len, found)) / max(end - begin, 0.001)
-        return cls(spread(found[0]), spread(found[1]), per_s, usage.between(begin, end) * 1000 / len(streams))
+        own, machine = usage.between(begin, end)
+        return cls(spread(found[0]), spread(found[1]), per_s, own * 1000 / len(streams), machine * 100)
 
 
 class Usage:
-    """The processor time of a process, looked at again and again."""
+    """The processor time of a process and of the machine, looked at again and again."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._seen: list[tuple[float, float]] = []
+        self._seen: list[tuple[float, float, float, float]] = []
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._watch())
@@ -88,13 +90,14 @@ class Usage:
 
     async def _watch(self) -> None:
         while True:
-            self._seen.append((time.time(), processes.cpu_s(self._pid)))
+            self._seen.append((time.time(), processes.cpu_s(self._pid), *processes.machine_s()))
             await asyncio.sleep(USAGE_S)
 
-    def between(self, begin: float, end: float) -> float:
-        """The share of one core that it took."""
-        (began, before), (ended, after) = (min(self._seen, key=lambda seen: abs(seen[0] - at)) for at in (begin, end))
-        return (after - before) / (ended - began) if ended > began else math.nan
+    def between(self, begin: float, end: float) -> tuple[float, float]:
+        """The share of one core that the process took, and the share of all cores that was at work."""
+        before, after = (min(self._seen, key=lambda seen: abs(seen[0] - at)) for at in (begin, end))
+        taken_s, own_s, busy_s, all_s = (late - early for early, late in zip(before, after, strict=True))
+        return (own_s / taken_s, busy_s / all_s) if taken_s > 0 and all_s > 0 else (math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ async def _compare(sessions: Sequence[Watched], size: Size) -> list[Figure]:
             of_bare,
             _median(raw, "cpu_ms"),
         ),
+        Figure(f"all cores at work, {name}", _median(ours, "busy_percent"), "%", of_bare, _median(raw, "busy_percent")),
     ]
 
 

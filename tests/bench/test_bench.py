@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import api, create, jobs, memory, stream
+from bench import api, create, jobs, memory, processes, stream
 from bench.figures import Figure, median_spread, spread, table
 
 pytestmark = pytest.mark.timeout(180)
@@ -57,9 +57,14 @@ class TestWrite:
 class TestUsage:
     def test_is_that_of_the_time_between(self) -> None:
         usage = stream.Usage(1)
-        usage._seen = [(0.0, 5.0), (1.0, 6.0), (3.0, 6.5), (4.0, 9.0)]
+        usage._seen = [(0.0, 5.0, 9.0, 0.0), (1.0, 6.0, 10.0, 2.0), (3.0, 6.5, 13.0, 6.0), (4.0, 9.0, 13.0, 8.0)]
 
-        assert usage.between(1.1, 2.9) == 0.25
+        assert usage.between(1.1, 2.9) == (0.25, 0.75)
+
+    def test_counts_no_idle_core(self) -> None:
+        busy_s, all_s = processes.machine_s()
+
+        assert 0 < busy_s < all_s
 
 
 class TestParts:
@@ -89,8 +94,9 @@ class TestBenchmarks:
     async def test_stream_follows_a_real_session(self) -> None:
         figures = await stream.measure(SmallStream(sessions=(1,), rounds=1))
 
-        assert all_measured(figures[:-1], 5)
-        assert "processor time" in figures[-1].name  # of ten pieces it may be too little to be counted
+        assert all_measured(figures[:5], 5)
+        assert "processor time" in figures[5].name  # of ten pieces it may be too little to be counted
+        assert "all cores" in figures[6].name
 
     async def test_jobs_run_turns_and_append(self) -> None:
         figures = await jobs.measure(jobs.Size(sessions=2, turns=1, appends=100))
