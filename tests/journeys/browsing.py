@@ -69,26 +69,31 @@ class Watch:
     """What must not happen while pages are used: a request to another origin, a CSP report, an error in a script."""
 
     def __init__(self, context: BrowserContext, origin: str) -> None:
-        self.wrong: list[str] = []
+        self._met: list[str] = []
+        self._forgiven: tuple[str, ...] = ()
         self.origins = (origin, origin.replace("http", "ws", 1), "data:", "blob:")
         context.add_init_script(_REPORTS)
         context.on("request", self._note_request)
-        context.on("weberror", lambda error: self.wrong.append(str(error.error)))
+        context.on("weberror", lambda error: self._met.append(str(error.error)))
         context.on("console", self._note_console)
 
     def _note_request(self, request: Request) -> None:
         if not request.url.startswith(self.origins):
-            self.wrong.append(f"request to {request.url}")
+            self._met.append(f"request to {request.url}")
 
     def _note_console(self, message: ConsoleMessage) -> None:
         if IS_CHAOS and LOST.search(message.text):
             return
         if message.type == "error" or "Content Security Policy" in message.text:
-            self.wrong.append(message.text)
+            self._met.append(message.text)
+
+    @property
+    def wrong(self) -> list[str]:
+        return [text for text in self._met if not any(part in text for part in self._forgiven)]
 
     def forgive(self, *parts: str) -> None:
-        """Answers that the journey provokes are written to the console by the browser itself."""
-        self.wrong = [text for text in self.wrong if not any(part in text for part in parts)]
+        """Answers that the journey provokes are written to the console by the browser itself, sooner or later."""
+        self._forgiven += parts
 
 
 class Visitor:
