@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 from typing import IO, Any, Dict, Iterator, List, Optional, Set
 
@@ -18,6 +19,9 @@ from guest.errors import Fail
 MAX_BYTES = 1024 * 1024 * 1024
 MAX_LINE_BYTES = 64 * 1024 * 1024
 DECODER = json.JSONDecoder()
+SPACE = re.compile(r"\s*")
+RECORD = re.compile(r'\{"[A-Za-z_]{1,40}":')  # how the agent begins one; a text that ends in a brace looks otherwise
+TRIES = 32  # objects that a record may be torn within, one inside the other
 
 Record = Dict[str, Any]
 
@@ -90,32 +94,32 @@ def _parse(line: bytes) -> List[Record]:
     """The records of a line: one as a rule, two when a kill took the line's end, none when nothing can be read."""
     text = line.decode("utf-8", "replace").strip()
     found: List[Record] = []
-    while text:
+    at = 0
+    while at < len(text):
         try:
-            value, end = DECODER.raw_decode(text)
+            value, end = DECODER.raw_decode(text, at)
         except (ValueError, RecursionError):
             # The first was cut off; what follows on the same line may be whole.
-            return found or _whole_tail(text)
+            return found or _whole_tail(text, at)
         if isinstance(value, dict):
             found.append(value)
-        text = text[end:].lstrip()
+        at = SPACE.match(text, end).end()
     return found
 
 
-def _whole_tail(text: str) -> List[Record]:
-    start = text.find('{"', 1)
-    for _ in range(1000):
-        if start < 0:
-            return []
+def _whole_tail(text: str, at: int) -> List[Record]:
+    """The record that ends a line, behind one that was torn; the line is gone through a few times at most."""
+    left, begin = TRIES, RECORD.search(text, at + 1)
+    while begin and left:
         try:
-            value, end = DECODER.raw_decode(text, start)
+            value, end = DECODER.raw_decode(text, begin.start())
         except (ValueError, RecursionError):
-            start = text.find('{"', start + 1)
-            continue
-        # What lies inside the torn record ends before the line does.
-        if isinstance(value, dict) and "type" in value and "sessionId" in value and not text[end:].strip():
-            return [value]
-        start = text.find('{"', start + 1)
+            left, end = left - 1, begin.start() + 1
+        else:
+            # What lies inside the torn record ends before the line does.
+            if end == len(text) and isinstance(value, dict) and "type" in value and "sessionId" in value:
+                return [value]
+        begin = RECORD.search(text, end)
     return []
 
 
