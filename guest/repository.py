@@ -14,6 +14,7 @@ from guest.places import Places
 
 OBJECT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 BUNDLE_LIMIT = 16 * 2**30
+NO_BRANCH = "This is no name for a branch."
 
 
 def clone(call: Call) -> Dict[str, Any]:
@@ -61,17 +62,27 @@ def checked_commit(value: str) -> str:
 def _clone(call: Call, git: Git, git_folder: str) -> None:
     commit = checked_commit(call.text("commit"))
     branch = call.text("branch")
-    name, email = call.text("user_name"), call.text("user_email")
-    if branch.startswith("-") or git.try_run("check-ref-format", "refs/heads/" + branch)[0] != 0:
-        raise Fail("bad_request", "This is no name for a branch.")
+    if branch.startswith("-"):
+        raise Fail("bad_request", NO_BRANCH)
+    try:
+        _fill(call, git, git_folder, branch, commit)
+    except Fail:
+        # Asked only now, since update-ref refuses what is none: one git command more takes as long as a small checkout.
+        if git.try_run("check-ref-format", "refs/heads/" + branch)[0] != 0:
+            raise Fail("bad_request", NO_BRANCH) from None
+        raise
+
+
+def _fill(call: Call, git: Git, git_folder: str, branch: str, commit: str) -> None:
     git.run("init", "--quiet", "--template=")
     alternates = call.optional("alternates")
     if alternates is not None:
         _borrow(git_folder, alternates)
     if call.flag("has_bundle"):
         _unbundle(call, git, os.path.join(git_folder, "slipway.bundle"))
-    _sign(git_folder, name, email)
-    git.run("symbolic-ref", "HEAD", "refs/heads/" + branch)
+    _sign(git_folder, call.text("user_name"), call.text("user_email"))
+    with open(os.path.join(git_folder, "HEAD"), "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write("ref: refs/heads/%s\n" % branch)
     status, _, error = git.try_run("read-tree", "--reset", "-u", commit)
     if status != 0 and git.commit(commit) is None:
         raise Fail("git_failed", "The commit %s is not in what was given." % commit)
