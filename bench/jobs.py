@@ -20,17 +20,15 @@ class Size:
     """How much is measured."""
 
     sessions: int = 10
-    turns: int = 5  # of each session, one after the other
-    appends: int = 2000
+    turns: int = 3  # of each session, one after the other
+    appends: int = 1000
 
 
 async def measure(size: Size) -> list[Figure]:
     """Turns are whole: the prompt, the agent's answer, the snapshot of the working tree in the vault."""
     with service.served() as server:
         async with service.user(server) as someone:
-            sessions = [(await someone.new_session("1"))["id"] for _ in range(size.sessions)]
-            for id in sessions:
-                await someone.until_idle(id)
+            sessions = await asyncio.gather(*(_warm(someone) for _ in range(size.sessions)))
             alone_s = await _turns(someone, sessions[:1], size.turns)
             all_s = await _turns(someone, sessions, size.turns)
             starts = [start for id in sessions for start in await _starts_ms(someone, id)]
@@ -48,6 +46,13 @@ async def measure(size: Size) -> list[Figure]:
         ),
         Figure("appends to 50 logs at once", ours, "/s", "bare INSERT, one transaction each", raw),
     ]
+
+
+async def _warm(someone: User) -> str:
+    """A session whose sandbox and agent are there."""
+    id = str((await someone.new_session("1"))["id"])
+    await someone.until_idle(id)
+    return id
 
 
 async def _turns(someone: User, sessions: Sequence[str], turns: int) -> float:

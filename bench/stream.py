@@ -35,7 +35,7 @@ class Size:
 
     def pieces(self, sessions: int) -> int:
         """So many that all of them still stream when the last has begun."""
-        return 200 + 3 * sessions
+        return 160 + 2 * sessions
 
 
 @dataclass
