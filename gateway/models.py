@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import ClassVar, Self
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q, Sum
 
@@ -105,7 +106,7 @@ class UsageEntry(TenantModel):
 class Budget(TenantModel):
     """What an organisation may spend on models in a calendar month (UTC); else the deployment's default holds."""
 
-    limit_usd = models.DecimalField(max_digits=12, decimal_places=2)
+    limit_usd = models.DecimalField(max_digits=12, decimal_places=2, validators=[MinValueValidator(0)])
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["organization"], name="one_budget")]

@@ -135,16 +135,6 @@ def key_for(organization_id: uuid.UUID) -> str:
     return sealing.open_sealed(bytes(row.ciphertext), organization_id=organization_id, purpose=_PURPOSE).decode()
 
 
-def set_budget(*, organization_id: uuid.UUID, limit_usd: Decimal) -> Budget:
-    """Let the organisation spend this much in a calendar month.
-
-    Raises: Invalid (negative, or more than the column holds).
-    """
-    if not (limit_usd.is_finite() and 0 <= limit_usd < 10**10):
-        raise Invalid.field("limit_usd", "An amount of USD, zero or more.")
-    return Budget.objects.update_or_create(organization_id=organization_id, defaults={"limit_usd": limit_usd})[0]
-
-
 def limit_usd(organization_id: uuid.UUID) -> Decimal:
     """What the organisation may spend in a calendar month."""
     budget = Budget.objects.filter(organization_id=organization_id).first()

@@ -78,10 +78,6 @@ class Vault:
         result = self._git("show-ref", "--verify", "--hash", refs.require_ref(ref), ok=(0, 1, 128))
         return result.text if result.exit_code == 0 else None
 
-    def has_commit(self, commit: str) -> bool:
-        result = self._git("cat-file", "-t", refs.require_oid(commit), ok=(0, 128))
-        return result.text == "commit"
-
     def import_pack(self, pack: Path, *, tip: str, ref: str, watch: Watch = None) -> None:
         """Take a pack from an untrusted place and point `ref` at its commit `tip`.
 
@@ -132,12 +128,6 @@ class Vault:
     def files_changed(self, base: str, head: str) -> int:
         self._require()
         return diffs.count_files(self.repository, refs.require_oid(base), refs.require_oid(head))
-
-    def delete_refs(self, prefix: str) -> None:
-        """Delete a ref and all below it; `refs/sessions/<id>` takes `refs/sessions/<id>/…` too, but not `…<id>2`."""
-        refs.require_ref(prefix.rstrip("/"))
-        self._require()
-        self.repository.update_refs(dict.fromkeys(self.repository.refs(prefix.rstrip("/"))))
 
     def _require(self) -> None:
         if not self.exists():

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from gateway import ledger, services
 from gateway.catalog import Tokens
-from gateway.models import GatewayToken, UsageEntry
+from gateway.models import Budget, GatewayToken, UsageEntry
 
 KEY = "sk-ant-canary-0000000000000abcd"
 
@@ -29,7 +29,7 @@ def operator(db: None) -> Client:
 @pytest.fixture
 def rows(organization: Organization, deployment_key: str, token: str) -> None:
     services.set_provider_key(organization_id=organization.pk, key=KEY, now=timezone.now())
-    services.set_budget(organization_id=organization.pk, limit_usd=Decimal(5))
+    Budget.objects.create(organization_id=organization.pk, limit_usd=Decimal(5))
     caller = ledger.authenticate(token, now=timezone.now())
     ledger.admit(caller, model="claude-sonnet-5-5", estimate=Tokens(input=1), now=timezone.now())
 
@@ -67,3 +67,18 @@ class TestAdmin:
 
         row.refresh_from_db()
         assert row.revoked_at is not None
+
+
+class TestBudgets:
+    def test_are_set_by_the_operator(self, operator: Client, organization: Organization) -> None:
+        answer = operator.post("/admin/gateway/budget/add/", {"organization": organization.pk, "limit_usd": "2.50"})
+
+        assert answer.status_code == 302
+        assert services.limit_usd(organization.pk) == Decimal("2.50")
+
+    @pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "10000000000"])
+    def test_that_are_no_amounts_are_refused(self, operator: Client, organization: Organization, amount: str) -> None:
+        answer = operator.post("/admin/gateway/budget/add/", {"organization": organization.pk, "limit_usd": amount})
+
+        assert answer.status_code == 200
+        assert not Budget.objects.exists()

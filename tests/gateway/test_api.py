@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
 from gateway import services
-from gateway.models import ProviderKey, UsageEntry
+from gateway.models import Budget, ProviderKey, UsageEntry
 from tests.client import ApiClient
 
 KEY = "sk-ant-canary-0000000000000abcd"
@@ -102,7 +102,7 @@ class TestUsage:
                 cost_usd=Decimal(cost),
                 finished_at=timezone.now(),
             )
-        services.set_budget(organization_id=organization.pk, limit_usd=Decimal("12.5"))
+        Budget.objects.create(organization_id=organization.pk, limit_usd=Decimal("12.5"))
 
         answer = api(bob).get(f"/orgs/{organization.id}/usage").json()
 

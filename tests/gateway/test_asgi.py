@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
 from gateway import asgi, calls, services
-from gateway.models import UsageEntry
+from gateway.models import Budget, UsageEntry
 from gateway.upstream import AnswerCut
 from runtime import metrics
 from tests.gateway import driver, vendor
@@ -663,7 +663,7 @@ class TestBudget:
     async def test_a_spent_one_refuses_with_a_message_that_the_cli_shows_at_once(
         self, settings: Settings, deployment_key: str, organization: Organization, token: str
     ) -> None:
-        await sync_to_async(services.set_budget)(organization_id=organization.pk, limit_usd=Decimal("0.02"))
+        await Budget.objects.acreate(organization_id=organization.pk, limit_usd=Decimal("0.02"))
         async with vendor.running() as world:
             settings.ANTHROPIC_BASE_URL = world.url
             assert (await driver.call(token, question())).status == 200
@@ -679,7 +679,7 @@ class TestBudget:
     async def test_parallel_calls_cannot_pass_it_by_more_than_one_call(
         self, settings: Settings, deployment_key: str, organization: Organization, token: str
     ) -> None:
-        await sync_to_async(services.set_budget)(organization_id=organization.pk, limit_usd=Decimal("0.01"))
+        await Budget.objects.acreate(organization_id=organization.pk, limit_usd=Decimal("0.01"))
         big = question(max_tokens=8000)  # estimated at 0.08 USD
 
         async def slow(request: web.Request) -> web.StreamResponse:

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import Organization
 from gateway import services
-from gateway.models import UsageEntry
+from gateway.models import Budget, UsageEntry
 from sessions.engine.cli import CliMissing, find_cli
 from tests.gateway.conftest import DEPLOYMENT_KEY, SUBJECT
 from tests.gateway.served import Served, serving
@@ -79,7 +79,7 @@ class TestRealCli:
         assert entry.finished_at is not None
 
     async def test_shows_at_once_that_the_budget_is_spent(self, token: str, organization: Organization) -> None:
-        await sync_to_async(services.set_budget)(organization_id=organization.pk, limit_usd=Decimal(0))
+        await Budget.objects.acreate(organization_id=organization.pk, limit_usd=Decimal(0))
         async with serving(**UNREACHABLE) as served:
             done = await turn(served, token)
 

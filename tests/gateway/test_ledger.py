@@ -12,10 +12,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Organization
-from gateway import ledger, services
+from gateway import ledger
 from gateway.catalog import Tokens
 from gateway.ledger import Admission, Caller
-from gateway.models import UsageEntry
+from gateway.models import Budget, UsageEntry
 from gateway.refusals import Refused
 
 MODEL = "claude-sonnet-5-5"
@@ -40,7 +40,7 @@ class TestAdmit:
         assert row.cost_usd == Decimal("0.082")
 
     def test_waits_while_running_calls_hold_the_rest(self, organization: Organization, deployment_key: str) -> None:
-        services.set_budget(organization_id=organization.pk, limit_usd=Decimal("0.08"))
+        Budget.objects.create(organization_id=organization.pk, limit_usd=Decimal("0.08"))
         first = admit(organization)
 
         with pytest.raises(Refused) as caught:
@@ -53,7 +53,7 @@ class TestAdmit:
         assert admit(organization).key
 
     def test_refuses_for_good_when_all_is_spent(self, organization: Organization, deployment_key: str) -> None:
-        services.set_budget(organization_id=organization.pk, limit_usd=Decimal("0.01"))
+        Budget.objects.create(organization_id=organization.pk, limit_usd=Decimal("0.01"))
         first = admit(organization)
         ledger.close(first.entry_id, status=200, request_id="", tokens=ESTIMATE, is_complete=True, now=timezone.now())
 
@@ -85,7 +85,7 @@ class TestAdmit:
     def test_lets_only_one_of_many_parallel_calls_take_the_rest(
         self, organization: Organization, deployment_key: str
     ) -> None:
-        services.set_budget(organization_id=organization.pk, limit_usd=Decimal("0.08"))
+        Budget.objects.create(organization_id=organization.pk, limit_usd=Decimal("0.08"))
 
         def attempt(_: int) -> int:
             try:

@@ -138,19 +138,6 @@ class TestProviderKeys:
             services.key_for(theirs.pk)
 
 
-class TestBudgets:
-    @pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "10000000000"])
-    def test_that_are_no_amounts_are_refused(self, organization: Organization, amount: str) -> None:
-        with pytest.raises(Invalid):
-            services.set_budget(organization_id=organization.pk, limit_usd=Decimal(amount))
-
-    def test_are_replaced(self, organization: Organization) -> None:
-        services.set_budget(organization_id=organization.pk, limit_usd=Decimal(1))
-        services.set_budget(organization_id=organization.pk, limit_usd=Decimal(2))
-
-        assert services.limit_usd(organization.pk) == 2
-
-
 class TestUsage:
     def test_of_a_session_is_the_sum_of_its_own_calls(self, organization: Organization) -> None:
         entry(organization, "1.5", input_tokens=10)
