@@ -284,6 +284,14 @@ class Stage:
             await asyncio.sleep(0.01)
         raise AssertionError(f"{kind} did not come")
 
+    async def until_shown(self, progress: str) -> None:
+        """Wait for the log to tell this of a turn's progress."""
+        for _ in range(1000):
+            if any(told["progress_message"] == progress for told in await self.events("job.status")):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{progress} was not told")
+
 
 async def eventually(is_so: Callable[[], bool]) -> None:
     for _ in range(1000):

@@ -5,16 +5,31 @@ from __future__ import annotations
 import asyncio
 import signal
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
+from gateway import services as gateway
 from gateway.models import GatewayToken
 from sessions import services
-from sessions.engine import agent
-from tests.sessions.stage import INTERRUPTED, Stage, eventually, result, text
+from sessions.engine import agent, turns
+from tests.sessions.stage import INTERRUPTED, Stage, begins, eventually, result, text
+
+
+def counting(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[None]:
+    """One entry for each call of a function from now on, which does what it did."""
+    calls: list[None] = []
+    function = getattr(module, name)
+
+    def count(*given: Any, **named: Any) -> Any:
+        calls.append(None)
+        return function(*given, **named)
+
+    monkeypatch.setattr(module, name, count)
+    return calls
 
 
 class TestInterrupting:
@@ -116,6 +131,17 @@ class TestTheTokenOfARunningAgent:
                 await asyncio.sleep(0.01)
         raise AssertionError("it stays dead")
 
+    async def test_is_extended_once_when_the_next_turn_finds_it(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = counting(monkeypatch, gateway, "extend_tokens")
+
+        await stage.play(await stage.asend("one"))
+        assert not asked  # it is new
+
+        await stage.play(await stage.asend("two"))
+        assert len(asked) == 1
+
 
 class TestTheNextProcess:
     async def test_has_a_token_when_the_old_one_has_run_out(self, stage: Stage) -> None:
@@ -144,6 +170,17 @@ class TestTheNextProcess:
 
 
 class TestThePermissionMode:
+    async def test_is_not_noted_when_it_is_what_the_process_was_given(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        noted = counting(monkeypatch, turns, "note_mode")
+        stage.player.acts = [lambda id: [begins(), result(id)]] * 2
+
+        for words in ("one", "two"):
+            await stage.play(await stage.asend(words))
+
+        assert not noted
+
     async def test_follows_the_agent_also_at_the_very_end(self, stage: Stage) -> None:
         stage.player.acts = [lambda id: [mode("plan"), mode("acceptEdits"), result(id)]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import threading
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from sandbox.errors import BackendUnavailable, GitFailed, GuestSilent
 from sessions import events, services
-from sessions.engine import turns
+from sessions.engine import runner, turns
 from sessions.engine.runner import DATABASE_LOST
 from sessions.live.doorbell import listen
 from sessions.log.writer import django_conninfo
@@ -141,6 +142,29 @@ class TestATurn:
         assert job.status == "COMPLETED"
         assert len(await stage.events("turn.completed")) == 1
         assert [event["text"] for event in await stage.events("assistant.text")] == ["late", "mine"]
+
+
+class TestSteps:
+    async def test_that_take_a_moment_are_told(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runner, "SHOWN_AFTER_S", 0.0)
+        stage.backend.on_open = partial(stage.until_shown, "Starting the sandbox")
+
+        job = await stage.play(await stage.asend())
+
+        assert job.status == "COMPLETED"
+        assert "Starting the sandbox" in await _steps(stage)
+
+    async def test_that_take_none_are_not(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runner, "SHOWN_AFTER_S", 60.0)
+
+        await stage.play(await stage.asend())
+
+        assert await _steps(stage) == ["Working"]
+
+
+async def _steps(stage: Stage) -> list[str]:
+    """What was told of the turn's progress."""
+    return [told["progress_message"] for told in await stage.events("job.status") if told["progress_message"]]
 
 
 class TestTheAgentsDeath:
