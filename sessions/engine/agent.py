@@ -135,6 +135,13 @@ class AgentProcess:
             return False
         return True
 
+    async def has_taken(self, message_id: uuid.UUID) -> bool:
+        """Whether the process, which has ended, was handed this message; its guest knows, also when nobody noted it."""
+        try:
+            return not await self._guest.send_agent(self.run, str(message_id), b"\n")
+        except AgentEnded:
+            return False
+
     async def interrupt(self, name: str) -> None:
         await self.send(name, claude.interrupt(name))
 

@@ -169,11 +169,14 @@ class TurnRunner:
             return True
         if is_alive:
             await self.agent.end()
+        has_message = turn.is_delivered
         if self.agent.run and (await self.agent.status()).exists:
+            has_message = has_message or (turn.message_id is not None and await self.agent.has_taken(turn.message_id))
+            self.talk.has_message = has_message
             await self.talk.follow()
         if self.talk.result is not None or turn.is_cancelled:
             return False
-        if turn.is_delivered:
+        if has_message:
             await self._record_exit()
         await self.agent.start()
         self.talk = self._conversation(paths.work)

@@ -195,6 +195,19 @@ class TestTheAgentsDeath:
         assert (await stage.events("agent.exited"))[0]["signal"] == 9
         assert (await stage.events("permission.resolved"))[0]["status"] == "CANCELLED"
 
+    async def test_with_a_message_that_no_worker_lived_to_note_does_not_run_it_again(self, stage: Stage) -> None:
+        stage.player.acts = [[text("so far")]]
+        job = await stage.asend("one")
+        async with stage.playing(job):
+            await stage.until("assistant.text")
+        await Message.objects.filter(job=job).aupdate(delivered_at=None)
+        stage.guest.end_agent(stage.run_name, exit_code=None, signal=9)
+
+        job = await stage.play(job)
+
+        assert (job.status, stage.player.prompts) == ("FAILED", ["one"])
+        assert [event["text"] for event in await stage.events("assistant.text")] == ["so far"]
+
     async def test_at_work_is_told_once(self, stage: Stage) -> None:
         stage.player.acts = [[activity("running"), begins(), background("tests"), text("so far")]]
         job = await stage.asend()
