@@ -25,6 +25,7 @@ from sessions.engine.attendant import Attendant
 from sessions.engine.claims import Turn
 from sessions.engine.companions import until_first
 from sessions.engine.conversation import TITLE, Conversation
+from sessions.engine.turnstile import turnstile
 from sessions.engine.vigil import TurnVigil
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
@@ -270,14 +271,15 @@ class TurnRunner:
         if await in_db(turns.has_checkpoint)(turn):
             return  # the worker before us died between this and the end of the turn
         try:
-            commit, is_dirty = await machines.snapshot_to_vault(
-                sandbox,
-                project_id=turn.project_id,
-                ref=f"refs/sessions/{turn.session_id}/{id}",
-                message=f"Checkpoint of {turn.branch}",
-                known=[oid for oid in (turn.base_commit, turn.head_commit) if oid],
-            )
-            files = await asyncio.to_thread(Vault(turn.project_id).files_changed, turn.base_commit, commit)
+            async with turnstile():
+                commit, is_dirty = await machines.snapshot_to_vault(
+                    sandbox,
+                    project_id=turn.project_id,
+                    ref=f"refs/sessions/{turn.session_id}/{id}",
+                    message=f"Checkpoint of {turn.branch}",
+                    known=[oid for oid in (turn.base_commit, turn.head_commit) if oid],
+                )
+                files = await asyncio.to_thread(Vault(turn.project_id).files_changed, turn.base_commit, commit)
         except (SandboxError, DomainError, OSError) as error:
             logger.warning("snapshot failed", error=str(error))
             await in_db(turns.note_lost_snapshot)(turn, str(error), timezone.now())
