@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { EVENT_KINDS, type LogEvent, type ServerFrame, type Session } from "../src/protocol.ts";
 import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, withChanges } from "../src/session/conversation.ts";
-import { isInLine, isPlainlyWaiting } from "../src/session/waiting.ts";
+import { isInLine, isPlainlyWaiting, jobAtWork } from "../src/session/waiting.ts";
 
 const event = (seq: number, kind: string, payload: object, jobId: string | null = "job"): LogEvent =>
   ({ seq, kind, payload: payload as LogEvent["payload"], job_id: jobId, created_at: "2026-01-01T00:00:00Z" });
@@ -175,6 +175,14 @@ describe("the queue", () => {
 
     assert.deepEqual([isPlainlyWaiting(sent, {}), isPlainlyWaiting(sent, { ja: 4 }), isPlainlyWaiting(behind, {})], [false, true, true]);
     assert.deepEqual([isInLine(sent, {}), isInLine(sent, { ja: 4 }), isInLine(behind, { ja: 4 })], [false, true, false]);
+  });
+
+  it("names the turn that is interrupted, and none that waits or is over", () => {
+    const sent = applyEvents(EMPTY, [message(1, "a"), job(2, "a", "PENDING")]);
+    const begun = applyEvents(sent, [job(3, "a", "PROCESSING"), job(4, "b", "PENDING")]);
+    const ended = applyEvents(begun, [job(5, "a", "COMPLETED")]);
+
+    assert.deepEqual([sent, begun, ended].map(jobAtWork), [undefined, "ja", undefined]);
   });
 });
 

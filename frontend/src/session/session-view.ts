@@ -31,7 +31,7 @@ import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
 import { stateNote } from "./state-note.ts";
 import { browserSurroundings, type ConnectionState, type Listener } from "./surroundings.ts";
-import { isInLine, isPlainlyWaiting } from "./waiting.ts";
+import { isInLine, isPlainlyWaiting, jobAtWork } from "./waiting.ts";
 
 type Pane = "chat" | "changes";
 
@@ -190,7 +190,10 @@ export class SessionView extends PageElement {
     this.requestUpdate();
   }
 
-  private readonly act = (verb: string): Promise<void> => this.attempt(() => post<Session>(`/sessions/${this.sessionId}/${verb}`));
+  private readonly act = (verb: string): Promise<void> => {
+    const body = verb === "interrupt" ? { job_id: jobAtWork(this.conversation) } : undefined;
+    return this.attempt(() => post<Session>(`/sessions/${this.sessionId}/${verb}`, body));
+  };
 
   private readonly change = (fields: object): Promise<void> => this.attempt(() => call<Session>("PATCH", `/sessions/${this.sessionId}`, fields));
 

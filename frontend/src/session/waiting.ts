@@ -4,7 +4,10 @@ import type { Conversation } from "./conversation.ts";
 
 export type Places = Readonly<Record<string, number>>;
 
-const isAtWork = ({ jobs }: Conversation): boolean => [...jobs.values()].some((job) => job.status === "PROCESSING");
+/** The turn that runs, which is the one that whoever interrupts means, however late the request arrives. */
+export const jobAtWork = ({ jobs }: Conversation): string | undefined => [...jobs].find(([, job]) => job.status === "PROCESSING")?.[0];
+
+const isAtWork = (conversation: Conversation): boolean => jobAtWork(conversation) !== undefined;
 
 /** Whether queued messages really wait for something, rather than being picked up this very moment. */
 export function isPlainlyWaiting(conversation: Conversation, places: Places): boolean {
