@@ -48,6 +48,7 @@ class Conversation:
         self._turn = lease if isinstance(lease, Turn) else None
         self._offset = lease.agent_offset if is_same_run else 0
         self._state = claude.ReaderState.from_json(lease.agent_state) if is_same_run else claude.ReaderState()
+        self._known_id = lease.claude_session_id if is_same_run else None  # stored already: told in nearly every line
         self._deltas: list[claude.Delta] = []
         self._live: dict[str, Any] = {}
         self._stored_live: dict[str, Any] = {}
@@ -146,7 +147,7 @@ class Conversation:
                 if output.offset < MAX_LIVE:
                     self._deltas.append(output)
             case claude.Initialized():
-                items += [self._started(output), *_conversation_id(output.claude_session_id)]
+                items += [self._started(output), *self._conversation_id(output.claude_session_id)]
             case claude.PermissionAsked():
                 items.append(self._ask(output))
             case claude.PermissionWithdrawn():
@@ -178,7 +179,7 @@ class Conversation:
         return items
 
     def _ended(self, ended: claude.TurnEnded) -> list[Item]:
-        items = _conversation_id(ended.claude_session_id)
+        items = self._conversation_id(ended.claude_session_id)
         if self.result is None and self._is_ours(ended):
             entry = self._priced(ended.entry)
             self.result, self._ended_at = entry.payload, time.monotonic()
@@ -209,6 +210,17 @@ class Conversation:
             cwd=asked.cwd or self._cwd,
             parent=asked.parent,
         )
+
+    def _conversation_id(self, claude_session_id: str) -> list[Item]:
+        """What the conversation is resumed by, if it is news; the agent takes a new one when it is cleared."""
+        try:
+            id = uuid.UUID(claude_session_id)
+        except ValueError:
+            return []
+        if id == self._known_id:
+            return []
+        self._known_id = id
+        return [Change({"claude_session_id": id})]
 
     def _is_ours(self, ended: claude.TurnEnded) -> bool:
         """Whether this is the end of the turn that runs here; several messages may have been answered at once."""
@@ -284,14 +296,6 @@ class Conversation:
             return  # of several that stream at a time the one that began last is kept
         whole = (before[: delta.offset] + delta.text)[:MAX_LIVE]
         self._live = {"block": delta.block, "parent": delta.parent, "kind": delta.kind, "text": whole}
-
-
-def _conversation_id(claude_session_id: str) -> list[Item]:
-    """What the conversation is resumed by; the agent takes a new one when it is cleared."""
-    try:
-        return [Change({"claude_session_id": uuid.UUID(claude_session_id)})]
-    except ValueError:
-        return []
 
 
 async def batched(reader: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -34,7 +34,7 @@ from sessions.models import JobStatus, SessionStatus
 logger = structlog.get_logger(__name__)
 
 TITLE_FROM = 4000  # characters of the first message
-SHOWN_AFTER_S = 0.3  # a step that takes so long is told
+SHOWN_AFTER_S = 1.0  # a step that takes so long is told
 
 # The turn is not to blame, and goes on when the database is back: the agent works meanwhile, its spool keeps.
 DATABASE_LOST = (psycopg.OperationalError, django.db.OperationalError, django.db.InterfaceError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -12,7 +13,9 @@ import pytest
 from sandbox.errors import SandboxGone
 from sessions.engine import conversation
 from sessions.engine.conversation import batched
-from tests.sessions.stage import Stage, eventually, result, text
+from sessions.events import Entry
+from sessions.log import changes
+from tests.sessions.stage import Act, Stage, begins, eventually, result, text
 
 
 def streams(message: str, piece: str) -> list[dict[str, Any]]:
@@ -23,6 +26,12 @@ def streams(message: str, piece: str) -> list[dict[str, Any]]:
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}},
     ]
     return [{"type": "stream_event", "event": event} for event in events]
+
+
+def calls_itself(conversation_id: uuid.UUID) -> Act:
+    """A turn in which the agent says what its conversation is resumed by."""
+    said = str(conversation_id)
+    return lambda id: [begins(said), result(id, session_id=said)]
 
 
 class Reader:
@@ -124,3 +133,22 @@ class TestConversation:
 
         assert [event["text"] for event in await stage.events("assistant.text")] == ["so far", "in two halves"]
         assert await stage.events("agent.raw") == []
+
+    async def test_stores_the_id_that_it_is_resumed_by_when_it_is_a_new_one(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stored, apply = [], changes.apply
+
+        async def noting(*given: Any) -> list[Entry]:
+            stored.append(given[2].values)
+            return await apply(*given)
+
+        monkeypatch.setattr(changes, "apply", noting)
+        first, second = uuid.uuid4(), uuid.uuid4()
+        stage.player.acts = [calls_itself(first), calls_itself(first), calls_itself(second)]
+
+        for words in ("one", "two", "three"):
+            await stage.play(await stage.asend(words))
+
+        assert stored == [{"claude_session_id": first}, {"claude_session_id": second}]
+        assert stage.session.claude_session_id == second
