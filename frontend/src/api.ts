@@ -36,10 +36,13 @@ async function errorOf(response: Response): Promise<ApiError> {
   }
 }
 
-export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+interface Sent { body?: unknown; key?: string; signal?: AbortSignal | undefined }
+
+async function once<T>(method: string, path: string, { body, key, signal }: Sent): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   const init: RequestInit = { method, headers, credentials: "same-origin", signal: signal ?? null };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  if (key) headers["Idempotency-Key"] = key;
   if (body instanceof FormData) init.body = body;
   else if (body !== undefined) {
     headers["Content-Type"] = "application/json";
@@ -56,19 +59,27 @@ export async function call<T>(method: string, path: string, body?: unknown, sign
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
-export const get = <T>(path: string, signal?: AbortSignal): Promise<T> => call<T>("GET", path, undefined, signal);
-export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("POST", path, body);
-
 const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-/** Posts something that names itself (a client-made id), again and again while no one can say whether it arrived. */
-export async function postSurely<T>(path: string, body: unknown, { tries = 5, firstPause = 500 } = {}): Promise<T> {
+const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
+
+export interface Repeating { key?: string; tries?: number; firstPause?: number }
+
+/**
+ * A write: it names itself, and is sent again and again while no one can say whether it arrived, for as long as a server takes to come back.
+ * Whoever lets people press again after that keeps the `key`, so that it is the same one still.
+ */
+export async function call<T>(method: string, path: string, body?: unknown, { key = crypto.randomUUID(), tries = 6, firstPause = 500 }: Repeating = {}): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await post<T>(path, body);
+      return await once<T>(method, path, { body, key });
     } catch (error) {
+      if (attempt > 1 && method === "DELETE" && isGone(error)) return undefined as T; // by the one before, whose answer was lost
       if (!(error instanceof ApiError) || !error.isIndeterminate || attempt === tries) throw error;
       await pause(firstPause * 2 ** (attempt - 1));
     }
   }
 }
+
+export const get = <T>(path: string, signal?: AbortSignal): Promise<T> => once<T>("GET", path, { signal });
+export const post = <T>(path: string, body: unknown = {}, repeating?: Repeating): Promise<T> => call<T>("POST", path, body, repeating);

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { call, post } from "../api.ts";
+import { post } from "../api.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import type { Project } from "../protocol.ts";
@@ -31,6 +31,7 @@ export class NewProject extends FormDialog {
   @state() private importing: Project | null = null;
   protected readonly fields = ["name", "url", "token", "file"];
   private isNameTyped = false;
+  private readonly key = crypto.randomUUID(); // the page is left once there is a project
 
   async openWith(source: Source | undefined): Promise<void> {
     await this.open();
@@ -49,7 +50,7 @@ export class NewProject extends FormDialog {
 
   private async create(): Promise<void> {
     const name = this.value("name");
-    const project = this.source === "UPLOAD" ? await this.upload(name) : await post<Project>("/projects", this.body(name));
+    const project = this.source === "UPLOAD" ? await this.upload(name) : await post<Project>("/projects", this.body(name), { key: this.key });
     if (project.status === "IMPORTING") this.importing = project;
     else this.finish(project.id);
   }
@@ -66,7 +67,7 @@ export class NewProject extends FormDialog {
     form.set("organization_id", this.organizationId);
     form.set("name", name);
     if (this.file) form.set("file", this.file);
-    return call<Project>("POST", "/projects/upload", form);
+    return post<Project>("/projects/upload", form, { key: this.key });
   }
 
   /** Whoever closed this does something else by now, from which nothing may take them away. */

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { get, postSurely } from "../api.ts";
+import { get, post } from "../api.ts";
 import { gettext } from "../i18n.ts";
 import type { Project, Session } from "../protocol.ts";
 import { errorNote, pageData } from "./base.ts";
@@ -71,8 +71,7 @@ export class NewSession extends FormDialog {
       ...(environment ? { environment_id: environment } : {}),
       ...(base ? { base_branch: base } : {}),
     };
-    // Only a prompt names the request, so that only then is it harmless to send it again.
-    const { items } = await postSurely<{ items: Session[] }>(`/projects/${this.projectId}/sessions`, body, { tries: prompt.trim() ? 4 : 1 });
+    const { items } = await post<{ items: Session[] }>(`/projects/${this.projectId}/sessions`, body, { key: this.messageId });
     const first = items[0];
     if (first) location.assign(`/sessions/${first.id}/`);
   }

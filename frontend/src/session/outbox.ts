@@ -1,6 +1,6 @@
 // Messages on their way to the server: kept in this browser until the log shows them, sent again while no one knows whether they arrived.
 
-import { ApiError, postSurely } from "../api.ts";
+import { ApiError, post } from "../api.ts";
 import { messageOf } from "../elements/base.ts";
 import type { Attachment } from "../protocol.ts";
 
@@ -75,7 +75,7 @@ export class Outbox {
     this.mark(message.id, "");
     const body = { id: message.id, text: message.text, attachments: message.attachments.map((one) => one.id), now: message.isNow };
     try {
-      await postSurely(`/sessions/${this.sessionId}/messages`, body);
+      await post(`/sessions/${this.sessionId}/messages`, body, { key: message.id });
     } catch (error) {
       const reason = error instanceof ApiError && error.requestId ? `${messageOf(error)} (${error.requestId})` : messageOf(error);
       if (error instanceof ApiError && !error.isIndeterminate && error.status < 500) this.giveBack(message, reason);

@@ -1,7 +1,7 @@
 // The images that go with a message: checked, uploaded at once, shown small, and taken out again.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { ApiError, postSurely } from "../api.ts";
+import { ApiError, post } from "../api.ts";
 import { messageOf } from "../elements/base.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
@@ -89,7 +89,7 @@ export class Pictures {
     form.append("id", picture.id);
     form.append("file", picture.file);
     try {
-      this.mark(picture.id, { attachment: await postSurely<Attachment>(`/sessions/${this.sessionId}/attachments`, form) });
+      this.mark(picture.id, { attachment: await post<Attachment>(`/sessions/${this.sessionId}/attachments`, form, { key: picture.id }) });
     } catch (error) {
       this.mark(picture.id, { error: messageOf(error), canRetry: mayPass(error) });
     }
@@ -102,9 +102,8 @@ export async function uploadedAgain(sessionId: string, attachments: readonly Att
     const answer = await fetch(attachmentUrl(sessionId, one.id), { credentials: "same-origin" });
     if (!answer.ok) throw new Error(answer.statusText);
     const form = new FormData();
-    form.append("id", crypto.randomUUID());
     form.append("file", new File([await answer.blob()], "image", { type: one.media_type }));
-    return postSurely<Attachment>(`/sessions/${sessionId}/attachments`, form);
+    return post<Attachment>(`/sessions/${sessionId}/attachments`, form);
   }));
 }
 
