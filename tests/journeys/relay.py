@@ -79,7 +79,7 @@ class Relay:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there = None if self._is_refusing else await self._connect()
+        there = None if self._is_refusing else await self._connect(writer.get_extra_info("peername")[0])
         if there is None:
             writer.transport.abort()
             return
@@ -99,14 +99,15 @@ class Relay:
             for end in ends:
                 end.transport.abort()
 
-    async def _connect(self) -> Streams | None:
+    async def _connect(self, address: str) -> Streams | None:
+        """Go on from the client's own address, by which servers count what they limit."""
         for _ in self.targets:
             target = self.targets[self._turn % len(self.targets)]
             self._turn += 1
             with contextlib.suppress(OSError):
                 if isinstance(target, Path):
                     return await asyncio.open_unix_connection(str(target))
-                return await asyncio.open_connection(*target)
+                return await asyncio.open_connection(*target, local_addr=(address, 0))
         return None
 
     async def _pump(
