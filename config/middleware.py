@@ -92,8 +92,10 @@ def outage_answer(request: HttpRequest) -> HttpResponse:
     problem = unavailable()
     if request.path.startswith("/api/"):
         return problem.response(request)
-    page = render_to_string("503.html", {"request_id": getattr(request, "request_id", "")})
-    return HttpResponse(page, status=problem.status, headers=problem.headers)
+    is_read = request.method == "GET"  # what was sent with a form would be lost by loading its page again
+    page = render_to_string("503.html", {"request_id": getattr(request, "request_id", ""), "comes_back": is_read})
+    again = {"Refresh": problem.headers["Retry-After"]} if is_read else {}
+    return HttpResponse(page, status=problem.status, headers={**problem.headers, **again})
 
 
 class ApiFrameMiddleware:
