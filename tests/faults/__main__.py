@@ -10,7 +10,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 JOURNEYS = HERE.parent / "journeys"
-WALKS = ("test_api_walk.py", "test_browser_walk.py")  # whose people come back after a lost connection
 KILL = "test_kill.py::TestTheServerIsKilled"
 
 
@@ -29,7 +28,7 @@ def main(arguments: list[str]) -> int:
     numbers = {"FAULT_ALL": "1", "FAULT_SEEDS": str(given.seeds), "FAULT_TIMES": str(given.times), **seed}
     if given.journeys:
         numbers |= {"JOURNEYS": "chaos", "CHAOS_EVERY_S": str(given.every), "FAULT_SEED": str(given.seed or 0)}
-        command = ["-m", "pytest", "-q", *(rest or [str(JOURNEYS / name) for name in WALKS])]
+        command = ["-m", "pytest", "-q", *(rest or [str(JOURNEYS)])]
     elif given.only == "chaos":
         orders = [f"--minutes={given.minutes}", f"--seed={given.seed or 0}", f"--every={given.every}"]
         command = ["-m", "tests.faults.chaos", *orders]

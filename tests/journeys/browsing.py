@@ -6,23 +6,37 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 from tests.journeys import telling
 from tests.journeys.curl import wait_for
+from tests.journeys.patience import IS_CHAOS, PATIENCE, PAUSE_S, TRIES
 from tests.journeys.person import Person
-from tests.journeys.server import IS_CHAOS, PAUSE_S, TRIES, Server
+from tests.journeys.server import Server
 
 CHROMIUM = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
 SIZES = {"desktop": (1440, 900), "phone": (390, 844), "small": (360, 740)}
-ATTENTION_MS = 20_000
+ATTENTION_MS = 10_000 * PATIENCE
+TURN_MS = 30_000 * PATIENCE
 LOST = re.compile(r"net::ERR_|WebSocket connection to|status of 50[0234]")  # what a page meets whose server dies
+CUT = re.compile(r"net::ERR_(CONNECTION|EMPTY|SOCKET|INCOMPLETE|NETWORK|CONTENT_LENGTH)")
+WITHOUT_WHICH_A_PAGE_IS_NONE = ("document", "script", "stylesheet")
 _numbers = itertools.count(1)
 # The reports of the policy are kept where the test can read them after any number of pages.
 _REPORTS = """addEventListener("securitypolicyviolation", (event) =>
@@ -51,18 +65,38 @@ def new_context(browser: Browser, size: str = "desktop", theme: str = "light", *
     )
     context.set_default_timeout(ATTENTION_MS)
     telling.listen(context)
+    if IS_CHAOS:
+        context.on("requestfailed", _press_reload)
     return context
 
 
+def _press_reload(lost: Request) -> None:
+    """Who sees the browser's own page of errors, or half of ours, loads it again."""
+    is_missed = lost.resource_type in WITHOUT_WHICH_A_PAGE_IS_NONE and lost.method == "GET"
+    if is_missed and CUT.search(lost.failure or "") and lost.frame.parent_frame is None:
+        with contextlib.suppress(Error):
+            page = lost.frame.page
+            page.wait_for_timeout(1000 * PAUSE_S)
+            page.goto(lost.url) if lost.is_navigation_request() else page.reload()
+
+
 def go(page: Page, url: str) -> None:
-    """Where servers die, people press reload."""
+    """Where servers die, people try again."""
+    _until_it_comes(page, lambda: page.goto(url))
+
+
+def reload(page: Page) -> None:
+    _until_it_comes(page, page.reload)
+
+
+def _until_it_comes(page: Page, load: Callable[[], Response | None]) -> None:
     for _ in range(TRIES - 1):
         with contextlib.suppress(Error):
-            answer = page.goto(url)
-            if answer is not None and answer.status < 500:
+            answer = load()
+            if answer is None or answer.status < 500:
                 return
         page.wait_for_timeout(1000 * PAUSE_S)
-    page.goto(url)
+    load()
 
 
 class Watch:

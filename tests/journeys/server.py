@@ -19,13 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from tests import prepared
+from tests.journeys.patience import IS_CHAOS
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 180
-PATIENCE = 2  # what takes a moment on an idle machine takes longer where several processes share a busy one
-IS_CHAOS = os.environ.get("JOURNEYS") == "chaos"
-TRIES = 100 if IS_CHAOS else 1  # how often people ask again who get no answer
-PAUSE_S = 0.3
 LOG_CHARACTERS = 4000
 CANARY = "canary-server-environment-5f1c"
 

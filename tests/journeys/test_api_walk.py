@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, wait_for
+from tests.journeys.patience import PATIENCE
 from tests.journeys.person import Person
-from tests.journeys.server import CANARY, PATIENCE, Server
+from tests.journeys.server import CANARY, Server
 
 pytestmark = [pytest.mark.cli, pytest.mark.timeout(300 * PATIENCE)]
 

@@ -235,6 +235,7 @@ class TestPrompts:
         assert line.close_code == 1009
 
 
+@pytest.mark.undisturbed("measures the memory of servers")
 class TestHugeBodies:
     """100 MB of anyone's: neither kept in memory nor looked at for long."""
 

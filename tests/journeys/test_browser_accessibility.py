@@ -8,13 +8,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from config.env import BASE_DIR
-from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys.browsing import TURN_MS, Visitor, bash, go, script, session_path
 from tests.journeys.conftest import Stranger, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
 AXE = BASE_DIR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-TURN_MS = 60_000
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ENTRANCE = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 SETTINGS = ["/settings/usage/", "/settings/tokens/", "/accounts/password/change/", "/accounts/logout/"]
@@ -60,7 +59,7 @@ class TestAxe:
         wrong += violations(page)
         entrance = stranger(size, theme)
         for path in ENTRANCE:
-            entrance.goto(alice.server.url + path)
+            go(entrance, alice.server.url + path)
             wrong += violations(entrance)
 
         assert not wrong, "\n".join(wrong)

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.journeys.browsing import go
 from tests.journeys.conftest import Stranger, Visit
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import Server
@@ -30,7 +31,7 @@ class TestSigningIn:
         self, visit: Visit, stranger: Stranger, size: str
     ) -> None:
         alice, page = visit(), stranger(size)
-        page.goto(alice.server.url)
+        go(page, alice.server.url)
 
         sign_in(page, alice.person.email, "something else entirely")
 
@@ -43,7 +44,7 @@ class TestSigningIn:
         self, visit: Visit, stranger: Stranger, size: str
     ) -> None:
         alice, page = visit(), stranger(size)
-        page.goto(alice.server.url)
+        go(page, alice.server.url)
 
         page.get_by_role("link", name=re.compile("forgot", re.I)).click()
         page.get_by_label(re.compile("e-?mail", re.I)).fill(alice.person.email)
@@ -53,7 +54,7 @@ class TestSigningIn:
         for field in page.locator("input[type=password]").all():
             field.fill("another-long-passphrase")
         page.locator("main form button.primary").click()
-        page.goto(alice.server.url)
+        go(page, alice.server.url)
         if "/login/" in page.url:
             sign_in(page, alice.person.email, "another-long-passphrase")
 
@@ -63,7 +64,7 @@ class TestSigningIn:
 class TestSigningUp:
     def test_survives_a_wrong_code(self, server: Server, stranger: Stranger, size: str) -> None:
         page = stranger(size)
-        page.goto(f"{server.url}/accounts/signup/")
+        go(page, f"{server.url}/accounts/signup/")
         page.get_by_label(re.compile("e-?mail", re.I)).fill(f"carol-{size}@example.com")
         page.locator("input[type=password]").fill(PASSWORD)
         page.get_by_role("button", name="Create account").click()

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.browsing import script, session_path
+from tests.journeys.browsing import TURN_MS, reload, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
-TURN_MS = 60_000
 FREE = {"permission_mode": "bypassPermissions"}
 
 
@@ -36,7 +35,7 @@ class TestABackgroundTask:
         tasks.locator("summary").click()
         expect(tasks.get_by_role("listitem")).to_have_text("Wait for the build")
         shoot(page, "background")
-        page.reload()
+        reload(page)
         expect(tasks).to_contain_text("1 task runs in the background")
 
         go = {"tool": "Bash", "input": {"command": "touch go.txt"}}

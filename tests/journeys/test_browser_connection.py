@@ -8,14 +8,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys.browsing import TURN_MS, Visitor, bash, reload, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
 WORDS = [f"word{number}" for number in range(120)]
-TURN_MS = 60_000
 FREE = {"permission_mode": "bypassPermissions"}
 NO_SOCKETS = """window.WebSocket = class {
     static OPEN = 1;
@@ -63,6 +62,7 @@ def alice(visit: Visit) -> Iterator[Visitor]:
     visitor.watch.forgive("WebSocket", "net::ERR_", "status of 401")
 
 
+@pytest.mark.undisturbed("stops the server itself")
 class TestARestartOfTheServer:
     def test_under_a_streaming_turn_loses_and_doubles_nothing(self, alice: Visitor, server: Server) -> None:
         # While the server is away the agent can run its command, though not ask the model.
@@ -83,7 +83,7 @@ class TestARestartOfTheServer:
         expect(page.locator(".turn-footer")).to_be_visible(timeout=TURN_MS)
         shown = page.locator(".prose").all_inner_texts()
         assert [text.split() for text in shown] == [WORDS, ["awake"]]
-        page.reload()
+        reload(page)
         expect(page.locator(".turn-footer")).to_be_visible()
         assert page.locator(".prose").all_inner_texts() == shown
 
@@ -121,6 +121,7 @@ class TestANetworkWithoutSockets:
         expect(page.get_by_text(re.compile("Allowed by ")).first).to_be_visible()
 
 
+@pytest.mark.undisturbed("says when the connection gets worse and better")
 class TestANetworkThatGetsWorseAndBetter:
     def test_is_followed_down_and_up_without_a_lost_or_doubled_entry(self, alice: Visitor, shoot: Shoot) -> None:
         alice.context.add_init_script(BLOCKABLE)

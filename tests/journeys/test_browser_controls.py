@@ -7,13 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import bash, script, session_path
+from tests.journeys.browsing import TURN_MS, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.operating import add_member
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
-TURN_MS = 60_000
 FREE = {"permission_mode": "bypassPermissions"}
 RUN = "python3 -c 'print(6 * 7)'"
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import script, session_path
+from tests.journeys.browsing import TURN_MS, reload, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
-TURN_MS = 60_000
 PASTE = """([image, type, name]) => {
     const bytes = Uint8Array.from(atob(image), (character) => character.charCodeAt(0));
     const data = new DataTransfer();
@@ -94,7 +93,7 @@ class TestImages:
         expect(images.get_by_text("Only PNG, JPEG, GIF and WebP images can be sent.")).to_be_visible()
         expect(images.get_by_text("This is not a PNG, JPEG, GIF or WebP image.")).to_be_visible()
         page.get_by_label("Message to the agent").fill("about these")
-        page.reload()
+        reload(page)
 
         expect(images.locator("img")).to_have_count(1)
         expect(page.get_by_label("Message to the agent")).to_have_value("about these")

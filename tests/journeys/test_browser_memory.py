@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.browsing import Visitor, session_path
+from tests.journeys.browsing import TURN_MS, Visitor, session_path
 from tests.journeys.conftest import Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.cli,
+    pytest.mark.timeout(180),
+    pytest.mark.undisturbed("counts what a page holds while its connection stays"),
+]
 
-TURN_MS = 60_000
 EVENTS = 2000
 # Counts what is registered at the page's own objects, and the timers that run.
 COUNTED = """(() => {

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
-from tests.journeys.browsing import Visitor
+from tests.journeys.browsing import Visitor, go, reload
 from tests.journeys.conftest import Visit
 from tests.projects.serving import GitServer
 
@@ -54,7 +54,7 @@ class TestAnImport:
 
         progress = page.get_by_role("dialog").get_by_role("progressbar")
         expect(progress).to_be_visible()
-        page.reload()
+        reload(page)
         expect(page.locator("main").get_by_role("progressbar")).to_be_visible()
 
         expect(page.locator("main").get_by_role("button", name="New session")).to_be_visible(timeout=IMPORT_MS)
@@ -176,5 +176,5 @@ class TestSeveralAgents:
         page.wait_for_url("**/sessions/**")
         sessions = alice.person.call("GET", f"/api/projects/{project['id']}/sessions")["items"]
         assert len({session["branch"] for session in sessions}) == 3
-        page.goto(alice.server.url)
+        go(page, alice.server.url)
         expect(page.locator(".session-list li")).to_have_count(3)

@@ -7,13 +7,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import Visitor, script, session_path
+from tests.journeys.browsing import TURN_MS, Visitor, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.operating import limit_turns
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
-TURN_MS = 60_000
 SLOW = script([{"text": "one two three four five six seven eight nine ten " * 20, "chunks": 200, "delay": 0.25}])
 
 

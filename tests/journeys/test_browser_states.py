@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.browsing import bash, script, session_path
+from tests.journeys.browsing import TURN_MS, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.operating import make_staff
 from tests.journeys.test_browser_accessibility import theme, violations
@@ -15,7 +15,6 @@ __all__ = ["theme"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(240)]
 
-TURN_MS = 60_000
 FREE = {"permission_mode": "bypassPermissions"}
 SLOW = script([{"text": "one two three " * 40, "chunks": 200, "delay": 0.25}])
 RUN = bash("python3 -c 'print(6 * 7)'")

@@ -7,15 +7,17 @@ import re
 import pytest
 from playwright.sync_api import Error, Page, expect
 
+from tests.journeys.browsing import TURN_MS as ONE_TURN_MS
 from tests.journeys.browsing import go
 from tests.journeys.conftest import Shoot, Stranger
+from tests.journeys.patience import TRIES
 from tests.journeys.person import PASSWORD
-from tests.journeys.server import IS_CHAOS, PATIENCE, TRIES, Server
+from tests.journeys.server import Server
 from tests.projects.serving import GitServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(600 if IS_CHAOS else 180)]
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
-TURN_MS = 60_000 * PATIENCE
+TURN_MS = 2 * ONE_TURN_MS
 
 
 class TestTheWalk:

@@ -18,7 +18,7 @@ from tests.journeys.cluster import Cluster, Node, cluster
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, wait_for
 from tests.journeys.person import Person
 
-pytestmark = [pytest.mark.cli, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cli, pytest.mark.timeout(600), pytest.mark.undisturbed("kills each process itself")]
 
 PARTS = 6
 OUTAGE_S = 20

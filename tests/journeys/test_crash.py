@@ -10,7 +10,7 @@ import pytest
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, newcomer, wait_for
 from tests.journeys.server import Server
 
-pytestmark = [pytest.mark.cli, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cli, pytest.mark.timeout(240), pytest.mark.undisturbed("kills the server itself")]
 
 
 @pytest.fixture

@@ -16,7 +16,11 @@ from tests.journeys.curl import Curl, events_of, first_project, wait_for
 from tests.journeys.person import Person
 from tests.journeys.server import Server, running
 
-pytestmark = [pytest.mark.cli, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.cli,
+    pytest.mark.timeout(300),
+    pytest.mark.undisturbed("kills agents, sandboxes and servers itself"),
+]
 
 NOTICED_S = 30
 MANY = 4

@@ -13,7 +13,7 @@ from tests.journeys.curl import Curl, events_of, first_project, first_session, n
 from tests.journeys.server import Server
 from tests.journeys.test_death import agent_pid
 
-pytestmark = [pytest.mark.cli, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.cli, pytest.mark.timeout(300), pytest.mark.undisturbed("kills agents and the server itself")]
 
 TURN_S = 90
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.journeys.curl import Curl, allow_all_until_done, first_project, first_session
+from tests.journeys.patience import PATIENCE
 from tests.journeys.person import Person
-from tests.journeys.server import PATIENCE, Server, running
-from tests.journeys.wire import bearer, query, request, resident_bytes, socket, stream, until
+from tests.journeys.server import Server, running
+from tests.journeys.wire import bearer, query, request, resident, socket, stream, until
 
-pytestmark = [pytest.mark.cli, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cli, pytest.mark.timeout(240), pytest.mark.undisturbed("measures the memory of servers")]
 
 EVENTS, EVENT_BYTES = 1000, 100_000
 ALLOWED_BYTES = 24 * 2**20
@@ -73,11 +74,6 @@ class Reader:
     @property
     def last_seq(self) -> int:
         return max(int(number) for number in re.findall(rb'"seq": ?(\d+)', bytes(self.taken)))
-
-
-def resident(server: Server) -> int:
-    webs: list[Server] = getattr(server, "webs", [server])
-    return sum(resident_bytes(web.process.pid) for web in webs if web.process is not None)
 
 
 def is_sent_away(server: Server, kind: str, code: str) -> bool:

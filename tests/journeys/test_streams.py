@@ -17,7 +17,7 @@ import pytest
 from tests.journeys import fake_claude
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, newcomer, wait_for
 from tests.journeys.server import Server, running
-from tests.journeys.wire import Line, bearer, query, resident_bytes, socket, stream, until
+from tests.journeys.wire import Line, bearer, query, resident, socket, stream, until
 
 pytestmark = [pytest.mark.cli, pytest.mark.timeout(180)]
 
@@ -162,22 +162,21 @@ class TestInterrupt:
 
 
 class TestAgentsThatWriteOddThings:
+    @pytest.mark.undisturbed("measures the memory of servers")
     @pytest.mark.parametrize("megabytes", [10, 50, 150])
     def test_one_line_of_many_megabytes_costs_neither_turn_nor_memory(
         self, odd: Server, odd_curl: Curl, megabytes: int
     ) -> None:
         session = first_session(odd_curl, first_project(odd_curl), "small")
         allow_all_until_done(odd_curl, session["id"])
-        assert odd.process is not None
-        before = resident_bytes(odd.process.pid)
+        before = resident(odd)
 
         send(odd_curl, session["id"], f"line {megabytes * 2**20}, after it")
         done = allow_all_until_done(odd_curl, session["id"], jobs_ended=2)
 
         assert done["status"] == "COMPLETED"
         assert texts(odd_curl, session["id"]) == ["small", "after it"]
-        after = resident_bytes(odd.process.pid)
-        assert after - before < 40 * 2**20
+        assert resident(odd) - before < 40 * 2**20
         assert max(len(json.dumps(event)) for event in events_of(odd_curl, session["id"])) < 300_000
 
     def test_garbage_and_unknown_types_are_kept_as_such(self, odd_curl: Curl) -> None:
@@ -214,6 +213,7 @@ class TestQueuedMessages:
             send(curl, session["id"], script({"text": text}))
         return session
 
+    @pytest.mark.undisturbed("stops the server itself")
     def test_run_in_order_one_at_a_time_over_a_polite_restart(
         self, server: Server, curl: Curl, queued: dict[str, Any]
     ) -> None:
@@ -248,6 +248,7 @@ class TestQueuedMessages:
         assert len([e for e in events if e["kind"] == "turn.completed"]) == 3
 
 
+@pytest.mark.undisturbed("fills the disk on which the killed database would start again")
 class TestAFullDisk:
     def test_loses_no_turn_without_saying_so_and_is_recovered_from(self, small: Server) -> None:
         curl = newcomer(small)

@@ -17,8 +17,22 @@ import psycopg
 from psycopg import sql
 
 from config import postgres
+from tests.journeys.patience import (
+    AWAY,
+    IS_CHAOS,
+    NO_ANSWER,
+    NO_DATABASE,
+    PATIENCE,
+    PAUSE_S,
+    TRIES,
+    key_of,
+    patiently,
+    tries,
+)
 from tests.journeys.person import Person
-from tests.journeys.server import PATIENCE, Server
+from tests.journeys.server import Server
+
+LOST = (None, 1001, 1006, 1011, 1012, 1013)  # close codes after which a page of ours comes back
 
 
 @dataclass
@@ -36,13 +50,22 @@ class Answer:
 
 def request(server: Server, method: str, path: str, body: Any = None, **headers: str) -> Answer:
     """One request; bytes are sent as they are, other bodies as JSON. Underscores in names of headers are dashes."""
-    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = key_of(method, path, body) | {name.replace("_", "-"): value for name, value in headers.items()}
     data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
     if data is not None:
         sent.setdefault("Content-Type", "application/json")
+    for number in tries():
+        with contextlib.suppress(*(NO_ANSWER if number + 1 < TRIES else ())):
+            answer = _once(server, method, path, data, sent)
+            if not (IS_CHAOS and answer.status in AWAY):
+                return answer
+    return answer
+
+
+def _once(server: Server, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
-        connection.request(method, path, data, sent)
+        connection.request(method, path, data, headers)
         answer = connection.getresponse()
         return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
     finally:
@@ -68,6 +91,7 @@ class Line:
     close_code: int | None = None
     is_open: threading.Event = field(default_factory=threading.Event)
     is_over: threading.Event = field(default_factory=threading.Event)
+    is_left: bool = False  # by the test, which wants no more of it
     outbox: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
@@ -76,6 +100,7 @@ class Line:
         self.loop.call_soon_threadsafe(self.outbox.put_nowait, text)
 
     def close(self) -> None:
+        self.is_left = True
         if not self.is_over.is_set():
             with contextlib.suppress(RuntimeError):
                 self.loop.call_soon_threadsafe(self.outbox.put_nowait, None)
@@ -84,6 +109,10 @@ class Line:
     def events(self) -> list[dict[str, Any]]:
         """The log's events so far, in the order they came."""
         return [frame for frame in list(self.frames) if "seq" in frame]
+
+    def goes_on_after(self, after: int | str) -> int | str:
+        """From where to read on when the connection was lost."""
+        return max((event["seq"] for event in self.events()), default=after)
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         return [frame for frame in list(self.frames) if frame.get("type") == kind]
@@ -111,21 +140,14 @@ def _run(line: Line, main: Callable[[], Any]) -> Line:
 def socket(server: Server, session_id: str, *, after: int | str = 0, **headers: str) -> Iterator[Line]:
     """The session's WebSocket; a refused handshake leaves its status."""
     line = Line()
-    url = f"ws://127.0.0.1:{server.port}/ws/sessions/{session_id}?after={after}"
 
     async def main() -> None:
         async with aiohttp.ClientSession() as client:
-            try:
-                ws = await client.ws_connect(url, headers=headers, max_msg_size=0)
-            except aiohttp.WSServerHandshakeError as error:
-                line.status = error.status
-                return
-            line.is_open.set()
-            writer = asyncio.create_task(_write(ws, line))
-            async for message in ws:
-                line.frames.append(json.loads(message.data))
-            writer.cancel()
-            line.close_code = ws.close_code
+            for _ in range(TRIES):
+                url = f"ws://127.0.0.1:{server.port}/ws/sessions/{session_id}?after={line.goes_on_after(after)}"
+                if await _hear(client, url, headers, line):
+                    return
+                await asyncio.sleep(PAUSE_S)
 
     _run(line, main)
     try:
@@ -134,9 +156,34 @@ def socket(server: Server, session_id: str, *, after: int | str = 0, **headers: 
         line.close()
 
 
+async def _hear(client: aiohttp.ClientSession, url: str, headers: dict[str, str], line: Line) -> bool:
+    """One connection, to its end; whether that was the end. Where servers die, one that is lost is none."""
+    try:
+        ws = await client.ws_connect(url, headers=headers, max_msg_size=0)
+    except aiohttp.WSServerHandshakeError as error:
+        line.status = error.status
+        return line.status not in AWAY
+    except (aiohttp.ClientError, OSError):
+        if IS_CHAOS:
+            return line.is_left
+        raise
+    line.is_open.set()
+    writer = asyncio.create_task(_write(ws, line))
+    async for message in ws:
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            break
+        line.frames.append(json.loads(message.data))
+    writer.cancel()
+    line.close_code = ws.close_code
+    return line.is_left or line.close_code not in LOST
+
+
 async def _write(ws: aiohttp.ClientWebSocketResponse, line: Line) -> None:
     while (text := await line.outbox.get()) is not None:
-        await ws.send_str(text)
+        try:
+            await ws.send_str(text)
+        except (aiohttp.ClientError, ConnectionError):  # kept for the connection after this one
+            return line.outbox.put_nowait(text)
     await ws.close()
 
 
@@ -144,25 +191,38 @@ async def _write(ws: aiohttp.ClientWebSocketResponse, line: Line) -> None:
 def stream(server: Server, session_id: str, *, after: int | str = 0, **headers: str) -> Iterator[Line]:
     """The session's SSE stream; deltas have no `seq`."""
     line = Line()
-    url = f"{server.url}/api/sessions/{session_id}/stream?after={after}"
 
     async def main() -> None:
         forever = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(timeout=forever) as client, client.get(url, headers=headers) as response:
-            line.status = response.status
-            line.is_open.set()
-            reader = asyncio.create_task(_read(response, line))
-            closer = asyncio.create_task(line.outbox.get())
-            await asyncio.wait({reader, closer}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (reader, closer):
-                task.cancel()
-            await asyncio.gather(reader, closer, return_exceptions=True)
+        async with aiohttp.ClientSession(timeout=forever) as client:
+            for _ in range(TRIES):
+                url = f"{server.url}/api/sessions/{session_id}/stream?after={line.goes_on_after(after)}"
+                try:
+                    await _follow(client, url, headers, line)
+                except (aiohttp.ClientError, OSError):
+                    if not IS_CHAOS:
+                        raise
+                if line.is_left or line.status not in (200, *AWAY):
+                    return
+                await asyncio.sleep(PAUSE_S)
 
     _run(line, main)
     try:
         yield line
     finally:
         line.close()
+
+
+async def _follow(client: aiohttp.ClientSession, url: str, headers: dict[str, str], line: Line) -> None:
+    async with client.get(url, headers=headers) as response:
+        line.status = response.status
+        line.is_open.set()
+        reader = asyncio.create_task(_read(response, line))
+        closer = asyncio.create_task(line.outbox.get())
+        await asyncio.wait({reader, closer}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (reader, closer):
+            task.cancel()
+        await asyncio.gather(reader, closer, return_exceptions=True)
 
 
 async def _read(response: aiohttp.ClientResponse, line: Line) -> None:
@@ -181,9 +241,13 @@ def dsn(server: Server) -> str:
 
 def query(server: Server, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     """Ask the server's own database."""
-    with psycopg.connect(dsn(server), autocommit=True) as connection:
-        cursor = connection.execute(statement.encode(), values or None)
-        return cursor.fetchall() if cursor.description else []
+
+    def ask() -> list[tuple[Any, ...]]:
+        with psycopg.connect(dsn(server), autocommit=True) as connection:
+            cursor = connection.execute(statement.encode(), values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    return patiently(ask, *NO_DATABASE)
 
 
 def tables(server: Server) -> list[str]:
@@ -193,6 +257,10 @@ def tables(server: Server) -> list[str]:
 
 def row_counts(server: Server) -> dict[str, int]:
     """Rows per table, save those that the worker writes by itself as time goes by."""
+    return patiently(lambda: _row_counts(server), *NO_DATABASE)
+
+
+def _row_counts(server: Server) -> dict[str, int]:
     counts = {}
     with psycopg.connect(dsn(server)) as connection:
         for table in tables(server):
@@ -207,6 +275,10 @@ def row_counts(server: Server) -> dict[str, int]:
 
 def dump(server: Server) -> bytes:
     """All that the database holds, as text."""
+    return patiently(lambda: _dump(server), *NO_DATABASE)
+
+
+def _dump(server: Server) -> bytes:
     parts = []
     with psycopg.connect(dsn(server)) as connection:
         for table in tables(server):
@@ -220,6 +292,12 @@ def resident_bytes(pid: int) -> int:
     """The memory of a process that is its own or shared."""
     with open(f"/proc/{pid}/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+
+def resident(server: Server) -> int:
+    """The memory of all processes that the server is."""
+    processes = [node.process for node in getattr(server, "nodes", [server])]
+    return sum(resident_bytes(process.pid) for process in processes if process is not None)
 
 
 def until(condition: Callable[[], Any], timeout_s: float, what: str) -> float:
