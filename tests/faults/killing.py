@@ -36,7 +36,9 @@ class Killing:
 
     def reign(self) -> None:
         choice, coming = random.Random(self.seed), list[str]()
-        while not self.is_over.wait(self.every_s):
+        began = time.monotonic()
+        while not self.is_over.wait(max(0.0, began + self.every_s - time.monotonic())):
+            began = time.monotonic()
             coming = coming or choice.sample(self.kinds, len(self.kinds))
             kind = coming.pop()
             try:

@@ -113,7 +113,7 @@ class Relay:
     async def _pump(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event, does_ask: bool = False
     ) -> None:
-        """Forward until the source ends, which ends the sink's direction only."""
+        """Forward until the source ends or is reset, which ends the sink's direction only."""
         with contextlib.suppress(ConnectionError):
             while piece := await source.read(PIECE):
                 await self._flows.wait()
@@ -123,7 +123,8 @@ class Relay:
                     return
                 sink.write(piece)
                 await sink.drain()
-            if sink.can_write_eof():
+        with contextlib.suppress(OSError):
+            if not sink.is_closing() and sink.can_write_eof():
                 sink.write_eof()
 
     async def _lose(self, piece: bytes, sink: asyncio.StreamWriter, lost: asyncio.Event) -> None:
