@@ -17,9 +17,9 @@ DELIVERY, STREAM, QUESTION, RESULT = MOMENTS = (
     "while a permission waits",
     "after the result, before its commit",
 )
-SPARE = 3  # how often an answer may have been over when the server died
+SPARE = 5  # how often an answer may have been over when the server died
 SLOWLY = script(
-    [{"text": SPOKEN, "chunks": 60, "delay": 0.12}, {"tool": "Bash", "input": {"command": COMMAND}}],
+    [{"text": SPOKEN, "chunks": 60, "delay": 0.25}, {"tool": "Bash", "input": {"command": COMMAND}}],
     {"text": "the end"},
 )
 
