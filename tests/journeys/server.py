@@ -136,15 +136,17 @@ def running(data_dir: Path | None = None, **extra: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def disturbed(whole: Any) -> Iterator[None]:
-    """With `JOURNEYS=chaos` one process of the cluster after another dies meanwhile, and comes back."""
+    """With `JOURNEYS=chaos` one process after another dies and returns; at the end all sessions are looked at."""
     if not IS_CHAOS:
         yield
         return
-    from tests.faults.killing import killing
+    from tests.faults.aftermath import assert_aftermath
+    from tests.faults.killing import killing, say
 
     seed, every_s = int(os.environ.get("FAULT_SEED", "0")), float(os.environ.get("CHAOS_EVERY_S", "20"))
-    with killing(whole, seed=seed, every_s=every_s):
+    with killing(whole, seed=seed, every_s=every_s) as reigning:
         yield
+    say(f"seed {seed}: killed {dict(reigning.deaths)}; {assert_aftermath(whole)} sessions are in order")
 
 
 def end_sandboxes(data_dir: Path) -> None:
