@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -118,6 +119,8 @@ class Cluster(Server):
     redis_line: Relay = field(init=False)  # between the processes and Redis
     database_line: Relay | None = None  # between the processes and PostgreSQL, where a test wants one
     lease: postgres.Lease | None = None
+    # A throw-away PostgreSQL dies with the thread that started it: one that lives as long as the cluster.
+    keeper: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     @property
     def nodes(self) -> list[Node]:
@@ -164,7 +167,7 @@ class Cluster(Server):
             os.waitpid(pid, 0)
 
     def start_database(self) -> None:
-        new = postgres.start(self.place, is_throwaway=True)
+        new = self.keeper.submit(postgres.start, self.place, is_throwaway=True).result()
         if self.lease is not None:
             self.lease.users.close()
         self.lease = new
@@ -226,5 +229,6 @@ def _clear_away(whole: Cluster) -> None:
     servers.end_sandboxes(whole.data_dir)
     if whole.lease is not None:
         whole.lease.release()
+    whole.keeper.shutdown()
     shutil.rmtree(whole.place.root, ignore_errors=True)
     shutil.rmtree(whole.data_dir, ignore_errors=True)
