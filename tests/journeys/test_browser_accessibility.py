@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from config.env import BASE_DIR
 from tests.journeys.browsing import TURN_MS, Visitor, bash, go, script, session_path
 from tests.journeys.conftest import Stranger, Visit
+from tests.journeys.looking import Screens, is_phone
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
-AXE = BASE_DIR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ENTRANCE = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 SETTINGS = ["/settings/usage/", "/settings/tokens/", "/accounts/password/change/", "/accounts/logout/"]
 FREE = {"permission_mode": "bypassPermissions"}
-
-
-def violations(page: Page, within: str = "html") -> list[str]:
-    """What axe-core finds wrong; it is injected past the policy, by the debugger."""
-    page.emulate_media(reduced_motion="reduce")
-    page.evaluate(AXE.read_text())
-    found: list[dict[str, Any]] = page.evaluate(
-        "async ([within, tags]) => (await axe.run(within, { runOnly: { type: 'tag', values: tags } })).violations",
-        [within, RULES],
-    )
-    return [f"{page.url} {one['id']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]
 
 
 def focused(page: Page) -> str:
@@ -40,33 +28,52 @@ def focused(page: Page) -> str:
     return " ".join(str(word).split())
 
 
-@pytest.fixture(params=["light", "dark"])
-def theme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture
+def screens(visit: Visit) -> Iterator[Screens]:
+    seen = Screens(visit())
+    yield seen
+    seen.close()
+
+
+class TestLooking:
+    def test_tells_state_theme_and_size_of_what_is_wrong(self, visit: Visit) -> None:
+        screens = Screens(visit())
+        desk, phone = screens.open("/accounts/logout/")
+        desk.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<p id=black>Black</p>')")
+        desk.evaluate("document.getElementById('black').style.color = 'black'")
+        phone.evaluate("document.querySelector('main').append(document.createElement('input'))")
+        for page in (desk, phone):
+            screens.look(page, "broken")
+
+        with pytest.raises(AssertionError):
+            screens.close()
+        told = [one.split(": [")[0] for one in screens.wrong]
+        assert told == [
+            "broken, dark, desktop: color-contrast",
+            "broken, light, phone: label",
+            "broken, dark, phone: label",
+        ]
 
 
 class TestAxe:
-    @pytest.mark.parametrize("size", ["desktop", "phone"])
-    def test_finds_nothing_on_pages_without_sessions(
-        self, visit: Visit, stranger: Stranger, theme: str, size: str
-    ) -> None:
-        alice = visit(size=size, theme=theme)
-        wrong = [item for path in ["/", *SETTINGS] for item in violations(alice.open(path))]
+    def test_finds_nothing_on_pages_without_sessions(self, screens: Screens, stranger: Stranger) -> None:
+        for path in ["/", *SETTINGS]:
+            for page in screens.open(path):
+                screens.look(page, path)
+                page.close()
 
-        page = alice.open("/")
-        page.evaluate("document.querySelector('slw-new-project').openWith('UPLOAD')")
-        expect(page.get_by_role("dialog")).to_be_visible()
-        wrong += violations(page)
-        entrance = stranger(size, theme)
-        for path in ENTRANCE:
-            go(entrance, alice.server.url + path)
-            wrong += violations(entrance)
+        for page in screens.open("/"):
+            page.evaluate("document.querySelector('slw-new-project').openWith('UPLOAD')")
+            expect(page.get_by_role("dialog")).to_be_visible()
+            screens.look(page, "a new project")
+        for size in ("desktop", "phone"):
+            entrance = stranger(size)
+            for path in ENTRANCE:
+                go(entrance, screens.alice.server.url + path)
+                screens.look(entrance, path)
 
-        assert not wrong, "\n".join(wrong)
-
-    @pytest.mark.parametrize("size", ["desktop", "phone"])
-    def test_finds_nothing_on_pages_of_sessions(self, visit: Visit, theme: str, size: str) -> None:
-        alice = visit(size=size, theme=theme)
+    def test_finds_nothing_on_pages_of_sessions(self, screens: Screens) -> None:
+        alice = screens.alice
         project = alice.project()
         asking = alice.session(project, "Write a small fizzbuzz program and test it", name="asking")
         question = alice.session(project, "ask me a question", name="question")
@@ -80,7 +87,9 @@ class TestAxe:
         for session in (asking, question):
             alice.wait_until_asked(session)
 
-        wrong = violations(alice.open("/"))
+        for page in screens.open("/"):
+            screens.look(page, "the projects")
+            page.close()
         shown = [
             (asking, "[aria-label='May the agent do this?']"),
             (question, "[aria-label='The agent asks']"),
@@ -89,23 +98,22 @@ class TestAxe:
             (empty, ".session-empty"),
         ]
         for session, last in shown:
-            page = alice.open(session_path(session))
-            expect(page.locator("slw-composer textarea")).to_be_enabled()
-            expect(page.locator(last).first).to_be_visible()
-            expect(page.get_by_text("Practice model", exact=True)).to_be_visible()
-            wrong += violations(page)
-        page = alice.open(session_path(done))
-        expect(page.locator(".tool").first).to_be_visible()
-        for summary in page.locator(".tool > summary").all():
-            summary.click()
-        if size == "phone":
-            page.get_by_role("navigation", name="Panes").get_by_role("button", name="Changes").click()
-        wrong += violations(page)
-        page.get_by_label("More about this session").click()
-        page.get_by_role("button", name="Delete…").click()
-        wrong += violations(page)
-
-        assert not wrong, "\n".join(wrong)
+            for page in screens.open(session_path(session)):
+                expect(page.locator("slw-composer textarea")).to_be_enabled()
+                expect(page.locator(last).first).to_be_visible()
+                expect(page.get_by_text("Practice model", exact=True)).to_be_visible()
+                screens.look(page, session["name"])
+                page.close()
+        for page in screens.open(session_path(done)):
+            expect(page.locator(".tool").first).to_be_visible()
+            for summary in page.locator(".tool > summary").all():
+                summary.click()
+            if is_phone(page):
+                page.get_by_role("navigation", name="Panes").get_by_role("button", name="Changes").click()
+            screens.look(page, "its changes and tools")
+            page.get_by_label("More about this session").click()
+            page.get_by_role("button", name="Delete…").click()
+            screens.look(page, "to be deleted")
 
 
 class TestTheKeyboard:

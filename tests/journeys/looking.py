@@ -1,0 +1,72 @@
+"""Pages as they are seen: at a desk and on a phone, in light and in dark; axe-core tells what is wrong with them."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from playwright.sync_api import Page
+
+from config.env import BASE_DIR
+from tests.journeys.browsing import SIZES, Visitor, Watch, go
+
+AXE = BASE_DIR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Between two themes Django's own pages fade, which would be looked at half way.
+RUN = """async ([within, tags]) => {
+    for (const one of document.getAnimations()) if (one instanceof CSSTransition) one.finish();
+    return (await axe.run(within, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"] })).violations;
+}"""
+PHONE_WIDTH = SIZES["phone"][0]
+
+
+@functools.cache
+def axe() -> str:
+    return AXE.read_text()
+
+
+def is_phone(page: Page) -> bool:
+    return page.viewport_size is not None and page.viewport_size["width"] <= PHONE_WIDTH
+
+
+def violations(page: Page, state: str, within: str = "html") -> list[str]:
+    """What axe-core finds wrong in either theme; it is injected past the policy, by the debugger."""
+    size, found = "phone" if is_phone(page) else "desktop", []
+    page.evaluate(axe())
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
+        wrong: list[dict[str, Any]] = page.evaluate(RUN, [within, RULES])
+        found += [
+            f"{state}, {theme}, {size}: {one['id']}: {[node['html'][:160] for node in one['nodes'][:3]]} at {page.url}"
+            for one in wrong
+        ]
+    return found
+
+
+class Screens:
+    """One person with a desk and a phone; what is wrong with what they saw is told at the end, all at once."""
+
+    def __init__(self, alice: Visitor) -> None:
+        self.alice, self.phone = alice, alice.device("phone")
+        self.watches = [alice.watch, Watch(self.phone, alice.server.url)]
+        self.wrong: list[str] = []
+
+    def open(self, path: str) -> list[Page]:
+        """The page at the desk, and on the phone."""
+        pages = [self.alice.context.new_page(), self.phone.new_page()]
+        for page in pages:
+            go(page, self.alice.server.url + path)
+        return pages
+
+    def look(self, page: Page, state: str, within: str = "html") -> None:
+        self.wrong += violations(page, state, within)
+
+    def forgive(self, *parts: str) -> None:
+        for watch in self.watches:
+            watch.forgive(*parts)
+
+    def close(self) -> None:
+        """Raises: AssertionError (something was wrong: which state, which theme, which size)."""
+        self.phone.close()
+        assert not self.wrong, "\n".join(self.wrong)
+        assert self.watches[1].wrong == []
