@@ -68,3 +68,5 @@ function tellTimes(): void {
 }
 tellTimes();
 setInterval(tellTimes, 30_000);
+
+window.pressedEarly?.click();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 
@@ -102,6 +103,89 @@ class TestAnImport:
         expect(dialog.get_by_label("Name")).to_have_value("none")
         alice.watch.forgive("status of 400")
 
+    def test_whose_dialog_is_closed_is_in_the_list_at_once(self, visit: Visit, repository: GitServer) -> None:
+        alice = visit()
+        page = alice.open("/")
+        self.start(page, repository)
+        page.keyboard.press("Escape")
+
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator("main").get_by_role("progressbar")).to_be_visible()
+
+    def test_leaves_those_who_close_it_elsewhere_where_they_are(self, visit: Visit, repository: GitServer) -> None:
+        alice = visit()
+        alice.project()
+        page = alice.open("/settings/usage/")
+        page.locator(".sidebar").get_by_role("button", name="New project").click()
+        self.start(page, repository, page.get_by_role("dialog", name="New project"))
+        page.get_by_role("dialog").locator("header").get_by_role("button", name="Close").click()
+
+        expect(page.locator(".tree").get_by_text("importing")).to_be_visible()
+        page.locator(".sidebar").get_by_role("button", name="New project").click()
+        expect(page.get_by_role("dialog").get_by_label("Repository URL")).to_have_value("")
+        assert "/settings/usage/" in page.url
+
+    def start(self, page: Page, repository: GitServer, dialog: Locator | None = None) -> None:
+        dialog = dialog or new_project(page, "From a URL")
+        dialog.get_by_label("Repository URL").fill(repository.url("demo.git"))
+        dialog.get_by_role("button", name="Create project").click()
+        expect(page.get_by_role("heading", name="Importing demo")).to_be_visible()
+
+
+class TestTheNewProjectDialog:
+    def test_ends_at_the_new_project(self, visit: Visit) -> None:
+        alice = visit()
+        first = alice.project("first")
+        page = alice.open("/")
+        for number, name in enumerate(("second", "third")):
+            page.locator("main").get_by_role("button", name="New project").click()
+            dialog = page.get_by_role("dialog", name="New project")
+            dialog.get_by_role("radio", name="Empty").check(force=True)
+            dialog.get_by_label("Name").fill(name)
+            dialog.get_by_role("button", name="Create project").click()
+            expect(page.locator("main section")).to_have_count(number + 2)
+            made = {one["name"]: one["id"] for one in alice.person.call("GET", "/api/projects")["items"]}
+            address = f"/?organization={alice.organization_id}#project-{made[name]}"
+            expect(page).to_have_url(alice.server.url + address)
+
+        assert first["id"] in made.values()
+
+    def test_opens_for_who_was_faster_than_its_script(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.context.new_page()
+        held: list[Route] = []
+        page.route("**/dist/main*.js", lambda route: held.append(route))
+        page.goto(alice.server.url, wait_until="commit")
+        page.get_by_role("button", name="Import a repository").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+        held[0].continue_()
+
+        expect(page.get_by_role("dialog", name="New project")).to_be_visible()
+
+    def test_keeps_what_was_typed_while_the_server_is_away(self, visit: Visit) -> None:
+        alice = visit()
+        page = alice.open("/")
+        page.clock.install()
+        dialog = new_project(page, "Empty")
+        dialog.get_by_label("Name").fill("patience")
+        page.route("**/api/projects", lambda route: route.fulfill(status=503, body="away"))
+        with page.expect_response("**/api/projects"):
+            dialog.get_by_role("button", name="Create project").click()
+        for _ in range(20):
+            page.clock.fast_forward(10_000)
+            page.wait_for_timeout(200)
+            if dialog.get_by_role("alert").is_visible():
+                break
+
+        expect(dialog.get_by_role("alert")).to_contain_text("Try again in a moment")
+        expect(dialog.get_by_label("Name")).to_have_value("patience")
+        page.unroute("**/api/projects")
+        dialog.get_by_role("button", name="Create project").click()
+
+        expect(page.locator("main").get_by_role("button", name="New session")).to_be_visible()
+        alice.watch.forgive("status of 503")
+
 
 class TestAnArchive:
     def test_becomes_a_project(self, alice: Visitor) -> None:
@@ -155,6 +239,65 @@ class TestTheNewSessionDialog:
 
         page.wait_for_url("**/sessions/**")
         alice.watch.forgive("net::ERR_FAILED")
+
+    def test_starts_no_second_one_until_it_is_opened_anew(self, visit: Visit) -> None:
+        alice = visit()
+        project = alice.project()
+        page = alice.open("/")
+        to_session = re.compile(r"/sessions/[^/]+/$")
+        page.route(to_session, lambda route: route.fulfill(status=204))  # the browser stays where it is
+        with page.expect_response(to_session):
+            self.open_and_name(page).click()
+        expect(page.get_by_role("button", name="Starting…")).to_be_disabled()
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        page.unroute(to_session)
+        start = self.open_and_name(page)
+        page.get_by_role("dialog").get_by_label("Name").fill("another")
+        start.click()
+
+        page.wait_for_url("**/sessions/**")
+        made = alice.person.call("GET", f"/api/projects/{project['id']}/sessions")["items"]
+        assert sorted(session["name"] for session in made) == ["another", "feature"]
+
+    def test_asks_again_when_the_answer_is_lost(self, visit: Visit) -> None:
+        alice = visit()
+        project = alice.project()
+        page = alice.open("/")
+        tried: list[Route] = []
+
+        def lose_the_first(route: Route) -> None:
+            tried.append(route)
+            if len(tried) > 1:
+                return route.continue_()
+            route.fetch()
+            route.abort()
+
+        page.route("**/api/projects/*/sessions", lose_the_first)
+        self.open_and_name(page).click()
+
+        page.wait_for_url("**/sessions/**")
+        assert len(tried) == 2
+        assert len(alice.person.call("GET", f"/api/projects/{project['id']}/sessions")["items"]) == 1
+        alice.watch.forgive("net::ERR_FAILED")
+
+    def test_asks_for_another_when_something_else_is_asked(self, visit: Visit) -> None:
+        alice = visit()
+        project = alice.project()
+        page = alice.open("/")
+        start = self.open_and_name(page)
+        page.route(
+            "**/api/projects/*/sessions", lambda route: (route.fetch(), route.fulfill(status=500, body="broken"))
+        )
+        start.click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+        page.unroute("**/api/projects/*/sessions")
+        page.get_by_role("dialog").get_by_label("Name").fill("another")
+        start.click()
+
+        page.wait_for_url("**/sessions/**")
+        made = alice.person.call("GET", f"/api/projects/{project['id']}/sessions")["items"]
+        assert {session["name"] for session in made} == {"feature", "another"}
+        alice.watch.forgive("status of 500")
 
     def open_and_name(self, page: Page) -> Locator:
         page.locator("main").get_by_role("button", name="New session").click()

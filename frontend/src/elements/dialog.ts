@@ -13,8 +13,52 @@ export abstract class FormDialog extends PageElement {
 
   /** Names of the fields that show their own errors. */
   protected abstract readonly fields: string[];
+  private isLeaving = false;
+  private asked = "";
+  private key = "";
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    addEventListener("pageshow", this.onShown);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    removeEventListener("pageshow", this.onShown);
+  }
+
+  /** Who comes back to the page finds it as it was left. */
+  private readonly onShown = (event: PageTransitionEvent): void => {
+    if (event.persisted) this.stay();
+  };
+
+  private stay(): void {
+    if (this.isLeaving) this.isLeaving = this.isBusy = false;
+  }
+
+  /** To where the new thing is shown; until the browser is there nothing more can be sent. */
+  protected leave(address: string): void {
+    this.isLeaving = true;
+    this.done();
+    const isThisPage = new URL(address, location.href).href.replace(/#.*/, "") === location.href.replace(/#.*/, "");
+    location.assign(address);
+    if (isThisPage) location.reload(); // only the anchor was another one, so that nothing was loaded
+  }
+
+  /** The id of a request: the same for as long as the same is asked, so that pressing again makes no second one. */
+  protected keyFor(asked: unknown): string {
+    const text = JSON.stringify(asked);
+    if (text !== this.asked) Object.assign(this, { asked: text, key: crypto.randomUUID() });
+    return this.key;
+  }
+
+  /** What is asked from now on is something new. */
+  protected done(): void {
+    this.asked = "";
+  }
 
   async open(): Promise<void> {
+    this.stay();
     await this.updateComplete;
     this.dialog.showModal();
     // The browser would choose the button that closes. On a phone the keyboard would cover the form, so that is left to a tap.
@@ -42,7 +86,7 @@ export abstract class FormDialog extends PageElement {
       await this.updateComplete;
       this.dialog.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
     } finally {
-      this.isBusy = false;
+      this.isBusy = this.isLeaving;
     }
   }
 

@@ -31,7 +31,6 @@ export class NewProject extends FormDialog {
   @state() private importing: Project | null = null;
   protected readonly fields = ["name", "url", "token", "file"];
   private isNameTyped = false;
-  private readonly key = crypto.randomUUID(); // the page is left once there is a project
 
   async openWith(source: Source | undefined): Promise<void> {
     await this.open();
@@ -50,7 +49,7 @@ export class NewProject extends FormDialog {
 
   private async create(): Promise<void> {
     const name = this.value("name");
-    const project = this.source === "UPLOAD" ? await this.upload(name) : await post<Project>("/projects", this.body(name), { key: this.key });
+    const project = this.source === "UPLOAD" ? await this.upload(name) : await this.ask(this.body(name));
     if (project.status === "IMPORTING") this.importing = project;
     else this.finish(project.id);
   }
@@ -62,12 +61,17 @@ export class NewProject extends FormDialog {
     return { ...base, url: this.value("url").trim(), ...(token ? { token } : {}) };
   }
 
+  private ask(body: object): Promise<Project> {
+    return post<Project>("/projects", body, { key: this.keyFor(body) });
+  }
+
   private upload(name: string): Promise<Project> {
     const form = new FormData();
     form.set("organization_id", this.organizationId);
     form.set("name", name);
     if (this.file) form.set("file", this.file);
-    return post<Project>("/projects/upload", form, { key: this.key });
+    const { name: filename, size, lastModified } = this.file ?? {};
+    return post<Project>("/projects/upload", form, { key: this.keyFor([name, filename, size, lastModified]) });
   }
 
   /** Whoever closed this does something else by now, from which nothing may take them away. */
@@ -76,8 +80,17 @@ export class NewProject extends FormDialog {
   }
 
   private finish(projectId: string): void {
-    location.assign(`/?organization=${this.organizationId}#project-${projectId}`);
-    if (location.pathname === "/") location.reload();
+    this.leave(`/?organization=${this.organizationId}#project-${projectId}`);
+  }
+
+  /** Whichever way it was closed: the list of projects shows the import as it goes on; who is elsewhere stays there. */
+  private closed(): void {
+    const project = this.importing;
+    if (!project) return;
+    if (location.pathname === "/") return this.finish(project.id);
+    Object.assign(this, { importing: null, file: null, isNameTyped: false });
+    this.done();
+    document.dispatchEvent(new CustomEvent("slw-sidebar"));
   }
 
   private take(file: File | undefined): void {
@@ -87,7 +100,7 @@ export class NewProject extends FormDialog {
   }
 
   override render(): unknown {
-    return html`<dialog class="dialog" aria-label=${gettext("New project")}>
+    return html`<dialog class="dialog" aria-label=${gettext("New project")} @close=${() => this.closed()}>
       ${this.importing ? this.progress(this.importing) : this.form()}
     </dialog>`;
   }
@@ -96,7 +109,7 @@ export class NewProject extends FormDialog {
     return html`<div class="sheet">${this.head(gettext("Importing {name}", { name: project.name }))}
       <div class="body"><slw-import project-id=${project.id} @slw-imported=${(event: CustomEvent<string>) => this.ended(project.id, event.detail)}></slw-import>
         <p class="soft">${gettext("You can close this: the import goes on, and the project shows how far it is.")}</p></div>
-      <footer><button class="button" type="button" @click=${() => this.finish(project.id)}>${gettext("Close")}</button></footer></div>`;
+      <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Close")}</button></footer></div>`;
   }
 
   private form(): TemplateResult {

@@ -32,7 +32,6 @@ export class NewSession extends FormDialog {
   @state() private loadError: unknown = null;
   @state() private isLoading = false;
   protected readonly fields = ["name", "count", "prompt", "model", "permission_mode", "environment_id", "base_branch"];
-  private messageId = crypto.randomUUID();
 
   private get projects(): ProjectChoice[] {
     return pageData<ProjectChoice[]>("projects-data") ?? [];
@@ -67,13 +66,14 @@ export class NewSession extends FormDialog {
     const base = this.value("base_branch");
     const body = {
       name: this.value("name"), count: Number(this.value("count")), model: this.value("model"), permission_mode: this.value("permission_mode"),
-      ...(prompt.trim() ? { prompt, message_id: this.messageId } : {}),
+      ...(prompt.trim() ? { prompt } : {}),
       ...(environment ? { environment_id: environment } : {}),
       ...(base ? { base_branch: base } : {}),
     };
-    const { items } = await post<{ items: Session[] }>(`/projects/${this.projectId}/sessions`, body, { key: this.messageId });
+    const path = `/projects/${this.projectId}/sessions`;
+    const { items } = await post<{ items: Session[] }>(path, body, { key: this.keyFor([path, body]) });
     const first = items[0];
-    if (first) location.assign(`/sessions/${first.id}/`);
+    if (first) this.leave(`/sessions/${first.id}/`);
   }
 
   // What comes in moves the button: one that was pressed already would be somewhere else when it is let go, and nothing would start.
