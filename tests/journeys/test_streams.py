@@ -148,7 +148,7 @@ class TestInterrupt:
         session = first_session(curl, first_project(curl), script([{"text": "one"}, {"sleep": 60}]))
         with socket(server, session["id"], **bearer(curl.token)) as line:
             until(lambda: line.of_type("delta"), 60, "streaming text")
-            line.send({"type": "interrupt"})
+            line.send({"type": "interrupt", "id": str(uuid.uuid4())})
             allow_all_until_done(curl, session["id"])
             line.send({"type": "message", "id": str(uuid.uuid4()), "text": script({"text": "two"})})
             done = allow_all_until_done(curl, session["id"], jobs_ended=2)

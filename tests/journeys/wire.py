@@ -93,6 +93,7 @@ class Line:
     is_over: threading.Event = field(default_factory=threading.Event)
     is_left: bool = False  # by the test, which wants no more of it
     outbox: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    sent: list[str] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def send(self, frame: Any) -> None:
@@ -162,7 +163,7 @@ async def _hear(client: aiohttp.ClientSession, url: str, headers: dict[str, str]
         ws = await client.ws_connect(url, headers=headers, max_msg_size=0)
     except aiohttp.WSServerHandshakeError as error:
         line.status = error.status
-        return line.status not in AWAY
+        return line.is_left or line.status not in AWAY
     except (aiohttp.ClientError, OSError):
         if IS_CHAOS:
             return line.is_left
@@ -174,16 +175,19 @@ async def _hear(client: aiohttp.ClientSession, url: str, headers: dict[str, str]
             break
         line.frames.append(json.loads(message.data))
     writer.cancel()
+    await asyncio.gather(writer, return_exceptions=True)
     line.close_code = ws.close_code
     return line.is_left or line.close_code not in LOST
 
 
 async def _write(ws: aiohttp.ClientWebSocketResponse, line: Line) -> None:
+    """Send what is to be sent; what a lost connection took along, and nothing answered, is sent again first."""
+    if not line.of_type("error") and not line.of_type("pong"):
+        for frame in line.sent:
+            await ws.send_str(frame)
     while (text := await line.outbox.get()) is not None:
-        try:
-            await ws.send_str(text)
-        except (aiohttp.ClientError, ConnectionError):  # kept for the connection after this one
-            return line.outbox.put_nowait(text)
+        line.sent.append(text)
+        await ws.send_str(text)
     await ws.close()
 
 
