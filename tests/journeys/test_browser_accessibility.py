@@ -116,6 +116,7 @@ class TestAxe:
             screens.look(page, "to be deleted")
 
 
+@pytest.mark.undisturbed("goes through pages by the keyboard, which begin anew when they are loaded again")
 class TestTheKeyboard:
     def test_reaches_everything_and_shows_where_it_is(self, visit: Visit) -> None:
         alice = visit()

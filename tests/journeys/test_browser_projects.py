@@ -12,11 +12,12 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.journeys.browsing import Visitor, go, reload
 from tests.journeys.conftest import Visit
+from tests.journeys.patience import PATIENCE
 from tests.projects.serving import GitServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
-IMPORT_MS = 40_000
+IMPORT_MS = 20_000 * PATIENCE
 
 
 @pytest.fixture(params=["desktop", "phone"])

@@ -268,7 +268,7 @@ def _row_counts(server: Server) -> dict[str, int]:
     counts = {}
     with psycopg.connect(dsn(server)) as connection:
         for table in tables(server):
-            if table.startswith("procrastinate_"):
+            if table.startswith("procrastinate_") or (IS_CHAOS and table == "config_errorreport"):
                 continue
             counted = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
             row = connection.execute(counted).fetchone()
