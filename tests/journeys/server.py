@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -24,13 +25,18 @@ from tests.journeys.patience import IS_CHAOS
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 180
 LOG_CHARACTERS = 4000
+NEVER_OUTGOING = range(12_000, 32_000)  # Linux takes those of connections from 32768 on
 CANARY = "canary-server-environment-5f1c"
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port that no outgoing connection takes before a server listens there, or while it is being restarted."""
+    for port in random.sample(NEVER_OUTGOING, 100):
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what is left of a server is nobody's
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @dataclass
@@ -151,11 +157,11 @@ def disturbed(whole: Any) -> Iterator[None]:
 
 def end_sandboxes(data_dir: Path) -> None:
     """Sandboxes outlive the server by design; a test ends those of its own data folder."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    mark, own_view = os.fsencode(data_dir), os.readlink("/proc/self/ns/mnt")
+    for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if str(data_dir) in (entry / "cmdline").read_bytes().decode(errors="replace"):
+            is_confined = os.readlink(entry / "ns/mnt") != own_view  # then its mounts tell whose it is
+            if mark in (entry / ("mountinfo" if is_confined else "cmdline")).read_bytes():
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
