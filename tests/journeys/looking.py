@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from config.env import BASE_DIR
 from tests.journeys.browsing import SIZES, Visitor, Watch, go
+from tests.journeys.patience import patiently
 
 AXE = BASE_DIR / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -30,7 +31,12 @@ def is_phone(page: Page) -> bool:
 
 
 def violations(page: Page, state: str, within: str = "html") -> list[str]:
-    """What axe-core finds wrong in either theme; it is injected past the policy, by the debugger."""
+    """What axe-core finds wrong in either theme; a page that is loaded again meanwhile is looked at again."""
+    return patiently(lambda: _violations(page, state, within), Error)
+
+
+def _violations(page: Page, state: str, within: str) -> list[str]:
+    """It is injected past the policy, by the debugger."""
     size, found = "phone" if is_phone(page) else "desktop", []
     page.evaluate(axe())
     for theme in ("light", "dark"):
