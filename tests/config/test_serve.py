@@ -14,8 +14,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pytest_django.fixtures import Settings
 
 from config import postgres, serving
+from config.management.commands import serve
 from tests.config.deployment import PATIENCE_S, Deployment, eventually
 
 PAGE = "/accounts/login/"
@@ -67,6 +69,27 @@ class TestWholeServer:
         with psycopg.connect(deployment.place.dsn("postgres", "postgres"), autocommit=True) as admin:
             admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'slipway'")
         assert eventually(lambda: get(address, "/api/ready") == 200)
+
+
+class TestStaticFiles:
+    def test_are_collected_once_by_servers_that_start_together(
+        self, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.STATIC_ROOT = tmp_path / "static"
+        collected = []
+
+        def collect(name: str, **options: object) -> None:
+            collected.append(name)
+            time.sleep(0.1)
+            settings.STATIC_ROOT.mkdir(exist_ok=True)
+            (settings.STATIC_ROOT / "staticfiles.json").write_text("{}")
+
+        monkeypatch.setattr(serve, "call_command", collect)
+        with ThreadPoolExecutor(4) as starting:
+            for done in [starting.submit(serve.Command()._collect_static) for _ in range(4)]:
+                done.result()
+
+        assert collected == ["collectstatic"]
 
 
 class TestShareOfTheCores:

@@ -12,7 +12,7 @@ from tests.journeys.server import Server
 
 pytestmark = [pytest.mark.cli, pytest.mark.timeout(240), pytest.mark.undisturbed("stops the server itself")]
 
-AWAY_S = 20  # the agent's first four tries are over after nine
+AWAY_S = 12  # the agent's first four tries are over after nine
 
 
 class TestALongRestart:

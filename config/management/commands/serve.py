@@ -5,7 +5,10 @@ from __future__ import annotations
 from config import serving  # isort: skip  # first: it installs the reactor that daphne needs
 
 import fcntl
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,8 +96,7 @@ class Command(BaseCommand):
         """Collect when something is newer than what was collected: after an upgrade pages would miss their files."""
         if settings.DEBUG:
             return
-        with (settings.DATA_DIR / "static.lock").open("a") as lock:  # several processes may start at once
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _alone_in(settings.STATIC_ROOT.parent):  # several servers may start at once, each with its own data
             if not _is_newer_than(manifest := settings.STATIC_ROOT / "staticfiles.json"):
                 return
             try:
@@ -103,6 +105,17 @@ class Command(BaseCommand):
                 if not manifest.exists():
                     raise CommandError(f"static files cannot be collected: {error}") from error
                 self.stderr.write("Static files may be old; run: python manage.py collectstatic --noinput")
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time; nothing is written, since the folder may not be ours."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _role(*, has_web: bool, has_worker: bool) -> str:
