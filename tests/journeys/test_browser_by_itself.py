@@ -38,7 +38,8 @@ class TestABackgroundTask:
         reload(page)
         expect(tasks).to_contain_text("1 task runs in the background")
 
-        go = {"tool": "Bash", "input": {"command": "touch go.txt"}}
+        # What waits is let go when this turn is over: else the agent hears of its end in the same turn.
+        go = {"tool": "Bash", "input": {"command": "(sleep 5; touch go.txt) > /dev/null 2>&1 &"}}
         page.get_by_label("Message to the agent").fill(script([go], [{"text": "Told it."}]))
         page.keyboard.press("Enter")
 

@@ -124,9 +124,8 @@ class TestImages:
             path.write_bytes(png())
 
         expect(page.get_by_label("Message to the agent")).to_be_enabled()
-        page.get_by_label("Add images").focus()
         with page.expect_file_chooser() as opened:
-            page.keyboard.press("Enter")
+            page.get_by_label("Add images").press("Enter")
         opened.value.set_files(paths)
 
         expect(to_send(page).locator("img")).to_have_count(2)
