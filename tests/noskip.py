@@ -7,6 +7,7 @@ import os
 import pytest
 
 IS_STRICT = os.environ.get("CI") == "true"
+EXIT_CODE = 10  # not that of failed tests, of which some are tried again
 
 
 def skipped(config: pytest.Config) -> list[pytest.TestReport]:
@@ -17,8 +18,9 @@ def skipped(config: pytest.Config) -> list[pytest.TestReport]:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     is_worker = hasattr(session.config, "workerinput")
-    if IS_STRICT and not is_worker and skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    is_over = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    if IS_STRICT and not is_worker and skipped(session.config) and is_over:
+        session.exitstatus = EXIT_CODE
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
