@@ -29,11 +29,8 @@ LAST_S = 1.0  # for what is left when all work has been handed back
 LOCK_RETRY_S = 1.0
 WATCH_EVERY_S = 1.0
 SWITCH_S = 0.001  # Python's own 5 ms are long beside what a frame takes
-COLLECT_AFTER = (
-    10_000,
-    10,
-    50,
-)  # objects, and collections of a generation before the next one; all take 50 ms and more
+# Objects, then collections of a generation before one of the next; one of all takes 50 ms and more.
+COLLECT_AFTER = (10_000, 10, 50)
 OWN_GROUP, SHARE = Path("/proc/self/autogroup"), "-5"  # a niceness: three times what others have
 
 

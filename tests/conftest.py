@@ -20,7 +20,6 @@ from tests import factories
 from tests.client import ApiClient
 
 ROOT = Path(__file__).parent
-MEANINGLESS = {"cluster": ["single"], "chaos": ["single", "undisturbed"]}  # marks of journeys, by what they run on
 LONGER = {"cluster": 3, "chaos": 6}  # there are five processes to start, and those that died again
 SLOW = {"journeys", "faults", "bench", "config"}  # parts of which whole servers run
 
@@ -39,10 +38,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What takes long comes first, so that at the end no worker waits for another."""
     items.sort(key=lambda item: not SLOW & set(item.path.relative_to(ROOT).parts))
     kind = os.environ.get("JOURNEYS", "")
-    if kind in MEANINGLESS:
-        without = [item for item in items if any(map(item.get_closest_marker, MEANINGLESS[kind]))]
+    if kind == "chaos":
+        without = [item for item in items if item.get_closest_marker("undisturbed")]
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]
+    if kind in LONGER:
         for item in items:
             mark = item.get_closest_marker("timeout")
             seconds = float(mark.args[0] if mark else config.getini("timeout"))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from accounts.models import ApiToken, Organization, User
 from tests import factories
 from tests.client import ApiClient
+from tests.concurrency import at_once
 
 
 @pytest.fixture
@@ -36,19 +35,9 @@ class TestSameIdAgain:
         assert ApiToken.objects.count() == 1
 
     def test_makes_one_when_all_come_at_once(self, client: ApiClient, organization: Organization) -> None:
-        asked, answers = body(organization), []
+        asked = body(organization)
 
-        def run() -> None:
-            try:
-                answers.append(client.post("/tokens", asked))
-            finally:
-                connections.close_all()
-
-        threads = [threading.Thread(target=run) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=60)
+        answers = at_once(*[lambda: client.post("/tokens", asked)] * 6)
 
         assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
         assert len([answer for answer in answers if answer.json()["token"]]) == ApiToken.objects.count() == 1

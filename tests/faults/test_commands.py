@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.concurrency import at_once
 from tests.faults.invariants import assert_invariants
 from tests.faults.stories import asks
 from tests.faults.world import Client, Refused, World, newcomer, script
@@ -20,32 +20,13 @@ THREADS = 10
 ASKS = script({"tool": "Bash", "input": {"command": "echo ran >> file.txt; cat file.txt"}}, {"text": "the end"})
 
 
-def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """What each gave, or the refusal it met; all begin at the same moment."""
-    gate, results = threading.Barrier(len(calls)), [None] * len(calls)
-
-    def run(number: int) -> None:
-        gate.wait(20)
-        try:
-            results[number] = calls[number]()
-        except Refused as refused:
-            results[number] = refused  # type: ignore[call-overload]
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return list(results)
-
-
 class TestE23:
     def test_one_message_sent_by_many_threads_at_once_is_one(self, world: World, alice: Client) -> None:
         session_id = alice.begin("hello")
         alice.until_done(session_id)
         body = {"id": str(uuid.uuid4()), "text": "hello"}
 
-        answers = at_once([lambda: alice.call("POST", f"/sessions/{session_id}/messages", body)] * THREADS)
+        answers = at_once(*[lambda: alice.call("POST", f"/sessions/{session_id}/messages", body)] * THREADS)
         alice.acknowledged[body["id"]] = session_id
         alice.until_done(session_id)
 
@@ -59,7 +40,7 @@ class TestE23:
         body = {"name": f"once-{uuid.uuid4().hex[:8]}", "prompt": "hello", "message_id": str(uuid.uuid4())}
         path = f"/projects/{alice.project()}/sessions"
 
-        answers = at_once([lambda: alice.call("POST", path, body)] * THREADS)
+        answers = at_once(*[lambda: alice.call("POST", path, body)] * THREADS)
 
         assert {answer["items"][0]["id"] for answer in answers} == {answers[0]["items"][0]["id"]}
         session_id = str(answers[0]["items"][0]["id"])
@@ -100,7 +81,7 @@ class TestE23:
         def answers(client: Client) -> Callable[[], Any]:
             return lambda: client.call("POST", path, {"permission_id": permission, "decision": "allow"})
 
-        given = at_once([answers(alice), answers(ada)])
+        given = at_once(*[answers(alice), answers(ada)])
         refused = [answer for answer in given if isinstance(answer, Refused)]
         alice.until_done(session_id)
 

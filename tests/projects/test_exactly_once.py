@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import threading
 import uuid
 import zipfile
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connections
 
 from accounts.models import Organization, User
 from projects.models import Project
 from projects.repository import scratch_root, vault_root
 from tests.client import ApiClient
+from tests.concurrency import at_once
 
 
 @pytest.fixture
@@ -39,19 +38,9 @@ class TestSameIdAgain:
         assert Project.objects.count() == 1
 
     def test_makes_one_when_all_come_at_once(self, client: ApiClient, organization: Organization) -> None:
-        asked, answers = body(organization), []
+        asked = body(organization)
 
-        def run() -> None:
-            try:
-                answers.append(client.post("/projects", asked))
-            finally:
-                connections.close_all()
-
-        threads = [threading.Thread(target=run) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(timeout=60)
+        answers = at_once(*[lambda: client.post("/projects", asked)] * 6)
 
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.json()["id"] for answer in answers}) == 1

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -18,6 +16,7 @@ from pytest_django.fixtures import Settings
 from accounts.models import Organization, User
 from sessions import dispatch
 from sessions.models import AgentSession, Job, JobStatus, SessionStatus
+from tests.concurrency import at_once
 from tests.sessions.rows import make_job, make_project, make_session
 
 START = timezone.now() - timedelta(hours=1)
@@ -335,7 +334,7 @@ class TestAtOnce:
         for number in range(12):
             queue.add(str(number), alice, organization)
 
-        counts = list(_in_threads(8, dispatch.admit))
+        counts = at_once(*[dispatch.admit] * 8)
 
         assert sum(counts) == 5
         assert ProcrastinateJob.objects.count() == 5
@@ -350,21 +349,3 @@ class TestAtOnce:
             assert ProcrastinateJob.objects.count() == 0
         assert ProcrastinateJob.objects.count() == 1
         assert Job.objects.get().admitted_at is not None
-
-
-def _in_threads(count: int, call: Any) -> Iterator[int]:
-    found: list[int] = []
-
-    def run() -> None:
-        try:
-            found.append(call())
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len(found) == count
-    yield from found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connections
 from django.utils import timezone
 
 from accounts.models import Organization, User
@@ -27,6 +25,7 @@ from sessions.models import (
     PermissionStatus,
 )
 from tests.client import ApiClient
+from tests.concurrency import at_once
 from tests.sessions.rows import IMAGE, make_job, make_permission, make_session, make_vault_project
 
 Api = Callable[..., ApiClient]
@@ -37,26 +36,6 @@ SUGGESTION = {"type": "addRules", "rules": [{"toolName": "Read"}], "behavior": "
 @pytest.fixture
 def session(transactional_db: None, organization: Organization) -> AgentSession:
     return make_session(organization, status="RUNNING")
-
-
-def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """All calls in threads of their own, begun together; their answers in the order of the calls."""
-    answers: list[Any] = [None] * len(calls)
-    ready = threading.Barrier(len(calls))
-
-    def run(number: int, call: Callable[[], Any]) -> None:
-        try:
-            ready.wait(timeout=30)
-            answers[number] = call()
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=item) for item in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return answers
 
 
 def codes(answers: list[Any]) -> Counter[int]:
