@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { EVENT_KINDS, type LogEvent, type ServerFrame, type Session } from "../src/protocol.ts";
-import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, withChanges } from "../src/session/conversation.ts";
+import { applyDelta, applyEvents, applyHello, blockKey, type Conversation, EMPTY, withChanges } from "../src/session/conversation.ts";
 import { isInLine, isPlainlyWaiting, jobAtWork } from "../src/session/waiting.ts";
 
 const event = (seq: number, kind: string, payload: object, jobId: string | null = "job"): LogEvent =>
@@ -213,6 +213,12 @@ describe("withChanges", () => {
 });
 
 describe("applyDelta", () => {
+  it("gives a block that streams the key of the text that it becomes, and no key twice", () => {
+    const done = (seq: number): LogEvent => event(seq, "assistant.text", { block: "m:0", parent: null, text: "abc" });
+    const state = applyEvents(applyDelta(EMPTY, delta(0, "abc")), [done(1), done(2)]);
+    assert.deepEqual(state.items.map((item) => item.key), [blockKey("m:0"), "e2"]);
+  });
+
   it("joins pieces by offset, counting code points", () => {
     const state = applyDelta(applyDelta(EMPTY, delta(0, "héllo 🚀")), delta(7, "!"));
 

@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 SLOW = script([{"text": "one two three four five six seven eight nine ten " * 8, "chunks": 80, "delay": 0.25}])
 FREE = {"permission_mode": "bypassPermissions"}
 
-
 AT_BOTTOM = "view => view.scrollHeight - view.scrollTop - view.clientHeight < 4"
+SCROLLED = "view => view.scrollTop"
 
 
 def at_bottom(page: Page) -> bool:
@@ -198,15 +198,19 @@ class TestTheEndOfTheConversation:
         page = alice.open(session_path(alice.session(alice.project(), text)))
         expect(page.get_by_text("Paragraph 30 of many.", exact=True)).to_be_visible(timeout=TURN_MS)
 
-        page.locator("slw-conversation").hover()
-        page.mouse.wheel(0, -2000)
+        conversation = page.locator("slw-conversation")
+        conversation.hover()
+        page.mouse.wheel(0, -400)
         expect(page.get_by_role("button", name="New output")).to_be_visible()
-        expect(page.get_by_text("Paragraph 59 of many.", exact=True)).to_be_attached(timeout=TURN_MS)
+        page.wait_for_timeout(500)
+        place = conversation.evaluate(SCROLLED)
+        expect(page.locator(".turn-footer")).to_be_attached(timeout=TURN_MS)
+        expect(page.get_by_text("Paragraph 59 of many.", exact=True)).to_be_attached()
         assert not at_bottom(page)
+        assert conversation.evaluate(SCROLLED) == place, "the end of a message moved the reader"
 
         page.get_by_role("button", name="New output").click()
         wait_until_at_bottom(page)
-        expect(page.locator(".turn-footer")).to_be_visible(timeout=TURN_MS)
 
         page.mouse.wheel(0, -2000)
         expect(page.get_by_role("button", name="To the end")).to_be_visible()

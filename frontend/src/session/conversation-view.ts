@@ -8,7 +8,7 @@ import { count, duration, exactTime, money } from "../format.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
-import { type CompactedItem, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type TextItem, type UserItem } from "./conversation.ts";
+import { blockKey, type CompactedItem, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type TextItem, type UserItem } from "./conversation.ts";
 import { decisionView } from "./decision-view.ts";
 import type { Unsent } from "./outbox.ts";
 import { attachmentsView } from "./pictures.ts";
@@ -120,8 +120,8 @@ export class ConversationView extends PageElement {
   override render(): unknown {
     const { items, live, queued } = this.conversation;
     return html`<div class="turns">
-        ${repeat(items, (item) => item.key, (item) => this.item(item))}
-        ${repeat(live.filter((block) => !block.parent), (block) => block.block, (block) => this.live(block))}
+        ${repeat<Item | LiveBlock>([...items, ...live.filter((block) => !block.parent)],
+          (one) => "type" in one ? one.key : blockKey(one.block), (one) => "type" in one ? this.item(one) : this.live(one))}
         ${this.isWorking ? this.working() : nothing}
         ${this.areQueuedElsewhere ? nothing : repeat(queued, (item) => item.key, (item) => this.user(item))}
         ${this.unsent.map((message) => this.unsentView(message))}
@@ -138,7 +138,7 @@ export class ConversationView extends PageElement {
   item(item: Item): unknown {
     switch (item.type) {
       case "user": return this.user(item);
-      case "text": return html`<slw-markdown class="prose" .text=${item.text}></slw-markdown>`;
+      case "text": return prose(item.text);
       case "thinking": return thinking(item);
       case "tool": return html`<slw-tool .item=${item} .result=${this.conversation.results.get(item.callId) ?? null}
         .inner=${this.conversation.children.get(item.callId) ?? null} .conversation=${this.conversation.children.has(item.callId) ? this.conversation : null} .isWaiting=${isAsked(this.conversation, item)} .isUnfinished=${this.conversation.unfinished.has(item.callId)}></slw-tool>`;
@@ -189,7 +189,7 @@ export class ConversationView extends PageElement {
 
   private live(block: LiveBlock): TemplateResult {
     if (block.kind === "thinking") return html`<details class="thinking" open><summary>${icon("brain")} ${gettext("Thinking…")}</summary><div class="thought">${block.text}</div></details>`;
-    return html`<slw-markdown class="prose is-live" .text=${block.text}></slw-markdown>`;
+    return prose(block.text);
   }
 
   private footer({ turn, jobId, at }: FooterItem): TemplateResult {
@@ -205,6 +205,8 @@ export class ConversationView extends PageElement {
 }
 
 /** A message that was taken out of the queue: told in a line, its text kept below. */
+const prose = (text: string): TemplateResult => html`<slw-markdown class="prose" .text=${text}></slw-markdown>`;
+
 const withdrawn = (item: UserItem, how: string): TemplateResult =>
   html`<details class="withdrawn soft"><summary>${icon("cross")}<span class="grow">${how ? plain(how) : gettext("A message was removed before the agent had it.")}</span><span class="icon-turn">${icon("chevron")}</span></summary><div class="said">${item.text}</div></details>`;
 

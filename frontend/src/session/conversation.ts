@@ -91,11 +91,16 @@ function add(draft: Draft, parent: unknown, item: Item): void {
   else draft.items.push(item);
 }
 
+/** The same for a block that streams and for the item that it becomes, so that the page keeps its element, and with it the reader's place. */
+export const blockKey = (block: string): string => `b${block}`;
+
 function addBlock(draft: Draft, type: "text" | "thinking", event: LogEvent): void {
-  const { block, parent, text } = event.payload;
+  const { parent, text } = event.payload;
+  const block = str(event.payload.block);
+  const key = draft.finished.has(block) ? `e${event.seq}` : blockKey(block);
   draft.live = draft.live.filter((live) => live.block !== block);
-  draft.finished.add(str(block));
-  if (str(text).trim()) add(draft, parent, { type, key: `e${event.seq}`, at: event.created_at, text: str(text) });
+  draft.finished.add(block);
+  if (str(text).trim()) add(draft, parent, { type, key, at: event.created_at, text: str(text) });
 }
 
 /** A message takes its place in the conversation when its turn begins, not when it was sent. */
