@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
@@ -142,6 +143,26 @@ class Factory(HTTPFactory):  # type: ignore[misc]
         return protocol
 
 
+class Socket(WebSocketProtocol):  # type: ignore[misc]
+    """A WebSocket that may be refused for its handshake before daphne has taken notice of it."""
+
+    client_addr: list[Any] | None = None
+
+    def onConnect(self, request: Any) -> Any:
+        names = "".join((request.path, *request.headers, request.headers.get("sec-websocket-protocol", "")))
+        if not names.isascii():
+            raise ConnectionDeny(400, "The path and the names of headers must be ASCII.")  # type: ignore[no-untyped-call]
+        return super().onConnect(request)
+
+    def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
+        if hasattr(self, "server"):
+            super().onClose(wasClean, code, reason)
+
+
+class SocketFactory(WebSocketFactory):  # type: ignore[misc]
+    protocol = Socket
+
+
 class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
     """One ASGI application behind any number of listening sockets, within the running loop and reactor."""
 
@@ -161,7 +182,7 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
         self.ports: list[Any] = []
         self.connections: dict[Any, dict[str, Any]] = {}
         self.http_factory = Factory(self)
-        self.ws_factory = WebSocketFactory(self, server=self.server_name)
+        self.ws_factory = SocketFactory(self, server=self.server_name)
         self.ws_factory.setProtocolOptions(
             autoPingTimeout=self.ping_timeout,
             allowNullOrigin=True,  # origins are checked exactly, in config.asgi

@@ -53,15 +53,19 @@ class Served:
         connection.connect(("127.0.0.1", self.port))
         return connection
 
-    def websocket(self, path: str) -> socket.socket:
+    def shake_hands(self, path: str, header: bytes = b"") -> tuple[socket.socket, bytes]:
+        """A connection that asked to become a WebSocket, and the head of the answer."""
         connection = self.connect()
         request = f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        connection.sendall(
-            (request + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode()
-        )
+        request += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        connection.sendall(request.encode() + header + b"\r\n")
         head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            head += connection.recv(1)
+        while not head.endswith(b"\r\n\r\n") and (byte := connection.recv(1)):
+            head += byte
+        return connection, head
+
+    def websocket(self, path: str) -> socket.socket:
+        connection, head = self.shake_hands(path)
         assert b" 101 " in head
         return connection
 
@@ -254,6 +258,27 @@ class TestCrashes:
             served.get("/crash-midway")
         time.sleep(1.2)  # daphne's checker has passed by
         assert served.get("/") == b"hello"
+
+
+class TestHandshakes:
+    @pytest.mark.parametrize(
+        "header",
+        [
+            b"Origin: http://127.0.0.1:80.evil.example\r\n",
+            b"Origin: \xff\r\n",
+            b"X-\xff: 1\r\n",
+            b"Sec-WebSocket-Protocol: \xff\r\n",
+        ],
+    )
+    def test_that_make_no_sense_are_refused_and_no_error_of_ours(self, served: Served, header: bytes) -> None:
+        connection, head = served.shake_hands("/busy", header)
+        connection.close()
+
+        assert b" 101 " not in head
+        assert served.get("/") == b"hello"
+        served.process.terminate()
+        _, log = served.process.communicate(timeout=PATIENCE_S)
+        assert "Traceback" not in log, log
 
 
 class TestGatewaySocket:
