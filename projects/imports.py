@@ -25,6 +25,7 @@ from projects.models import ImportStatus, Project, ProjectImport, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
 from projects.vault import Vault
 from runtime.failpoints import failpoint
+from runtime.file_time import file_time
 
 logger = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ PURPOSE = "clone-token"
 REPORT_EVERY_S = 0.3
 HEARTBEAT_EVERY_S = 1.0
 SILENT_AFTER = timedelta(minutes=2)
-SCRATCH_KEPT = timedelta(days=1)
+SCRATCH_KEPT_S = 86400.0
 LIVE = (ImportStatus.PENDING, ImportStatus.RUNNING)
 
 
@@ -92,9 +93,10 @@ def rescue(*, now: datetime) -> int:
             "" if cancelled else "The server stopped during the import; delete the project and import it again.",
         )
         _remove_scratch(row.pk)
+    before = file_time(scratch_root()) - SCRATCH_KEPT_S
     for path in scratch_root().iterdir():
         with contextlib.suppress(FileNotFoundError):  # whoever made it has just removed it
-            if path.stat().st_mtime < (now - SCRATCH_KEPT).timestamp():
+            if path.stat().st_mtime < before:
                 _remove(path)
     return len(rows)
 

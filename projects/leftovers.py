@@ -17,6 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from projects import services
 from projects.models import Project
 from projects.repository import scratch_root, vault_root
+from runtime.file_time import file_time
 
 logger = structlog.get_logger(__name__)
 
@@ -28,9 +29,9 @@ LOCKS = ("*.lock", "objects/info/*.lock", "objects/pack/*.lock")
 TEMPORARY = ("objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/tmp_objdir-*", "objects/??/tmp_obj_*")
 
 
-def sweep(*, now: datetime) -> int:
+def sweep() -> int:
     """Remove what is old enough to be nobody's, where no git of this machine is at work; how many things."""
-    moment = now.timestamp()
+    moment = file_time(vault_root())
     swept = sum(_remove(path, moment - OLD_S) for path in _scratch())
     for vault in vault_root().glob("*.git"):
         old = [path for path in _locks(vault) if _changed_at(path) < moment - LOCK_S]
@@ -46,8 +47,8 @@ def set_aside(*, now: datetime) -> int:
     A server that died between a vault's rename and its row's commit leaves one. Should it have been started with the
     wrong database, nothing is lost: the folder only has another name.
     """
-    moment = now.timestamp()
-    old = {path: id for path in vault_root().glob("*.git") if (id := _id(path)) and _changed_at(path) < moment - OLD_S}
+    moment, before = now.timestamp(), file_time(vault_root()) - OLD_S
+    old = {path: id for path in vault_root().glob("*.git") if (id := _id(path)) and _changed_at(path) < before}
     known = set(Project.with_deleted.filter(pk__in=old.values()).values_list("pk", flat=True))
     unknown = [path for path, id in old.items() if id not in known]
     for path in unknown:

@@ -19,6 +19,7 @@ from environments import specs
 from environments.models import Machine, MachineStatus
 from gateway import services as gateway
 from gateway.models import GatewayToken
+from runtime.file_time import file_time
 from sandbox import find_sandbox
 from sandbox.errors import SandboxError
 from sandbox.folders import remove_tree
@@ -147,7 +148,7 @@ async def _set_aside(path: Path, now: datetime) -> bool:
 
     Should the server have been started with the wrong database, nothing is lost.
     """
-    if await asyncio.to_thread(_is_young, path, now):
+    if await asyncio.to_thread(_is_young, path):
         return False
     if (sandbox := find_sandbox(specs.orphan_spec(path))) is not None:
         await sandbox.stop()
@@ -156,8 +157,8 @@ async def _set_aside(path: Path, now: datetime) -> bool:
     return True
 
 
-def _is_young(path: Path, now: datetime) -> bool:
-    return path.stat().st_mtime > now.timestamp() - OLD_S
+def _is_young(path: Path) -> bool:
+    return path.stat().st_mtime > file_time(path.parent) - OLD_S
 
 
 def _move_aside(path: Path, now: datetime) -> None:
@@ -171,7 +172,7 @@ def sweep_files(*, now: datetime) -> int:
     swept = 0
     for path in (Path(settings.DATA_DIR) / "incoming").glob("*.pack"):
         with contextlib.suppress(FileNotFoundError):
-            if path.stat().st_mtime < now.timestamp() - OLD_S:
+            if not _is_young(path):
                 path.unlink()
                 swept += 1
     for path in (specs.sandboxes_root() / ASIDE).glob("*.*"):

@@ -55,6 +55,10 @@ async def _end_orphans(now: datetime) -> int:
     return await leftovers.end_orphans(now=now)
 
 
+async def _sweep_vaults(now: datetime) -> int:
+    return await asyncio.to_thread(vault_leftovers.sweep)
+
+
 LOOKS: dict[str, Step] = {"deaths": _notice, "idle": _in_db(idle.send_to_rest)}
 MENDS: dict[str, Step] = {
     "agents": _in_db(abandoned.hand_over),  # before sessions are taken for idle
@@ -63,7 +67,7 @@ MENDS: dict[str, Step] = {
     "tokens": _in_db(leftovers.revoke_tokens),
     "orphans": _end_orphans,
     "files": _in_thread(leftovers.sweep_files),
-    "vaults": _in_thread(vault_leftovers.sweep),
+    "vaults": _sweep_vaults,
     "orphan vaults": _in_db(vault_leftovers.set_aside),
     "deleted vaults": _in_db(vault_leftovers.remove_deleted),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -216,10 +217,13 @@ class TestRescue:
     def test_sweeps_what_crashes_left_behind(self, db: None) -> None:
         (scratch_root() / "old.upload").write_bytes(b"x")
         create_bare(scratch_root() / "old.git")
+        (scratch_root() / "young.upload").write_bytes(b"x")
+        for name in ("old.upload", "old.git"):
+            os.utime(scratch_root() / name, (0, 0))
 
-        imports.rescue(now=timezone.now() + timedelta(days=2))
+        imports.rescue(now=timezone.now() + timedelta(days=2))  # our clock may be wrong
 
-        assert not list(scratch_root().iterdir())
+        assert [path.name for path in scratch_root().iterdir()] == ["young.upload"]
 
 
 class TestDeletedMeanwhile:

@@ -19,6 +19,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.auth import actor_for
 from accounts.models import Organization, User
 from projects import git, leftovers, services
+from projects.leftovers import sweep
 from projects.models import Project
 from projects.repository import scratch_root, vault_root
 from projects.vault import Vault
@@ -35,8 +36,10 @@ def make(path: Path, age_s: float) -> Path:
     return path
 
 
-def sweep() -> int:
-    return leftovers.sweep(now=timezone.now())
+def age(tree: Path, by_s: float) -> None:
+    moment = time.time() - by_s
+    for path in [tree, *tree.rglob("*")]:
+        os.utime(path, (moment, moment))
 
 
 @contextmanager
@@ -66,8 +69,9 @@ class TestSetAside:
             transaction.set_rollback(True)  # the server dies before the row is committed
         at, kept = timezone.now(), Vault(project.pk).path
 
-        young = leftovers.set_aside(now=at)
-        found = [leftovers.set_aside(now=at + timedelta(hours=2)) for _ in range(2)]
+        young = leftovers.set_aside(now=at + timedelta(days=1))  # our clock may be wrong
+        age(vault_root(), 7200)
+        found = [leftovers.set_aside(now=at) for _ in range(2)]
         is_there = Vault(left.pk).path.exists()
         aside = list(vault_root().glob(f"{left.pk}.git.*"))
         removed = [leftovers.set_aside(now=at + timedelta(days=days)) for days in (6, 8)]
@@ -183,4 +187,5 @@ class TestSweep:
         os.utime(pack.parent.parent.parent, (0, 0))
 
         assert sweep() == 0
-        assert leftovers.sweep(now=timezone.now() + timedelta(hours=2)) == 1
+        age(scratch_root() / "busy.git", 7200)
+        assert sweep() == 1

@@ -11,7 +11,6 @@ import uuid
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
 
 from projects import leftovers
 from projects.errors import BadRef, ImportHalted, ProjectNotReady, RejectedObjects
@@ -161,7 +160,7 @@ class TestImportPackAndDeath:
             vault.repository.check(is_strict=True)
             for lock in vault.path.rglob("*.lock"):
                 os.utime(lock, (0, 0))
-            leftovers.sweep(now=timezone.now())
+            leftovers.sweep()
             vault.import_pack(pack, tip=tip, ref=ref)
             assert vault.read_ref(ref) == tip
         assert killed
