@@ -8,10 +8,11 @@ import zlib
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.journeys.browsing import TURN_MS, reload, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.patience import patiently
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
@@ -48,11 +49,13 @@ def say(page: Page, text: str) -> None:
 
 
 def paste(page: Page, data: bytes, kind: str = "image/png", name: str = "shot.png") -> None:
-    page.evaluate(PASTE, [base64.b64encode(data).decode(), kind, name])
+    given = [base64.b64encode(data).decode(), kind, name]
+    patiently(lambda: page.evaluate(PASTE, given), Error)  # a page that came while servers died may load once more
 
 
 def drag(page: Page, kind: str, data: bytes) -> None:
-    page.evaluate(DROP, [base64.b64encode(data).decode(), "image/png", "dropped.png", kind])
+    given = [base64.b64encode(data).decode(), "image/png", "dropped.png", kind]
+    patiently(lambda: page.evaluate(DROP, given), Error)
 
 
 def to_send(page: Page) -> Locator:
