@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from autobahn.exception import Disconnected
 from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
@@ -245,6 +246,8 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
 
         try:
             await self.application(scope, inbox.get, send)
+        except ConnectionAbortedError:
+            logger.info("sent_to_a_closed_connection", path=scope.get("path"), protocol=scope["type"])
         except Exception:
             # daphne's own handler raises when the response has begun, and its checker loop dies of that.
             logger.exception("application_crashed", path=scope.get("path"), protocol=scope["type"])
@@ -269,7 +272,10 @@ class BackPressureServer(Server):  # type: ignore[misc]  # daphne has no types
                 protocol.unregisterProducer()
         if is_close and self._close_by_protocol(protocol, message.get("code", 1000)):
             return
-        await super().handle_reply(protocol, message)
+        try:
+            await super().handle_reply(protocol, message)
+        except Disconnected as error:
+            raise ConnectionAbortedError("The WebSocket is being closed.") from error
 
     def _close_by_protocol(self, protocol: Any, code: int) -> bool:
         """Close with one of the protocol's own codes, such as 1013, which daphne's way refuses to send."""

@@ -158,6 +158,8 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.send(text_data=text)
         except TimeoutError as error:
             raise TooSlow from error
+        except ConnectionAbortedError:
+            pass  # it is being closed, for a message that is too large; `disconnect` comes next
 
     async def _end(self, code: int) -> None:
         with contextlib.suppress(TimeoutError):

@@ -16,7 +16,7 @@ import django
 CHUNK = b"x" * 65536
 CHUNKS = 3000  # 188 MiB, which no buffer of the system holds
 
-counters = {"chunks": 0, "frames": 0, "taken": 0, "disconnects": 0, "sent_away": 0, "slow": 0}
+counters = {"chunks": 0, "frames": 0, "taken": 0, "disconnects": 0, "sent_away": 0, "slow": 0, "ended": 0}
 
 
 async def web(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -69,9 +69,7 @@ async def _websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "websocket.accept"})
     if scope["path"] == "/flood":  # we send without end
-        while True:
-            await send({"type": "websocket.send", "bytes": CHUNK})
-            counters["frames"] += 1
+        await _flood(send)
     elif scope["path"] == "/impatient":
         await _flood_until_slow(send)
     elif scope["path"] == "/busy":
@@ -85,6 +83,15 @@ async def _websocket(scope: dict[str, Any], receive: Any, send: Any) -> None:
             return
         counters["taken"] += 1
         await send({"type": "websocket.send", "text": message.get("text") or "binary"})
+
+
+async def _flood(send: Any) -> None:
+    try:
+        while True:
+            await send({"type": "websocket.send", "bytes": CHUNK})
+            counters["frames"] += 1
+    finally:
+        counters["ended"] += 1
 
 
 async def _flood_until_slow(send: Any) -> None:

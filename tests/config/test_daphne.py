@@ -134,6 +134,12 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return True
 
 
+def log_of(served: Served) -> str:
+    """All that the server wrote, which it ends for."""
+    served.process.terminate()
+    return served.process.communicate(timeout=PATIENCE_S)[1]
+
+
 def close_code(connection: socket.socket) -> int:
     head = connection.recv(2, socket.MSG_WAITALL)
     assert head[0] & 0x0F == 8, head
@@ -239,6 +245,15 @@ class TestFloods:
             client.sendall(frame(b"z" * (2**20 + 1), opcode=2))
             assert close_code(client) == 1009
 
+    def test_sending_to_whom_was_just_closed_for_it_is_no_error_of_ours(self, served: Served) -> None:
+        with served.websocket("/flood") as client:
+            client.sendall(frame(b"z" * (2**20 + 1), opcode=2))
+            with client.makefile("rb") as incoming:
+                while next_frame(incoming)[0] != 8:
+                    pass
+            assert eventually(lambda: served.stats()["ended"] == 1)
+            assert "Traceback" not in log_of(served)
+
 
 class TestClosing:
     def test_carries_the_codes_of_the_protocol(self, served: Served) -> None:
@@ -276,9 +291,7 @@ class TestHandshakes:
 
         assert b" 101 " not in head
         assert served.get("/") == b"hello"
-        served.process.terminate()
-        _, log = served.process.communicate(timeout=PATIENCE_S)
-        assert "Traceback" not in log, log
+        assert "Traceback" not in log_of(served)
 
 
 class TestGatewaySocket:
@@ -307,6 +320,8 @@ class TestGatewaySocket:
         assert self.fetched_in_time(served.gateway_socket).endswith(b"gateway only")
 
     def test_can_be_reached_but_not_listed(self, served: Served) -> None:
+        self.fetched_in_time(served.gateway_socket)
+
         assert stat.S_IMODE(served.gateway_socket.stat().st_mode) == 0o666
         assert stat.S_IMODE(served.gateway_socket.parent.stat().st_mode) == 0o711
 
