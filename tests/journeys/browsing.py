@@ -99,6 +99,18 @@ def _until_it_comes(page: Page, load: Callable[[], Response | None]) -> None:
     load()
 
 
+def as_newcomer(page: Page, email: str, sign_up: Callable[[str], None]) -> None:
+    """Sign up; where servers die it may take another address."""
+    for number in range(TRIES):
+        try:
+            return sign_up(email)
+        except (Error, AssertionError):
+            if number + 1 == TRIES:
+                raise
+        email = f"again{number}-{email}"
+        page.context.clear_cookies()
+
+
 class Watch:
     """What must not happen while pages are used: a request to another origin, a CSP report, an error in a script."""
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.browsing import go
+from tests.journeys.browsing import as_newcomer, go
 from tests.journeys.conftest import Stranger, Visit
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import Server
@@ -60,16 +60,18 @@ class TestSigningIn:
 class TestSigningUp:
     def test_survives_a_wrong_code(self, server: Server, stranger: Stranger, size: str) -> None:
         page = stranger(size)
-        go(page, f"{server.url}/accounts/signup/")
-        page.get_by_label(re.compile("e-?mail", re.I)).fill(f"carol-{size}@example.com")
-        page.locator("input[type=password]").fill(PASSWORD)
-        page.get_by_role("button", name="Create account").click()
 
-        code = page.locator("#debug-code").inner_text()
-        page.get_by_label(re.compile("code", re.I)).first.fill("WRONG-CODE")
-        page.get_by_role("button", name="Confirm").click()
-        expect(page.get_by_role("alert")).to_be_visible()
-        page.get_by_label(re.compile("code", re.I)).first.fill(code)
-        page.get_by_role("button", name="Confirm").click()
+        def sign_up(email: str) -> None:
+            go(page, f"{server.url}/accounts/signup/")
+            page.get_by_label(re.compile("e-?mail", re.I)).fill(email)
+            page.locator("input[type=password]").fill(PASSWORD)
+            page.get_by_role("button", name="Create account").click()
+            code = page.locator("#debug-code").inner_text()
+            page.get_by_label(re.compile("code", re.I)).first.fill("WRONG-CODE")
+            page.get_by_role("button", name="Confirm").click()
+            expect(page.get_by_role("alert")).to_be_visible()
+            page.get_by_label(re.compile("code", re.I)).first.fill(code)
+            page.get_by_role("button", name="Confirm").click()
+            expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
 
-        expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
+        as_newcomer(page, f"carol-{size}@example.com", sign_up)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import TURN_MS as ONE_TURN_MS
-from tests.journeys.browsing import go
+from tests.journeys.browsing import as_newcomer, go
 from tests.journeys.conftest import Shoot, Stranger
-from tests.journeys.patience import TRIES
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import Server
 from tests.projects.serving import GitServer
@@ -27,7 +26,7 @@ class TestTheWalk:
     ) -> None:
         page, is_phone = stranger(size), size == "phone"
 
-        self.sign_up(page, server.url, f"walker-{size}@example.com")
+        as_newcomer(page, f"walker-{size}@example.com", lambda email: self.sign_up(page, server.url, email))
         shoot(page, "1-first-run")
         self.make_project(page, repository.url("demo.git"))
         shoot(page, "2-project")
@@ -40,19 +39,8 @@ class TestTheWalk:
         self.reload_shows_the_same(page, is_phone)
         self.sign_out(page, server.url)
 
-    def sign_up(self, page: Page, url: str, email: str) -> None:
-        """Where servers die it may take another address."""
-        for number in range(TRIES):
-            try:
-                return self.sign_up_once(page, url, email)
-            except (Error, AssertionError):
-                if number + 1 == TRIES:
-                    raise
-            email = f"again{number}-{email}"
-            page.context.clear_cookies()
-
     @staticmethod
-    def sign_up_once(page: Page, url: str, email: str) -> None:
+    def sign_up(page: Page, url: str, email: str) -> None:
         go(page, url)
         page.get_by_role("link", name=re.compile("sign up|create", re.I)).first.click()
         page.get_by_label(re.compile("e-?mail", re.I)).fill(email)
