@@ -16,6 +16,7 @@ import pytest
 
 from tests.journeys import fake_claude
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, newcomer, wait_for
+from tests.journeys.patience import IS_CHAOS
 from tests.journeys.server import Server, running
 from tests.journeys.wire import Line, bearer, query, resident, socket, stream, until
 
@@ -109,8 +110,9 @@ class TestWatchers:
         live = late.of_type("hello")[0]["live"]
         assert whole.startswith(live["text"])
         assert len(live["text"]) > 20
-        assert assembled(late, live) == whole
-        assert assembled(one, {"block": live["block"], "text": ""}) == whole
+        for streamed in (assembled(late, live), assembled(one, {"block": live["block"], "text": ""})):
+            # With a worker what only streamed may die; the event at the text's end brings all of it.
+            assert streamed == whole or (IS_CHAOS and whole.startswith(streamed))
 
     def test_loses_nothing_by_coming_and_going(self, curl: Curl, server: Server) -> None:
         command = "for part in $(seq 1 30); do echo $part; done"
