@@ -1,6 +1,7 @@
 // One way to call the API: session cookie, CSRF token, and errors in the one format.
 
 import { gettext } from "./i18n.ts";
+import { newId } from "./ids.ts";
 
 export interface FieldError { field: string; message: string }
 
@@ -69,7 +70,7 @@ export interface Repeating { key?: string; tries?: number; firstPause?: number }
  * A write: it names itself, and is sent again and again while no one can say whether it arrived, for as long as a server takes to come back.
  * Whoever lets people press again after that keeps the `key`, so that it is the same one still.
  */
-export async function call<T>(method: string, path: string, body?: unknown, { key = crypto.randomUUID(), tries = 6, firstPause = 500 }: Repeating = {}): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, { key = newId(), tries = 6, firstPause = 500 }: Repeating = {}): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await once<T>(method, path, { body, key });

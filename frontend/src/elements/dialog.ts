@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { query, state } from "lit/decorators.js";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { newId } from "../ids.ts";
 import { errorNote, fieldError, isOnlyAbout, PageElement } from "./base.ts";
 
 export abstract class FormDialog extends PageElement {
@@ -48,7 +49,7 @@ export abstract class FormDialog extends PageElement {
   /** The id of a request: the same for as long as the same is asked, so that pressing again makes no second one. */
   protected keyFor(asked: unknown): string {
     const text = JSON.stringify(asked);
-    if (text !== this.asked) Object.assign(this, { asked: text, key: crypto.randomUUID() });
+    if (text !== this.asked) Object.assign(this, { asked: text, key: newId() });
     return this.key;
   }
 

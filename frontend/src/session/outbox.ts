@@ -2,6 +2,7 @@
 
 import { ApiError, post } from "../api.ts";
 import { messageOf } from "../elements/base.ts";
+import { newId } from "../ids.ts";
 import type { Attachment } from "../protocol.ts";
 
 export interface Unsent { id: string; text: string; attachments: readonly Attachment[]; isNow: boolean; error: string; at: number }
@@ -38,7 +39,7 @@ export class Outbox {
   }
 
   add(text: string, attachments: readonly Attachment[], isNow = false): void {
-    const message: Unsent = { id: crypto.randomUUID(), text, attachments, isNow, error: "", at: Date.now() };
+    const message: Unsent = { id: newId(), text, attachments, isNow, error: "", at: Date.now() };
     localStorage.setItem(this.prefix + message.id, JSON.stringify({ ...message, error: "?" }));
     this.set([...this.messages, message]);
     void this.send(message);

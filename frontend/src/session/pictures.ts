@@ -5,6 +5,7 @@ import { ApiError, post } from "../api.ts";
 import { messageOf } from "../elements/base.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { newId } from "../ids.ts";
 import type { Attachment } from "../protocol.ts";
 
 export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -42,7 +43,7 @@ export class Pictures {
 
   add(files: Iterable<File>): void {
     for (const file of files) {
-      const picture: Picture = { id: crypto.randomUUID(), name: file.name, url: URL.createObjectURL(file), error: objection(file, this.items.length), canRetry: false, file, attachment: null };
+      const picture: Picture = { id: newId(), name: file.name, url: URL.createObjectURL(file), error: objection(file, this.items.length), canRetry: false, file, attachment: null };
       this.set([...this.items, picture]);
       if (!picture.error) void this.upload(picture);
     }
