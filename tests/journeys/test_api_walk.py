@@ -83,7 +83,7 @@ class TestTheWalkByApi:
         assert len(curl.call("GET", f"/sessions/{session['id']}/diff")["files"]) == 2
 
     def test_cancels_a_turn_at_once_and_takes_the_next(self, curl: Curl) -> None:
-        script = '<<<[[{"text": "one"}, {"sleep": 60}]]>>>'
+        script = '<<<[[{"text": "one"}, {"sleep": 15}]]>>>'
         session = first_session(curl, first_project(curl), script)
         wait_for(lambda: any(e["kind"] == "turn.started" for e in events_of(curl, session["id"])))
 
