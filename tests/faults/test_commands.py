@@ -81,7 +81,7 @@ class TestE23:
         def answers(client: Client) -> Callable[[], Any]:
             return lambda: client.call("POST", path, {"permission_id": permission, "decision": "allow"})
 
-        given = at_once(*[answers(alice), answers(ada)])
+        given = at_once(answers(alice), answers(ada))
         refused = [answer for answer in given if isinstance(answer, Refused)]
         alice.until_done(session_id)
 

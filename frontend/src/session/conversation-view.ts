@@ -204,9 +204,9 @@ export class ConversationView extends PageElement {
   }
 }
 
-/** A message that was taken out of the queue: told in a line, its text kept below. */
 const prose = (text: string): TemplateResult => html`<slw-markdown class="prose" .text=${text}></slw-markdown>`;
 
+/** A message that was taken out of the queue: told in a line, its text kept below. */
 const withdrawn = (item: UserItem, how: string): TemplateResult =>
   html`<details class="withdrawn soft"><summary>${icon("cross")}<span class="grow">${how ? plain(how) : gettext("A message was removed before the agent had it.")}</span><span class="icon-turn">${icon("chevron")}</span></summary><div class="said">${item.text}</div></details>`;
 
