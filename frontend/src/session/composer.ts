@@ -165,8 +165,14 @@ export class Composer extends PageElement {
       @dragover=${this.onDrag} @dragleave=${this.onDrag} @drop=${this.onDrag}>
       ${picturesView(this.pictures)}
       <div class="composer-line">${this.fileButton()}${this.field(placeholder)}
+      ${this.isWorking && this.canSend ? this.interruptButton() : nothing}
       <button class="button primary square" ?disabled=${!this.canSend || isUploading} aria-label=${isUploading ? gettext("Send (an image is being uploaded)") : gettext("Send")} title=${gettext("Send (Enter)")}>${icon("send")}</button></div>
     </form>`;
+  }
+
+  private interruptButton(): TemplateResult {
+    const interrupt = (): void => void this.dispatchEvent(new CustomEvent("slw-act", { detail: "interrupt", bubbles: true }));
+    return html`<button class="button interrupt" type="button" title=${gettext("Interrupt the turn (Esc Esc)")} @click=${interrupt}>${icon("stop")} ${gettext("Interrupt")}</button>`;
   }
 
   private fileButton(): TemplateResult {

@@ -115,7 +115,7 @@ export class SessionHead extends PageElement {
   }
 
   private controls(): unknown {
-    if (this.isWorking) return html`<button class="button" type="button" title=${gettext("Interrupt the turn (Esc Esc)")} @click=${() => this.emit("slw-act", "interrupt")}>${icon("stop")} ${gettext("Interrupt")}</button>`;
+    if (this.isWorking) return nothing; // the composer interrupts
     if (this.status === "STOPPED" || this.status === "INITIALIZING" || !this.hasBegun) return nothing;
     return html`<button class="button quiet" type="button" title=${gettext("End the agent and its sandbox; the work is kept and the next message starts them again")} @click=${() => this.emit("slw-act", "stop")}>${gettext("Stop")}</button>`;
   }

@@ -3,25 +3,22 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { ApiError, call, get, post } from "../api.ts";
-import { errorNote, PageElement, pageData } from "../elements/base.ts";
+import { PageElement, pageData } from "../elements/base.ts";
 import type { Managed } from "../elements/manage.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import "./changes-view.ts";
-import { backgroundView, emptyView, loadingView } from "./chat-parts.ts";
+import { emptyView, loadingView } from "./chat-parts.ts";
 import type { Composer, Written } from "./composer.ts";
-import "./composer.ts";
 import { Connection } from "./connection.ts";
-import { connectionNote, reloadNote } from "./connection-note.ts";
 import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, withChanges } from "./conversation.ts";
 import type { ConversationView } from "./conversation-view.ts";
 import "./conversation-view.ts";
 import { answeredElsewhere } from "./decision-view.ts";
+import "./dock.ts";
 import type { EventPage } from "./log-feed.ts";
 import { Outbox } from "./outbox.ts";
-import "./permission-card.ts";
-import "./queue-strip.ts";
 import type { Returned } from "./queue-strip.ts";
 import type { SessionDetails } from "./session-details.ts";
 import "./session-details.ts";
@@ -29,7 +26,6 @@ import type { PageSession } from "./session-head.ts";
 import "./session-head.ts";
 import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
-import { stateNote } from "./state-note.ts";
 import { browserSurroundings, type ConnectionState, type Listener } from "./surroundings.ts";
 import { isInLine, isPlainlyWaiting, jobAtWork } from "./waiting.ts";
 
@@ -235,7 +231,7 @@ export class SessionView extends PageElement {
       <div class="panes ${isSideShown ? "" : "is-single"}">
         <section class="pane chat ${this.pane === "chat" ? "is-current" : ""}" aria-label=${gettext("Conversation")}
           @slw-send=${(event: CustomEvent<Written>) => this.send(event.detail)} @slw-retry=${(event: CustomEvent<string>) => this.outbox.retry(event.detail)}
-          @slw-discard=${this.onDiscard} @slw-restart=${this.restart}
+          @slw-discard=${this.onDiscard} @slw-restart=${this.restart} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)} @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)}
           @slw-return=${({ detail }: CustomEvent<Returned>) => this.composer?.restore(detail, detail.reason)} @slw-undo=${(event: CustomEvent<Returned>) => void this.undo(event.detail)}
           @slw-answering=${(event: CustomEvent<string>) => this.answeredHere.add(event.detail)} @slw-not-answered=${(event: CustomEvent<string>) => this.answeredHere.delete(event.detail)}>${this.chat(session)}</section>
         ${isSideShown ? html`<div class="divider" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${gettext("Width of the conversation")}></div>
@@ -255,27 +251,17 @@ export class SessionView extends PageElement {
   }
 
   private chat(session: Session | null): TemplateResult {
-    const { items, queued, live, pending } = this.conversation;
+    const { items, queued, live } = this.conversation;
     const unsent = this.outbox.messages;
     const isBare = !items.length && !queued.length && !live.length && !unsent.length;
-    const first = pending[0];
     const waiting = isPlainlyWaiting(this.conversation, this.places) ? queued : [];
     const { isOver } = this;
     const canWrite = this.page.can_write && !isOver;
     const standIn = !isBare || isOver ? null : !this.hasConnected || this.conversation.lastSeq < (session?.last_seq ?? 0) ? loadingView() : session?.last_seq ? null : emptyView();
     return html`${standIn ?? html`<slw-conversation role="log" aria-live="polite" tabindex="0" aria-label=${gettext("Messages")} .sessionId=${this.sessionId} .conversation=${this.conversation}
         .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isInLine=${isInLine(this.conversation, this.places)} .isRestarting=${this.isRestarting} .canSend=${canWrite}></slw-conversation>`}
-      <div class="dock">
-        ${connectionNote(this.connectionState, this.hasSettled)}${this.hasNewVersion ? reloadNote() : nothing}
-        ${errorNote(this.error)}
-        ${this.answered ? html`<p class="note" role="status">${icon("info")}<span>${this.answered}</span></p>` : nothing}
-        ${backgroundView(session?.background ?? [])}
-        ${this.isWorking || isOver ? nothing : stateNote(this.conversation, this.status, this.conversation.status?.reason || session?.status_reason || "")}
-        <slw-queue .sessionId=${this.sessionId} .items=${waiting} .jobs=${this.conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
-        ${first && !isOver ? html`<slw-permission .sessionId=${this.sessionId} .permission=${first} .others=${pending.length - 1} .canAnswer=${canWrite}></slw-permission>` : nothing}
-        <slw-composer .sessionId=${this.sessionId} .commands=${session?.commands ?? []} .isWorking=${this.isWorking} .canSend=${canWrite}></slw-composer>
-        ${canWrite ? html`<p class="keys">${gettext("Enter sends · Shift+Enter new line · / commands · Esc Esc interrupts")}</p>` : nothing}
-      </div>`;
+      <slw-dock .page=${this.page} .session=${session} .conversation=${this.conversation} .places=${this.places} .connection=${this.connectionState} .status=${this.status}
+        .error=${this.error} .answered=${this.answered} .hasSettled=${this.hasSettled} .hasNewVersion=${this.hasNewVersion} .isWorking=${this.isWorking}></slw-dock>`;
   }
 
   private get isOver(): boolean {

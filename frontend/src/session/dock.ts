@@ -1,0 +1,57 @@
+// What is docked below the conversation: notes on the connection and the session, the queue, the card that asks, the composer.
+
+import { html, nothing } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import { errorNote, PageElement } from "../elements/base.ts";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import type { Session } from "../protocol.ts";
+import { backgroundView } from "./chat-parts.ts";
+import "./composer.ts";
+import { connectionNote, reloadNote } from "./connection-note.ts";
+import { type Conversation, EMPTY } from "./conversation.ts";
+import "./permission-card.ts";
+import "./queue-strip.ts";
+import type { PageSession } from "./session-head.ts";
+import { stateNote } from "./state-note.ts";
+import type { ConnectionState } from "./surroundings.ts";
+import { isPlainlyWaiting, type Places } from "./waiting.ts";
+
+@customElement("slw-dock")
+export class Dock extends PageElement {
+  @property({ attribute: false }) page!: PageSession;
+  @property({ attribute: false }) session: Session | null = null;
+  @property({ attribute: false }) conversation: Conversation = EMPTY;
+  @property({ attribute: false }) places: Places = {};
+  @property({ attribute: false }) connection: ConnectionState = "connecting";
+  @property({ attribute: false }) error: unknown = null;
+  @property() status = "INITIALIZING";
+  /** How a question that was shown here was answered elsewhere. */
+  @property() answered = "";
+  @property({ type: Boolean }) hasSettled = false;
+  @property({ type: Boolean }) hasNewVersion = false;
+  @property({ type: Boolean }) isWorking = false;
+
+  /** Nothing more can be done here: the session is gone, or no longer this person's to see. */
+  private get isOver(): boolean {
+    return this.connection === "forbidden" || this.connection === "gone";
+  }
+
+  override render(): unknown {
+    const { session, conversation, page, isOver } = this;
+    const canWrite = page.can_write && !isOver;
+    const waiting = isPlainlyWaiting(conversation, this.places) ? conversation.queued : [];
+    const [first] = conversation.pending;
+    return html`<div class="dock">
+      ${connectionNote(this.connection, this.hasSettled)}${this.hasNewVersion ? reloadNote() : nothing}
+      ${errorNote(this.error)}
+      ${this.answered ? html`<p class="note" role="status">${icon("info")}<span>${this.answered}</span></p>` : nothing}
+      ${backgroundView(session?.background ?? [])}
+      ${this.isWorking || isOver ? nothing : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "")}
+      <slw-queue .sessionId=${page.id} .items=${waiting} .jobs=${conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
+      ${first && !isOver ? html`<slw-permission .sessionId=${page.id} .permission=${first} .others=${conversation.pending.length - 1} .canAnswer=${canWrite}></slw-permission>` : nothing}
+      <slw-composer .sessionId=${page.id} .commands=${session?.commands ?? []} .isWorking=${this.isWorking} .canSend=${canWrite}></slw-composer>
+      ${canWrite ? html`<p class="keys">${gettext("Enter sends · Shift+Enter new line · / commands · Esc Esc interrupts")}</p>` : nothing}
+    </div>`;
+  }
+}
