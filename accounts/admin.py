@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import services
-from accounts.models import ApiToken, Membership, Organization, User
+from accounts.models import ApiToken, Membership, Organization, Preferences, User
 
 
 class MembershipInline(admin.TabularInline[Membership, Any]):
@@ -56,6 +56,16 @@ class UserAdmin(DjangoUserAdmin[User]):
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Not the last owner of an organisation, whose projects and running sessions nobody could reach any more."""
         return super().has_delete_permission(request, obj) and (obj is None or not services.owns_alone(user=obj))
+
+
+@admin.register(Preferences)
+class PreferencesAdmin(admin.ModelAdmin[Preferences]):
+    list_display = ["user", "theme", "language", "notifications", "updated_at"]
+    list_filter = ["theme", "language", "notifications"]
+    list_select_related = ["user"]
+    search_fields = ["user__email"]
+    autocomplete_fields = ["user"]
+    readonly_fields = ["updated_at"]
 
 
 @admin.register(Organization)

@@ -10,10 +10,10 @@ from typing import Any
 from django.utils import timezone
 from ninja import Query, Router, Status
 
-from accounts import services
+from accounts import preferences, services
 from accounts.auth import ActorRequest
 from accounts.client_keys import client_key
-from accounts.models import ApiToken, Membership, Organization
+from accounts.models import ApiToken, Membership, Organization, Preferences
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.schemas import (
     MemberOut,
@@ -21,6 +21,8 @@ from accounts.schemas import (
     MeOut,
     OrganizationOut,
     OrganizationPatch,
+    PreferencesOut,
+    PreferencesPatch,
     TokenCreated,
     TokenIn,
     TokenOut,
@@ -35,6 +37,20 @@ def me(request: ActorRequest) -> dict[str, Any]:
     """The user behind the session or token, and the organisations it opens."""
     mine = Organization.objects.of(request.actor).order_by("pk")
     return {"user": request.actor.user, "organizations": _shown(mine, request.actor)}
+
+
+@router.get("/me/preferences", response=PreferencesOut)
+def get_preferences(request: ActorRequest) -> Preferences:
+    """How the caller likes the pages."""
+    return preferences.of(request, request.actor.user)
+
+
+@router.patch("/me/preferences", response=PreferencesOut)
+def change_preferences(request: ActorRequest, body: PreferencesPatch) -> Preferences:
+    """Change what is given; it holds on all devices."""
+    services.require_session(request.actor, "Preferences are changed in the browser, not with a token.")
+    before = preferences.of(request, request.actor.user)
+    return services.change_preferences(before=before, fields=body.dict(exclude_none=True))
 
 
 @router.get("/orgs", response=Page[OrganizationOut])

@@ -1,13 +1,15 @@
-"""Puts the acting user, with the roles held per organisation, on each request."""
+"""Puts who asks on each request, with the roles held per organisation, and how they like it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 from django.utils.functional import SimpleLazyObject
 
-from accounts import auth
+from accounts import auth, preferences
+from accounts.models import User
 
 
 class ActorMiddleware:
@@ -22,3 +24,28 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: auth.session_actor(request))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+
+class PreferencesMiddleware:
+    """Sets `request.preferences` on pages, speaks the language that is chosen there, and keeps the cookies in step.
+
+    The API is left to the cookies, through Django's own LocaleMiddleware: it would cost each call a query.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/api/"):
+            return self.get_response(request)
+        chosen = preferences.of(request, request.user if isinstance(request.user, User) else None)
+        request.preferences = chosen  # type: ignore[attr-defined]
+        if chosen.language:
+            translation.activate(chosen.language)
+            request.LANGUAGE_CODE = chosen.language
+        response = self.get_response(request)
+        # A page that changed them has put the new row there.
+        kept = request.preferences  # type: ignore[attr-defined]
+        if kept.user_id is not None and not kept._state.adding:
+            preferences.keep_cookies(request, response, kept)
+        return response

@@ -1,4 +1,4 @@
-"""Who: users, organisations, memberships and API tokens."""
+"""Who: users and how they like it, organisations, memberships and API tokens."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
@@ -60,6 +61,42 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def display_name(self) -> str:
         return self.name or self.email.split("@", 1)[0]
+
+
+class Theme(models.TextChoices):
+    SYSTEM = "SYSTEM", _("As the system has it")
+    LIGHT = "LIGHT", _("Light")
+    DARK = "DARK", _("Dark")
+
+
+class Notifications(models.TextChoices):
+    """Whether browsers may tell of sessions in the background; each browser asks for its own permission besides."""
+
+    UNDECIDED = "UNDECIDED", _("Not decided yet")
+    ON = "ON", _("On")
+    OFF = "OFF", _("Off")
+
+
+class Preferences(models.Model):
+    """How one person likes it, on every device; who never chose anything has no row."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="preferences")
+    theme = models.CharField(max_length=6, choices=Theme.choices, default=Theme.SYSTEM)
+    language = models.CharField(max_length=10, blank=True, choices=settings.LANGUAGES)  # empty: as the browser asks
+    wrap_code = models.BooleanField(default=False)
+    notifications = models.CharField(max_length=9, choices=Notifications.choices, default=Notifications.UNDECIDED)
+    notify_waiting = models.BooleanField(default=True)
+    notify_ended = models.BooleanField(default=True)
+    notify_failed = models.BooleanField(default=True)
+    has_sound = models.BooleanField(default=False)
+    is_tour_done = models.BooleanField(default=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "preferences"
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user}"
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):

@@ -9,8 +9,9 @@ from typing import Annotated
 from ninja import Schema
 from pydantic import AfterValidator, Field, StringConstraints
 
-from accounts.models import User
+from accounts.models import Notifications, Theme, User
 from accounts.names import UNSAFE
+from accounts.preferences import LANGUAGES
 from accounts.tenancy import Role, Scope
 
 
@@ -31,6 +32,36 @@ class UserOut(Schema):
     @staticmethod
     def resolve_name(user: User) -> str:
         return user.display_name
+
+
+class PreferencesOut(Schema):
+    theme: Theme
+    language: str = Field(description="Empty: as the browser asks.")
+    wrap_code: bool
+    notifications: Notifications
+    notify_waiting: bool
+    notify_ended: bool
+    notify_failed: bool
+    has_sound: bool
+    is_tour_done: bool
+
+
+def _known_language(code: str) -> str:
+    if code and code not in LANGUAGES:
+        raise ValueError(f"Choose one of: {', '.join(LANGUAGES)}; or nothing, for the browser's own.")
+    return code
+
+
+class PreferencesPatch(Schema):
+    theme: Theme | None = None
+    language: Annotated[str, AfterValidator(_known_language)] | None = None
+    wrap_code: bool | None = None
+    notifications: Notifications | None = None
+    notify_waiting: bool | None = None
+    notify_ended: bool | None = None
+    notify_failed: bool | None = None
+    has_sound: bool | None = None
+    is_tour_done: bool | None = None
 
 
 class OrganizationOut(Schema):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from allauth.usersessions.models import UserSession
@@ -13,12 +13,31 @@ from django.db.models import Exists, OuterRef
 
 from accounts import tokens
 from accounts.errors import Forbidden, Invalid, LastOwner, NotFound, TokenIdTaken
-from accounts.models import ApiToken, Membership, Organization, User
+from accounts.models import ApiToken, Membership, Organization, Preferences, User
 from accounts.signals import organization_created, organization_suspended
 from accounts.tenancy import Actor, Role, Scope
 
 TOKEN_USE_INTERVAL = timedelta(minutes=1)  # how exact `last_used_at` is
 SCOPE_NEEDS = {Scope.READ: Role.VIEWER, Scope.WRITE: Role.MEMBER, Scope.ADMIN: Role.ADMIN}
+
+
+@transaction.atomic
+def change_preferences(*, before: Preferences, fields: Mapping[str, object]) -> Preferences:
+    """Change what is given. `before` is what held till now, which a first row keeps (a theme by cookie, say)."""
+    kept = {name: getattr(before, name) for name in ("theme", "language")}
+    Preferences.objects.get_or_create(user_id=before.user_id, defaults=kept)
+    row = Preferences.objects.select_for_update().get(user_id=before.user_id)
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.save(update_fields=[*fields, "updated_at"])
+    return row
+
+
+def change_name(*, user: User, name: str) -> User:
+    """What others see; empty for the first part of the e-mail address."""
+    user.name = name.strip()
+    user.save(update_fields=["name"])
+    return user
 
 
 @transaction.atomic
@@ -182,10 +201,10 @@ def revoke_token(*, actor: Actor, token: ApiToken, now: datetime) -> None:
     ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now)
 
 
-def require_session(actor: Actor) -> None:
+def require_session(actor: Actor, message: str = "API tokens are managed in the browser, not with a token.") -> None:
     """Tokens must not make or end tokens: a leaked one could outlive its own end."""
     if actor.token_id is not None:
-        raise Forbidden("API tokens are managed in the browser, not with a token.")
+        raise Forbidden(message)
 
 
 def note_token_use(*, token: ApiToken, now: datetime) -> None:

@@ -20,7 +20,7 @@ APPS = ["accounts", "config", "environments", "gateway", "projects", "sessions"]
 PACKAGES = [*APPS, "sandbox", "guest", "runtime"]
 
 # Rows that belong to a person or to the deployment rather than to an organisation.
-GLOBAL_MODELS = {"accounts.User", "accounts.Organization", "config.ErrorReport"}
+GLOBAL_MODELS = {"accounts.User", "accounts.Preferences", "accounts.Organization", "config.ErrorReport"}
 
 # Parts of a tenant-owned row that belong to an organisation through it, and are never asked for alone.
 PARTS = {"agent_sessions.Event": "session", "agent_sessions.ArchivedEvents": "session"}
@@ -51,6 +51,7 @@ MODULES = {
         "names",
         "pages",
         "pagination",
+        "preferences",
         "secrets",
     }
     | {"client_keys", "tenancy", "tokens"},

@@ -10,9 +10,12 @@ import "./elements/usage.ts";
 import { ago, exactTime } from "./format.ts";
 import { loadTranslations } from "./i18n.ts";
 import "./session/session-view.ts";
-import { setTheme } from "./theme.ts";
+import { CHANGED, type Preferences, watchPreferences } from "./preferences.ts";
+import { setTheme, showTheme } from "./theme.ts";
 
 loadTranslations(document.getElementById("translations")?.textContent);
+watchPreferences();
+document.addEventListener(CHANGED, (event) => showTheme((event as CustomEvent<Preferences>).detail.theme.toLowerCase()));
 
 function find<T extends Element>(event: Event, selector: string): T | null {
   return event.target instanceof Element ? event.target.closest<T>(selector) : null;

@@ -1,8 +1,17 @@
-// Light, dark, or as the system has it. A cookie keeps the choice, so that the server renders it and nothing flashes.
+// Light, dark, or as the system has it. The server renders the person's choice, so that nothing flashes; a cookie keeps it for the pages before sign-in.
+
+import { messageOf, toast } from "./elements/base.ts";
+import { changePreferences, hasPreferences, type Theme } from "./preferences.ts";
 
 const YEAR_S = 365 * 24 * 3600;
 
+/** "light", "dark" or "system". */
 export function setTheme(choice: string): void {
+  showTheme(choice);
+  if (hasPreferences()) void changePreferences({ theme: choice.toUpperCase() as Theme }).catch((error: unknown) => toast(messageOf(error)));
+}
+
+export function showTheme(choice: string): void {
   const isChosen = choice === "light" || choice === "dark";
   if (isChosen) document.documentElement.dataset.theme = choice;
   else delete document.documentElement.dataset.theme;

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Theme
 from projects.models import Project, ProjectStatus
 from sessions.models import AgentSession, SessionStatus
 
@@ -64,11 +65,11 @@ def project_choices(projects: list[Project]) -> list[dict[str, str]]:
 
 @register.simple_tag(takes_context=True)
 def theme_choices(context: RequestContext) -> list[tuple[str, Any, bool]]:
-    chosen = context["request"].COOKIES.get("theme", "")
+    chosen = context["request"].preferences.theme
     return [
-        ("system", _("Theme of the system"), chosen not in ("light", "dark")),
-        ("light", _("Light theme"), chosen == "light"),
-        ("dark", _("Dark theme"), chosen == "dark"),
+        ("system", _("Theme of the system"), chosen == Theme.SYSTEM),
+        ("light", _("Light theme"), chosen == Theme.LIGHT),
+        ("dark", _("Dark theme"), chosen == Theme.DARK),
     ]
 
 

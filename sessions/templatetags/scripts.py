@@ -1,4 +1,4 @@
-"""What the scripts of a page need from the server: their translations, as data."""
+"""What the scripts of a page need from the server, as data: their translations, and how the person likes it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.template import Context
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation.trans_real import DjangoTranslation
 from django.views.i18n import JavaScriptCatalog
+
+from accounts import preferences
 
 register = template.Library()
 
@@ -44,3 +47,12 @@ def translations() -> SafeString:
     """The catalogue of the page's language, where the scripts look for it; nothing in the language of the sources."""
     found = catalogue(get_language() or "")
     return json_script(found, "translations") if found else SafeString("")
+
+
+@register.simple_tag(takes_context=True)
+def preferences_data(context: Context) -> SafeString:
+    """How the person who is signed in likes it, where `preferences.ts` looks for it."""
+    chosen = getattr(context.get("request"), "preferences", None)
+    if chosen is None or chosen.user_id is None:
+        return SafeString("")
+    return json_script(preferences.shown(chosen), "preferences-data")

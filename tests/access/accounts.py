@@ -31,10 +31,16 @@ def own_token(tenant: Tenant) -> Case:
     return Case(params={"token_id": ApiToken.objects.get(prefix=text.rpartition("_")[0]).id})
 
 
+def preferred(tenant: Tenant) -> Case:
+    return Case(body={"theme": "DARK"})
+
+
 ROUTES = [
     Route("GET", "/health", None, is_public=True),
     Route("GET", "/ready", None, is_public=True),
     Route("GET", "/me", None),
+    Route("GET", "/me/preferences", None),
+    Route("PATCH", "/me/preferences", None, preferred, needs_session=True),
     Route("GET", "/orgs", None),
     Route("GET", "/orgs/{organization_id}", Role.VIEWER, organization),
     Route("PATCH", "/orgs/{organization_id}", Role.ADMIN, renamed),
