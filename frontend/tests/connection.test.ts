@@ -42,7 +42,7 @@ function setUp(pages: (EventPage | Error | Promise<EventPage>)[] = []) {
   const asked: number[] = [];
   const notes: unknown[] = [];
   const listener = {
-    hello: (_session: unknown, _live: unknown, version: string) => void notes.push(version), delta: () => {}, reset: () => void notes.push("reset"),
+    hello: (_session: unknown, _live: unknown, version: string) => void notes.push(version), delta: () => {}, reset: () => void notes.push("reset"), page: (page: { items: readonly LogEvent[] }) => void seen.push(...page.items.map((one) => one.seq)),
     places: (places: object) => void notes.push(places),
     events: (events: LogEvent[]) => void seen.push(...events.map((one) => one.seq)),
     state: (state: ConnectionState) => void states.push(state),
@@ -56,6 +56,7 @@ function setUp(pages: (EventPage | Error | Promise<EventPage>)[] = []) {
       if (page instanceof Error) throw page;
       return page;
     },
+    fetchNewest: async () => ({ items: [], last_seq: 0, has_more: false }),
     random: () => 1,
   });
   return { connection, sockets, streams, seen, states, asked, notes };

@@ -33,7 +33,8 @@ export class Connection {
   private beats: Timer;
 
   constructor(private readonly listener: Listener, private readonly world: Surroundings) {
-    this.feed = new LogFeed((after) => world.fetchEvents(after), (events) => listener.events(events), (error) => this.fillFailed(error));
+    this.feed = new LogFeed((after) => world.fetchEvents(after), (events) => listener.events(events), (error) => this.fillFailed(error),
+      { fetch: () => world.fetchNewest(), begin: (page) => listener.page(page) });
     this.fallback = new Fallback(this.feed, listener, world, { end: (status) => this.end(status), trySocketAgain: () => this.socket ?? this.trySocket() });
   }
 
@@ -150,7 +151,8 @@ export class Connection {
     this.hasHello = true;
     this.failures = 0;
     this.fallback.replaced();
-    if (frame.last_seq < this.openedAfter) {
+    if (frame.page) this.feed.begin({ ...frame.page, last_seq: frame.last_seq });
+    else if (frame.last_seq < this.openedAfter) {
       this.listener.reset();
       this.feed.reset();
       this.feed.pull().catch((error: unknown) => this.fillFailed(error));

@@ -2,16 +2,18 @@
 
 import type { Attachment, Delta, Json, Live, LogEvent, Permission, Session } from "../protocol.ts";
 
-export interface UserItem { type: "user"; key: string; at: string; messageId: string; jobId: string | null; text: string; author: string; attachments: readonly Attachment[]; isEdited: boolean; isWithdrawn: boolean }
+interface Entry { key: string; at: string; /** The number of the event that it came with. */ seq: number }
+export interface UserItem extends Entry { type: "user"; messageId: string; jobId: string | null; text: string; author: string; attachments: readonly Attachment[]; isEdited: boolean; isWithdrawn: boolean }
 /** A turn that nobody asked for: the agent went on by itself. */
-export interface BegunItem { type: "begun"; key: string; at: string }
-export interface CompactedItem { type: "compacted"; key: string; at: string; trigger: string; before: number; after: number }
-export interface TextItem { type: "text" | "thinking"; key: string; at: string; text: string }
-export interface ToolItem { type: "tool"; key: string; at: string; callId: string; name: string; input: Json }
-export interface DecisionItem { type: "decision"; key: string; at: string; permission: Permission }
+export interface BegunItem extends Entry { type: "begun" }
+export interface CompactedItem extends Entry { type: "compacted"; trigger: string; before: number; after: number }
+/** With `tookMs` it is thinking, and how long that took. */
+export interface TextItem extends Entry { type: "text" | "thinking"; text: string; tookMs?: number }
+export interface ToolItem extends Entry { type: "tool"; callId: string; name: string; input: Json }
+export interface DecisionItem extends Entry { type: "decision"; permission: Permission }
 /** With a `messageId` it tells why that message's turn failed. */
-export interface NoticeItem { type: "notice"; key: string; at: string; level: string; text: string; detail: string; messageId?: string }
-export interface FooterItem { type: "footer"; key: string; at: string; jobId: string | null; turn: Turn }
+export interface NoticeItem extends Entry { type: "notice"; level: string; text: string; detail: string; messageId?: string }
+export interface FooterItem extends Entry { type: "footer"; jobId: string | null; turn: Turn }
 export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem;
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string }
@@ -34,16 +36,23 @@ export interface Conversation {
   readonly pending: readonly Permission[];
   readonly resolutions: ReadonlyMap<string, Resolution>;
   readonly filesChanged: ReadonlyMap<string, number>;
+  /** The state of the files that was kept at the end of a job's turn. */
+  readonly checkpointIds: ReadonlyMap<string, string>;
   readonly live: readonly LiveBlock[];
   readonly finished: ReadonlySet<string>;
+  /** The number of the newest checkpoint's event: it grows with each. */
   readonly checkpoints: number;
   readonly status: { status: string; reason: string; gitStatus: string } | null;
   readonly changes: ReadonlyMap<string, Change>;
+  /** Calls that have no result yet. */
+  readonly openCalls: ReadonlySet<string>;
+  /** When the newest event was written. */
+  readonly lastAt: string;
 }
 
 export const EMPTY: Conversation = {
   lastSeq: 0, items: [], queued: [], children: new Map(), results: new Map(), unfinished: new Set(), jobs: new Map(), pending: [], resolutions: new Map(),
-  filesChanged: new Map(), live: [], finished: new Set(), checkpoints: 0, status: null, changes: new Map(),
+  filesChanged: new Map(), checkpointIds: new Map(), live: [], finished: new Set(), checkpoints: 0, status: null, changes: new Map(), openCalls: new Set(), lastAt: "",
 };
 
 /** A copy that one batch of events may write to; what was handed out before stays as it was. */
@@ -58,11 +67,16 @@ interface Draft {
   pending: Permission[];
   resolutions: Map<string, Resolution>;
   filesChanged: Map<string, number>;
+  checkpointIds: Map<string, string>;
   live: LiveBlock[];
   finished: Set<string>;
   checkpoints: number;
   status: Conversation["status"];
   changes: Map<string, Change>;
+  openCalls: Set<string>;
+  lastAt: string;
+  /** Lists of children that are this draft's own. */
+  own: Set<string>;
 }
 
 const draftOf = (state: Conversation): Draft => ({
@@ -76,9 +90,12 @@ const draftOf = (state: Conversation): Draft => ({
   pending: [...state.pending],
   resolutions: new Map(state.resolutions),
   filesChanged: new Map(state.filesChanged),
+  checkpointIds: new Map(state.checkpointIds),
   live: [...state.live],
   finished: new Set(state.finished),
   changes: new Map(state.changes),
+  openCalls: new Set(state.openCalls),
+  own: new Set(),
 });
 
 const str = (value: unknown): string => (typeof value === "string" ? value : value == null ? "" : String(value));
@@ -87,9 +104,13 @@ const obj = (value: unknown): Json => (typeof value === "object" && value !== nu
 const arr = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 function add(draft: Draft, parent: unknown, item: Item): void {
-  if (typeof parent === "string" && parent) draft.children.set(parent, [...(draft.children.get(parent) ?? []), item]);
-  else draft.items.push(item);
+  if (typeof parent !== "string" || !parent) return void draft.items.push(item);
+  if (draft.own.has(parent)) return void (draft.children.get(parent) as Item[]).push(item);
+  draft.children.set(parent, [...(draft.children.get(parent) ?? []), item]);
+  draft.own.add(parent);
 }
+
+const entry = ({ seq, created_at: at }: LogEvent, key = `e${seq}`): Entry => ({ key, at, seq });
 
 /** The same for a block that streams and for the item that it becomes, so that the page keeps its element, and with it the reader's place. */
 export const blockKey = (block: string): string => `b${block}`;
@@ -100,7 +121,8 @@ function addBlock(draft: Draft, type: "text" | "thinking", event: LogEvent): voi
   const key = draft.finished.has(block) ? `e${event.seq}` : blockKey(block);
   draft.live = draft.live.filter((live) => live.block !== block);
   draft.finished.add(block);
-  if (str(text).trim()) add(draft, parent, { type, key, at: event.created_at, text: str(text) });
+  const took = type === "thinking" && draft.lastAt ? { tookMs: Math.max(0, Date.parse(event.created_at) - Date.parse(draft.lastAt)) } : {};
+  if (str(text).trim()) add(draft, parent, { type, ...entry(event, key), text: str(text), ...took });
 }
 
 /** A message takes its place in the conversation when its turn begins, not when it was sent. */
@@ -129,14 +151,14 @@ function resolve(draft: Draft, event: LogEvent): void {
   draft.pending = draft.pending.filter((one) => one.id !== id);
   const rules = arr(event.payload.rules).map((rule) => str(obj(rule).rule ?? rule));
   draft.resolutions.set(str(id), { status: str(status), reason: str(reason), by: str(obj(by).name ?? by), byId: str(obj(by).id), rules });
-  if (permission) add(draft, null, { type: "decision", key: `e${event.seq}`, at: event.created_at, permission });
+  if (permission) add(draft, null, { type: "decision", ...entry(event), permission });
 }
 
 function exitNotice(event: LogEvent): NoticeItem | null {
   const { exit_code: exitCode, signal, stderr } = event.payload;
   if (exitCode === 0) return null;
   const text = signal ? `signal ${str(signal)}` : `exit code ${str(exitCode)}`;
-  return { type: "notice", key: `e${event.seq}`, at: event.created_at, level: "exited", text, detail: str(stderr) };
+  return { type: "notice", ...entry(event), level: "exited", text, detail: str(stderr) };
 }
 
 /** Tells a failure once: what the agent's exit or the turn's end said before is the same failure. */
@@ -146,14 +168,14 @@ function tellFailure(draft: Draft, event: LogEvent, { error, messageId }: JobSta
   const isExit = last?.type === "notice" && last.level === "exited";
   if (isExit) draft.items.pop();
   const text = error || (isExit ? last.text : "");
-  draft.items.push({ type: "notice", key: `e${event.seq}`, at: event.created_at, level: "failed", text, detail: isExit ? last.detail : "", messageId });
+  draft.items.push({ type: "notice", ...entry(event), level: "failed", text, detail: isExit ? last.detail : "", messageId });
 }
 
 /** The end of a turn: nothing streams any more, and what has no result by now gets none. */
 function endTurn(draft: Draft, event: LogEvent, job: JobState): void {
   draft.live = [];
-  const calls = [...draft.items, ...[...draft.children.values()].flat()];
-  for (const item of calls) if (item.type === "tool" && !draft.results.has(item.callId)) draft.unfinished.add(item.callId);
+  for (const call of draft.openCalls) draft.unfinished.add(call);
+  draft.openCalls.clear();
   if (job.status === "FAILED") tellFailure(draft, event, job);
 }
 
@@ -170,13 +192,14 @@ const HANDLERS: Record<string, Handler> = {
     const before = draft.jobs.get(str(id))?.status;
     const job = { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId), isUrgent: event.payload.is_urgent === true };
     draft.jobs.set(str(id), job);
-    if (messageId == null && event.payload.trigger === "AGENT" && status === "PROCESSING" && before !== "PROCESSING") draft.items.push({ type: "begun", key: `e${event.seq}`, at: event.created_at });
+    if (messageId == null && event.payload.trigger === "AGENT" && status === "PROCESSING" && before !== "PROCESSING") draft.items.push({ type: "begun", ...entry(event) });
     if (status !== "PENDING") begin(draft, str(id), status === "CANCELLED");
     if (ENDED.has(job.status) && (before === "PROCESSING" || job.status === "FAILED")) endTurn(draft, event, job);
   },
-  "message.user": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
+  "message.user": (draft, event) => {
+    const { payload, job_id: jobId } = event;
     const author = str(obj(payload.author).name);
-    const item: UserItem = { type: "user", key: `e${seq}`, at, messageId: str(payload.message_id), jobId: str(payload.job_id) || jobId, text: str(payload.text), author, attachments: attachmentsOf(payload.attachments), isEdited: false, isWithdrawn: false };
+    const item: UserItem = { type: "user", ...entry(event), messageId: str(payload.message_id), jobId: str(payload.job_id) || jobId, text: str(payload.text), author, attachments: attachmentsOf(payload.attachments), isEdited: false, isWithdrawn: false };
     const isQueued = item.jobId !== null && (draft.jobs.get(item.jobId)?.status ?? "PENDING") === "PENDING";
     if (isQueued) draft.queued.push(item);
     else add(draft, null, item);
@@ -188,15 +211,19 @@ const HANDLERS: Record<string, Handler> = {
   "session.changed": (draft, { seq, payload }) => {
     for (const [name, value] of Object.entries(obj(payload.changes))) draft.changes.set(name, { seq, value });
   },
-  "context.compacted": (draft, { seq, payload, created_at: at }) => {
-    draft.items.push({ type: "compacted", key: `e${seq}`, at, trigger: str(payload.trigger), before: num(payload.tokens_before), after: num(payload.tokens_after) });
+  "context.compacted": (draft, event) => {
+    const { payload } = event;
+    draft.items.push({ type: "compacted", ...entry(event), trigger: str(payload.trigger), before: num(payload.tokens_before), after: num(payload.tokens_after) });
   },
   "assistant.text": (draft, event) => addBlock(draft, "text", event),
   "assistant.thinking": (draft, event) => addBlock(draft, "thinking", event),
-  "tool.call": (draft, { seq, payload, created_at: at }) => {
-    add(draft, payload.parent, { type: "tool", key: `e${seq}`, at, callId: str(payload.call_id), name: str(payload.name), input: obj(payload.input) });
+  "tool.call": (draft, event) => {
+    const { payload } = event;
+    if (!draft.results.has(str(payload.call_id))) draft.openCalls.add(str(payload.call_id));
+    add(draft, payload.parent, { type: "tool", ...entry(event), callId: str(payload.call_id), name: str(payload.name), input: obj(payload.input) });
   },
   "tool.result": (draft, { payload, created_at: at }) => {
+    draft.openCalls.delete(str(payload.call_id));
     draft.results.set(str(payload.call_id), {
       at, isError: payload.is_error === true, text: str(payload.text), isTruncated: payload.is_truncated === true,
       images: arr(payload.images), patch: payload.patch ?? null,
@@ -207,12 +234,13 @@ const HANDLERS: Record<string, Handler> = {
     draft.pending = [...draft.pending.filter((one) => one.id !== permission.id), permission];
   },
   "permission.resolved": resolve,
-  "agent.notice": (draft, { seq, payload, created_at: at }) => {
+  "agent.notice": (draft, event) => {
+    const { payload } = event;
     const detail = typeof payload.detail === "string" ? payload.detail : payload.detail ? JSON.stringify(payload.detail) : "";
-    add(draft, null, { type: "notice", key: `e${seq}`, at, level: str(payload.level), text: str(payload.text), detail });
+    add(draft, null, { type: "notice", ...entry(event), level: str(payload.level), text: str(payload.text), detail });
   },
-  "agent.raw": (draft, { seq, payload, created_at: at }) => {
-    add(draft, null, { type: "notice", key: `e${seq}`, at, level: "raw", text: "", detail: str(payload.text) });
+  "agent.raw": (draft, event) => {
+    add(draft, null, { type: "notice", ...entry(event), level: "raw", text: "", detail: str(event.payload.text) });
   },
   "agent.exited": (draft, event) => {
     const notice = exitNotice(event);
@@ -221,18 +249,20 @@ const HANDLERS: Record<string, Handler> = {
     if (notice && last?.type === "notice" && last.level === "failed") draft.items[draft.items.length - 1] = { ...last, detail: last.detail || notice.detail };
     else if (notice) add(draft, null, notice);
   },
-  "turn.completed": (draft, { seq, payload, created_at: at, job_id: jobId }) => {
+  "turn.completed": (draft, event) => {
+    const { payload, job_id: jobId } = event;
     draft.live = [];
     const turn: Turn = {
       isError: payload.is_error === true, error: str(payload.error), durationMs: num(payload.duration_ms),
       inputTokens: num(payload.input_tokens) + num(payload.cache_read_tokens) + num(payload.cache_write_tokens),
       outputTokens: num(payload.output_tokens), costUsd: str(payload.cost_usd),
     };
-    add(draft, null, { type: "footer", key: `e${seq}`, at, jobId, turn });
+    add(draft, null, { type: "footer", ...entry(event), jobId, turn });
   },
-  "checkpoint.created": (draft, { payload, job_id: jobId }) => {
-    draft.checkpoints += 1;
+  "checkpoint.created": (draft, { seq, payload, job_id: jobId }) => {
+    draft.checkpoints = seq;
     if (jobId) draft.filesChanged.set(jobId, num(payload.files_changed));
+    if (jobId && typeof payload.checkpoint_id === "string") draft.checkpointIds.set(jobId, payload.checkpoint_id);
     if (draft.status) draft.status = { ...draft.status, gitStatus: str(payload.git_status) || draft.status.gitStatus };
   },
 };
@@ -246,8 +276,10 @@ export function applyEvents(state: Conversation, events: readonly LogEvent[]): C
     if (event.seq <= draft.lastSeq) continue;
     if (Object.hasOwn(HANDLERS, event.kind)) HANDLERS[event.kind]?.(draft, event);
     draft.lastSeq = event.seq;
+    draft.lastAt = event.created_at;
   }
-  return draft;
+  const { own: _, ...reduced } = draft;
+  return reduced;
 }
 
 /** What a session may be told to have become, and how each value has to look: anything else is left out. */

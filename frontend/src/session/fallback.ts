@@ -1,7 +1,7 @@
 // What carries a session's log on where sockets do not get through: a stream (SSE); where that fails, too, asking again and again.
 
 import { type Delta, EVENT_KINDS, type LogEvent } from "../protocol.ts";
-import type { LogFeed } from "./log-feed.ts";
+import type { LogFeed, NewestPage } from "./log-feed.ts";
 import { growing, type Listener, statusOf, type Surroundings, type Timer } from "./surroundings.ts";
 
 /** The connection that this stands in for. */
@@ -47,6 +47,7 @@ export class Fallback {
     stream.onopen = () => stream === this.stream && this.streamOpened(stream, () => heardAt);
     stream.onerror = () => stream === this.stream && this.streamEnded();
     for (const kind of EVENT_KINDS) stream.addEventListener(kind, hear((event: LogEvent) => this.feed.take(event)));
+    stream.addEventListener("page", hear((page: NewestPage) => this.feed.begin(page)));
     stream.addEventListener("delta", hear((delta: Delta) => this.listener.delta(delta)));
     stream.addEventListener("queue", hear((frame: { places: Record<string, number> }) => this.listener.places(frame.places)));
   }

@@ -1,8 +1,12 @@
 // The log as one gapless row of events, whatever way and in whatever order they come in.
 
 import type { LogEvent } from "../protocol.ts";
+import type { LogPage } from "./transcript.ts";
 
 export interface EventPage { items: LogEvent[]; last_seq: number; has_more: boolean }
+
+/** The newest page of a log whose newest event has this number. */
+export interface NewestPage extends LogPage { last_seq: number }
 
 const EARLY_KEPT = 1000;
 
@@ -18,7 +22,16 @@ export class LogFeed {
     private readonly fetchEvents: (after: number) => Promise<EventPage>,
     private readonly deliver: (events: LogEvent[]) => void,
     private readonly failed: (error: unknown) => void,
+    /** Where reading begins when nothing is known yet; without it, at the log's beginning. */
+    private readonly newest?: { fetch: () => Promise<NewestPage>; begin: (page: NewestPage) => void },
   ) {}
+
+  /** Begins with the newest page; what comes after it follows. */
+  begin(page: NewestPage): void {
+    this.reset();
+    this.newest?.begin(page);
+    this.lastSeq = this.highest = page.items.at(-1)?.seq ?? page.last_seq;
+  }
 
   /** Takes one event: the next one at once; a later one makes us fetch what is missing; a known one is left out. */
   take(event: LogEvent): void {
@@ -49,7 +62,21 @@ export class LogFeed {
 
   private async fetchAll(): Promise<number> {
     const { generation } = this;
-    for (let brought = 0; ; ) {
+    let brought = 0;
+    if (this.lastSeq === 0 && this.newest) {
+      const page = await this.newest.fetch();
+      if (generation !== this.generation || this.lastSeq > 0) return 0;
+      const { early, highest } = this;
+      this.begin(page);
+      [this.early, this.highest] = [early, Math.max(this.highest, highest)];
+      brought = page.items.length;
+    }
+    return this.fetchRest(brought);
+  }
+
+  private async fetchRest(brought: number): Promise<number> {
+    const { generation } = this;
+    for (;;) {
       const { highest } = this;
       const page = await this.fetchEvents(this.lastSeq);
       if (generation !== this.generation) return brought;

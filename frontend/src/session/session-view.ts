@@ -12,12 +12,13 @@ import "./changes-view.ts";
 import { emptyView, loadingView } from "./chat-parts.ts";
 import type { Composer, Written } from "./composer.ts";
 import { Connection } from "./connection.ts";
-import { applyDelta, applyEvents, applyHello, type Conversation, EMPTY, withChanges } from "./conversation.ts";
+import { type Conversation, EMPTY, withChanges } from "./conversation.ts";
 import type { ConversationView } from "./conversation-view.ts";
 import "./conversation-view.ts";
 import { answeredElsewhere } from "./decision-view.ts";
 import "./dock.ts";
-import type { EventPage } from "./log-feed.ts";
+import { History } from "./history.ts";
+import type { EventPage, NewestPage } from "./log-feed.ts";
 import { Outbox } from "./outbox.ts";
 import type { Returned } from "./queue-strip.ts";
 import type { SessionDetails } from "./session-details.ts";
@@ -26,7 +27,8 @@ import type { PageSession } from "./session-head.ts";
 import "./session-head.ts";
 import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
-import { browserSurroundings, type ConnectionState, type Listener } from "./surroundings.ts";
+import { browserSurroundings, type ConnectionState, type Fetching, type Listener } from "./surroundings.ts";
+import { Transcript } from "./transcript.ts";
 import { isInLine, isPlainlyWaiting, jobAtWork } from "./waiting.ts";
 
 type Pane = "chat" | "changes";
@@ -56,6 +58,12 @@ export class SessionView extends PageElement {
   private page: PageSession = pageData<PageSession>("session-data") ?? NO_PAGE;
   private pageTitle = document.title;
   private connection: Connection | null = null;
+  private readonly fetching: Fetching = {
+    after: (seq) => get<EventPage>(`/sessions/${this.sessionId}/events?after=${seq}&limit=1000`, AbortSignal.timeout(FETCH_TIMEOUT_MS)),
+    before: (seq, limit) => get<NewestPage>(`/sessions/${this.sessionId}/events?before=${seq}&limit=${limit}`, AbortSignal.timeout(FETCH_TIMEOUT_MS)),
+  };
+  private readonly transcript = new Transcript();
+  private readonly history = new History(this.transcript, this.fetching.before, () => this.show());
   private outbox!: Outbox;
   private answeredHere = new Set<string>();
   private escapedAt = 0;
@@ -66,9 +74,7 @@ export class SessionView extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.outbox = new Outbox(this.sessionId, () => this.requestUpdate(), (message, reason) => this.composer?.restore(message, reason));
-    const fetchEvents = (after: number): Promise<EventPage> =>
-      get<EventPage>(`/sessions/${this.sessionId}/events?after=${after}&limit=1000`, AbortSignal.timeout(FETCH_TIMEOUT_MS));
-    this.connection = new Connection(this.listener, browserSurroundings(this.sessionId, fetchEvents));
+    this.connection = new Connection(this.listener, browserSurroundings(this.sessionId, this.fetching));
     this.connection.open();
     this.settling = setTimeout(() => (this.hasSettled = true), SETTLED_AFTER_MS);
     window.addEventListener("online", this.onWake);
@@ -95,24 +101,44 @@ export class SessionView extends PageElement {
   private readonly listener: Listener = {
     hello: (session, live, version) => {
       this.take(session);
-      this.conversation = applyHello(this.conversation, live);
+      this.transcript.hello(live);
+      this.show();
       this.hasNewVersion = version !== "" && this.page.version !== "" && version !== this.page.version;
     },
     events: (events) => {
       const before = this.conversation;
-      this.conversation = applyEvents(before, events);
+      this.transcript.append(events);
+      this.show();
       this.tellOthersAnswer(before, this.conversation);
       this.afterEvents(events.map((event) => event.kind));
     },
-    delta: (delta) => (this.conversation = applyDelta(this.conversation, delta)),
+    page: (page) => {
+      this.history.reset();
+      this.transcript.begin(page);
+      this.show();
+      this.afterEvents(page.items.map((event) => event.kind));
+    },
+    delta: (delta) => {
+      this.transcript.delta(delta);
+      this.show();
+    },
     places: (places) => (this.places = places),
-    reset: () => (this.conversation = EMPTY),
+    reset: () => {
+      this.history.reset();
+      this.transcript.reset();
+      this.show();
+    },
     state: (state) => {
       this.connectionState = state;
       // Only the socket says hello.
       if ((state === "streaming" || state === "polling") && !this.session) void this.reload();
     },
   };
+
+  private show(): void {
+    this.conversation = this.transcript.conversation;
+    this.requestUpdate();
+  }
 
   private take(session: Session): void {
     this.session = session;
