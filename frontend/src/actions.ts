@@ -12,6 +12,8 @@ export interface Action {
   /** Where the palette and the list of keys show it. */
   group: string;
   keys?: Keys;
+  /** Others that do the same, for instance while somebody types. */
+  alsoKeys?: Keys;
   /** More words that find it. */
   words?: string;
   /** Not offered while this says no. */

@@ -8,6 +8,8 @@ import "./elements/sidebar.ts";
 import "./elements/tokens.ts";
 import "./elements/usage.ts";
 import { ago, exactTime } from "./format.ts";
+import { listenToKeys } from "./frame/keys.ts";
+import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
 import { loadTranslations } from "./i18n.ts";
 import "./session/session-view.ts";
 import { CHANGED, type Preferences, watchPreferences } from "./preferences.ts";
@@ -31,8 +33,10 @@ document.addEventListener("click", (event) => {
   // The dialog gives the focus back to what had it, which must not be inside of a closed menu.
   managed?.closest("details.menu")?.querySelector("summary")?.focus();
   if (managed) document.querySelector<Manage>("slw-manage")?.openFor(managed.dataset);
+  const palette = find(event, "[data-palette]");
+  if (palette) openPalette();
   if (find(event, "[data-drawer]")) drawer(true);
-  else if (find(event, ".drawer-shade") || opener) drawer(false);
+  else if (find(event, ".drawer-shade") || opener || palette) drawer(false);
   const theme = find<HTMLElement>(event, "[data-theme-choice]");
   if (theme) setTheme(theme.dataset.themeChoice ?? "system");
   for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) if (!menu.contains(event.target as Node) || managed) menu.open = false;
@@ -69,6 +73,9 @@ function tellTimes(): void {
     time.title = exactTime(time.dateTime);
   }
 }
+offerStandardActions();
+listenToKeys();
+
 tellTimes();
 setInterval(tellTimes, 30_000);
 

@@ -3,12 +3,13 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { get } from "../api.ts";
-import { PageElement, plain, toast } from "../elements/base.ts";
+import { PageElement, plain } from "../elements/base.ts";
 import { count, money, statusWord } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { modes } from "./modes.ts";
+import { copyText } from "./session-actions.ts";
 
 export interface PageSession {
   id: string; organization_id: string; project_id: string; user_id: string; name: string; branch: string; environment: string; can_write: boolean; version: string;
@@ -16,15 +17,6 @@ export interface PageSession {
 interface Model { name: string; label: string }
 
 const FULL_PERCENT = 80;
-
-async function copyText(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(gettext("Copied {text}", { text }));
-  } catch {
-    toast(text);
-  }
-}
 
 /** How full the model's context is, in whole percent; null while no one knows. */
 export function contextPercent(session: Pick<Session, "context_tokens" | "context_window">): number | null {

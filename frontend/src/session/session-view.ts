@@ -25,6 +25,7 @@ import type { SessionDetails } from "./session-details.ts";
 import "./session-details.ts";
 import type { PageSession } from "./session-head.ts";
 import "./session-head.ts";
+import { offerSession } from "./session-actions.ts";
 import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
 import { browserSurroundings, type ConnectionState, type Fetching, type Listener } from "./surroundings.ts";
@@ -33,7 +34,6 @@ import { isInLine, isPlainlyWaiting, jobAtWork } from "./waiting.ts";
 
 type Pane = "chat" | "changes";
 
-const ESCAPE_TWICE_MS = 600;
 const TOLD_MS = 15_000;
 const SETTLED_AFTER_MS = 2000;
 const FETCH_TIMEOUT_MS = 20_000;
@@ -66,7 +66,7 @@ export class SessionView extends PageElement {
   private readonly history = new History(this.transcript, this.fetching.before, () => this.show());
   private outbox!: Outbox;
   private answeredHere = new Set<string>();
-  private escapedAt = 0;
+  private withdraw: (() => void) | undefined;
   private refresh: ReturnType<typeof setTimeout> | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
   private told: ReturnType<typeof setTimeout> | undefined;
@@ -79,7 +79,7 @@ export class SessionView extends PageElement {
     this.settling = setTimeout(() => (this.hasSettled = true), SETTLED_AFTER_MS);
     window.addEventListener("online", this.onWake);
     document.addEventListener("visibilitychange", this.onWake);
-    document.addEventListener("keydown", this.onKey);
+    this.withdraw = this.offerActions();
     document.addEventListener("slw-managed", this.onManaged);
     if (this.page.can_write) this.outbox.resume();
   }
@@ -90,7 +90,7 @@ export class SessionView extends PageElement {
     for (const timer of [this.settling, this.refresh, this.told]) clearTimeout(timer);
     window.removeEventListener("online", this.onWake);
     document.removeEventListener("visibilitychange", this.onWake);
-    document.removeEventListener("keydown", this.onKey);
+    this.withdraw?.();
     document.removeEventListener("slw-managed", this.onManaged);
   }
 
@@ -195,12 +195,26 @@ export class SessionView extends PageElement {
     if (panes) attachSplit(panes);
   }
 
-  private readonly onKey = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape" || event.repeat || document.querySelector("dialog[open]")) return;
-    const now = Date.now();
-    if (now - this.escapedAt < ESCAPE_TWICE_MS && this.isWorking) void this.act("interrupt");
-    this.escapedAt = now;
-  };
+  private offerActions(): () => void {
+    const view = this;
+    return offerSession({
+      sessionId: this.sessionId,
+      get name() { return view.session?.name ?? view.page.name; },
+      get branch() { return view.session?.branch ?? view.page.branch; },
+      get canWrite() { return view.page.can_write && !view.isOver; },
+      get isWorking() { return view.isWorking; },
+      get isStopped() { return view.isWorking || view.status === "STOPPED" || view.status === "INITIALIZING"; },
+      act: (verb) => void this.act(verb),
+      toggleSide: () => this.toggleSide(),
+      showDetails: () => void this.querySelector<SessionDetails>("slw-session-details")?.open(),
+      writeMessage: () => this.writeMessage(),
+    });
+  }
+
+  private writeMessage(): void {
+    this.pane = "chat";
+    void this.updateComplete.then(() => this.composer?.querySelector("textarea")?.focus());
+  }
 
   private async attempt(work: () => Promise<Session>): Promise<void> {
     try {

@@ -1,0 +1,8 @@
+// Keys as they are shown.
+
+import { html, type TemplateResult } from "lit";
+import type { Keys } from "../actions.ts";
+import { capsOf } from "./strokes.ts";
+
+export const caps = (keys: Keys): TemplateResult =>
+  html`<span class="caps">${capsOf(keys).map((stroke, index) => html`${index ? " " : ""}${stroke.map((key) => html`<kbd>${key}</kbd>`)}`)}</span>`;

@@ -1,0 +1,50 @@
+// The list of keys (`?`): what can be done on this page, by groups.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { customElement, query, state } from "lit/decorators.js";
+import { type Action, offered } from "../actions.ts";
+import { PageElement } from "../elements/base.ts";
+import { gettext } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import { groupOrder } from "./choices.ts";
+import { caps } from "./key-caps.ts";
+
+/** Keys that belong to a part of the page, which hears them by itself while it has the focus. */
+const local = (): Pick<Action, "title" | "group" | "keys" | "alsoKeys">[] => [
+  { title: gettext("Send"), group: gettext("Message"), keys: "Enter" },
+  { title: gettext("New line"), group: gettext("Message"), keys: "Shift+Enter" },
+  { title: gettext("Commands of the agent"), group: gettext("Message"), keys: "/" },
+  { title: gettext("Allow once"), group: gettext("Permission"), keys: "a" },
+  { title: gettext("Always allow"), group: gettext("Permission"), keys: "Shift+A" },
+  { title: gettext("Deny"), group: gettext("Permission"), keys: "d" },
+];
+
+@customElement("slw-key-list")
+export class KeyList extends PageElement {
+  @state() private isOpen = false;
+  @query("dialog") private dialog!: HTMLDialogElement;
+
+  async open(): Promise<void> {
+    this.isOpen = true;
+    await this.updateComplete;
+    if (!this.dialog.open) this.dialog.showModal();
+  }
+
+  private groups(): [string, Pick<Action, "title" | "keys" | "alsoKeys">[]][] {
+    const all = [...offered(), ...(document.querySelector("slw-session") ? local() : [])].filter((action) => action.keys);
+    const order = [...groupOrder(), ...all.map((action) => action.group)];
+    const names = [...new Set(all.map((action) => action.group))].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+    return names.map((name) => [name, all.filter((action) => action.group === name)]);
+  }
+
+  override render(): TemplateResult {
+    return html`<dialog class="dialog" aria-label=${gettext("Keys")} @close=${() => (this.isOpen = false)}>${this.isOpen ? this.sheet() : nothing}</dialog>`;
+  }
+
+  private sheet(): TemplateResult {
+    return html`<div class="sheet"><header><h2 class="grow">${gettext("Keys")}</h2>
+        <button class="button quiet square" type="button" aria-label=${gettext("Close")} @click=${() => this.dialog.close()}>${icon("cross")}</button></header>
+      <div class="body key-list" tabindex="0" role="region" aria-label=${gettext("Keys")}>${this.groups().map(([name, list]) => html`<section><h3>${name}</h3><dl>
+        ${list.map(({ title, keys = "", alsoKeys }) => html`<div><dt>${title}</dt><dd>${caps(keys)}${alsoKeys ? html` ${gettext("or")} ${caps(alsoKeys)}` : nothing}</dd></div>`)}</dl></section>`)}</div></div>`;
+  }
+}

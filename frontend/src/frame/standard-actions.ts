@@ -1,0 +1,47 @@
+// What can be done on every page: going places, making things, how it looks, the account.
+
+import { groups, offer } from "../actions.ts";
+import { gettext } from "../i18n.ts";
+import { setTheme } from "../theme.ts";
+import { KeyList } from "./key-list.ts";
+import { Palette } from "./palette.ts";
+import { noteUse } from "./recent.ts";
+
+/** The one of its kind in the page, made when it is first asked for. */
+function only<T extends HTMLElement>(kind: new () => T, tag: string): T {
+  const there = document.querySelector<T>(tag);
+  if (there) return there;
+  const made = new kind();
+  document.body.append(made);
+  return made;
+}
+
+export const openPalette = (): void => void only(Palette, "slw-palette").open();
+export const openKeyList = (): void => void only(KeyList, "slw-key-list").open();
+
+const has = (selector: string) => (): boolean => document.querySelector(selector) !== null;
+const press = (selector: string) => (): void => document.querySelector<HTMLElement>(selector)?.click();
+
+export function offerStandardActions(): void {
+  const { go, make, view, account } = groups;
+  const isInside = has(".shell");
+  offer({ id: "palette", title: gettext("Command palette"), group: go(), keys: "Ctrl+K", isOffered: isInside, run: openPalette });
+  offer({ id: "go-projects", title: gettext("Projects"), group: go(), keys: "g p", words: gettext("home dashboard"), isOffered: isInside, run: () => location.assign("/") });
+  offer({ id: "new-session", title: gettext("New session"), group: make(), keys: "c", isOffered: has("[data-open=new-session]"), run: press("[data-open=new-session]") });
+  offer({ id: "new-project", title: gettext("New project"), group: make(), keys: "Shift+C", isOffered: has("[data-open=new-project]"), run: press("[data-open=new-project]") });
+  for (const [choice, title] of [["light", gettext("Light theme")], ["dark", gettext("Dark theme")], ["system", gettext("Theme of the system")]] as const)
+    offer({ id: `theme-${choice}`, title, group: view(), words: gettext("colours appearance"), isOffered: isInside, run: () => setTheme(choice) });
+  offer({ id: "keys", title: gettext("Show the keys"), group: view(), keys: "?", words: gettext("help shortcuts"), run: openKeyList });
+  offerMenus();
+  offer({ id: "sign-out", title: gettext("Sign out"), group: account(), isOffered: has("form[action*=logout]"), run: () => document.querySelector<HTMLFormElement>("form[action*=logout]")?.requestSubmit() });
+  const session = document.querySelector("slw-session")?.getAttribute("session-id");
+  if (session) noteUse(session);
+}
+
+/** The pages that the sidebar's menus lead to: settings, and the other organisations. */
+function offerMenus(): void {
+  for (const link of document.querySelectorAll<HTMLAnchorElement>(".sidebar-foot a.menu-item"))
+    offer({ id: `page-${link.pathname}`, title: link.textContent.trim(), group: groups.account(), words: gettext("settings"), run: () => location.assign(link.href) });
+  for (const link of document.querySelectorAll<HTMLAnchorElement>(".sidebar-head a.menu-item:not([aria-current])"))
+    offer({ id: `organization-${link.search}`, title: gettext("Switch to {name}", { name: link.textContent.trim() }), group: groups.go(), words: gettext("organisation"), run: () => location.assign(link.href) });
+}
