@@ -12,17 +12,16 @@ from ninja import Query, Router
 
 from accounts.auth import ActorRequest
 from accounts.client_keys import client_key
-from accounts.errors import Invalid
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
 from projects.diffs import Diff
 from projects.models import Project
 from sessions import message_api, queries, rule_api, services
 from sessions.live.credentials import Credentials
+from sessions.live.start import Start
 from sessions.live.stream import sse
 from sessions.models import AgentSession, PermissionRequest
 from sessions.schemas import (
-    MAX_SEQ,
     AnswerIn,
     CheckpointsOut,
     DiffOut,
@@ -96,7 +95,9 @@ def delete_session(request: ActorRequest, session_id: uuid.UUID) -> None:
 
 @router.get("/sessions/{uuid:session_id}/events", response=LogOut)
 def list_events(request: ActorRequest, session_id: uuid.UUID, query: Query[LogQuery]) -> dict[str, Any]:
-    """The log after a number."""
+    """The log after a number, or the page before one; any number beyond the end gives the newest page."""
+    if query.before is not None:
+        return _page_before(request, session_id, query.before, query.limit)
     session = fetch(queries.sessions(), request.actor, session_id)
     items = queries.events_after(session.pk, query.after, query.limit)
     reached = items[-1]["seq"] if items else query.after
@@ -108,13 +109,13 @@ def list_events(request: ActorRequest, session_id: uuid.UUID, query: Query[LogQu
 
 
 @router.get("/sessions/{uuid:session_id}/stream")
-def stream(request: ActorRequest, session_id: uuid.UUID, after: str = "0") -> StreamingHttpResponse:
-    """The log after a number, and then as it grows, as server-sent events."""
-    seq = _seq(request.headers.get("Last-Event-ID") or after)
+def stream(request: ActorRequest, session_id: uuid.UUID, after: str = "", tail: str = "") -> StreamingHttpResponse:
+    """The log after a number, or its newest page, and then as it grows, as server-sent events."""
+    start = Start.asked(request.headers.get("Last-Event-ID") or after, tail)
     session = fetch(queries.sessions(), request.actor, session_id)
     key = request.session.session_key if request.actor.token_id is None else None
     credentials = Credentials(request.actor, key)
-    response = StreamingHttpResponse(sse(session.pk, seq, credentials), content_type="text/event-stream")
+    response = StreamingHttpResponse(sse(session.pk, start, credentials), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     if not connection.in_atomic_block:
@@ -196,7 +197,8 @@ def _list(actor: Actor, rows: TenantQuerySet[AgentSession], page: PageIn) -> Sli
         return found
 
 
-def _seq(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= MAX_SEQ):
-        raise Invalid.field("after", "This is not a number of the log.")
-    return int(text)
+def _page_before(request: ActorRequest, session_id: uuid.UUID, before: int, limit: int) -> dict[str, Any]:
+    with queries.one_moment():
+        session = fetch(queries.sessions(), request.actor, session_id)
+        page = queries.page_before(session, before, limit)
+    return {**page.shown(), "last_seq": session.last_seq}

@@ -9,7 +9,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar
-from urllib.parse import parse_qs
 
 import structlog
 from channels.db import database_sync_to_async as in_db
@@ -17,10 +16,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 
-from accounts.errors import DomainError, Invalid, RateLimited
+from accounts.errors import DomainError, RateLimited
 from accounts.tenancy import Actor, Role
 from sessions import actions, protocol, queries, schemas
 from sessions.live.credentials import Credentials, Recheck
+from sessions.live.start import Start
 from sessions.live.stream import Follower
 from sessions.models import AgentSession
 from sessions.protocol import ClientFrame
@@ -73,7 +73,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.session_id = self.scope["url_route"]["kwargs"]["session_id"]
         self.credentials = Credentials(actor, getattr(self.scope.get("session"), "session_key", None))
         try:
-            after = _after(self.scope.get("query_string", b""))
+            start = Start.in_query(self.scope.get("query_string", b""))
             session = await in_db(self.credentials.session)(self.session_id, Role.VIEWER, timezone.now())
             self._count(actor, session)
         except DomainError as error:
@@ -81,7 +81,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         await self.accept()
         self.heard_at = time.monotonic()
-        self.tasks = [asyncio.create_task(self._run(work)) for work in (self._follow(after), self._keep_alive())]
+        self.tasks = [asyncio.create_task(self._run(work)) for work in (self._follow(start), self._keep_alive())]
 
     async def disconnect(self, code: int) -> None:
         for id in self.counted:
@@ -114,11 +114,13 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             logger.exception("session_socket_failed", session_id=str(self.session_id))
             await self._end(protocol.INTERNAL_ERROR)
 
-    async def _follow(self, after: int) -> None:
+    async def _follow(self, start: Start) -> None:
         """Listening begins before the state is read, and the state names the number that the log had then."""
-        async with Follower(self.session_id, after) as follower:
-            hello = await in_db(self._hello)()
+        async with Follower(self.session_id, start.after or 0) as follower:
+            hello = await in_db(self._hello)(start)
             follower.note_state(hello["last_seq"], hello["live"])
+            if "page" in hello:
+                follower.start_at(hello["last_seq"])
             await self._send(dump(hello))
             async with Recheck(lambda: in_db(self._session)(Role.VIEWER)) as recheck:
                 while True:
@@ -134,17 +136,21 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._send(PING)
         await self._end(protocol.SILENT)
 
-    def _hello(self) -> dict[str, Any]:
+    def _hello(self, start: Start) -> dict[str, Any]:
         self._session(Role.VIEWER)
+        page: dict[str, Any] = {}
         with queries.one_moment():
             session = queries.detailed(queries.sessions()).get(pk=self.session_id)
             shown = schemas.session_json(session)
+            if start.wants_page(session.last_seq):
+                page = {"page": queries.newest_page(session, start.tail).shown()}
         return {
             "type": "hello",
             "session": shown,
             "last_seq": session.last_seq,
             "live": session.live,
             "version": settings.BUILD,
+            **page,
         }
 
     def _session(self, role: Role) -> AgentSession:
@@ -211,12 +217,3 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.refilled_at = now
         self.tokens -= 1
         return self.tokens >= 0
-
-
-def _after(query_string: bytes) -> int:
-    """The number that the client has already, from `?after=`. Raises: Invalid."""
-    values = parse_qs(query_string.decode("ascii", "replace")).get("after", ["0"])
-    text = values[-1]
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= schemas.MAX_SEQ):
-        raise Invalid.field("after", "This is not a number of the log.")
-    return int(text)

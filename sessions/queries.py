@@ -21,7 +21,8 @@ from sessions import dispatch
 from sessions.events import serialize
 from sessions.live import frames
 from sessions.live.frames import Frame
-from sessions.log import archive
+from sessions.log import archive, backwards
+from sessions.log.backwards import LogPage
 from sessions.models import (
     AgentSession,
     Attachment,
@@ -141,6 +142,17 @@ def events_after(session_id: uuid.UUID, after: int, limit: int) -> list[dict[str
     if found and found[0]["seq"] == after + 1:
         return found
     return archive.joined(archive.after(session_id, after, limit), found, limit)
+
+
+def page_before(session: AgentSession, before: int, limit: int) -> LogPage:
+    """The last events before a number, with what they refer to; in the moment in which the session was read."""
+    is_newest = before > session.last_seq
+    return backwards.page_before(session.pk, min(before, session.last_seq + 1), limit, is_newest=is_newest)
+
+
+def newest_page(session: AgentSession, limit: int) -> LogPage:
+    """The log's end, with what is not over."""
+    return page_before(session, session.last_seq + 1, limit)
 
 
 def page_after(session_id: uuid.UUID, after: int, limit: int, max_bytes: int) -> list[Frame]:

@@ -12,10 +12,10 @@ from pydantic import AliasChoices, Field, PlainSerializer
 
 from accounts.models import User
 from sessions import queries
+from sessions.live.start import MAX_SEQ, MAX_TAIL
 from sessions.models import AgentSession, Attachment, Job, Message, PermissionRule, SessionStatus
 
 Money = Annotated[Decimal, PlainSerializer(lambda value: f"{value:f}", return_type=str)]
-MAX_SEQ = 2**63 - 1
 
 
 class NewSessionsIn(Schema):
@@ -67,8 +67,11 @@ class SessionFilter(Schema):
 
 
 class LogQuery(Schema):
+    """After a number, or before one."""
+
     after: int = Field(0, ge=0, le=MAX_SEQ)
-    limit: int = Field(200, ge=1, le=1000)
+    before: int | None = Field(None, ge=1, le=MAX_SEQ)
+    limit: int = Field(200, ge=1, le=MAX_TAIL)
 
 
 class AuthorOut(Schema):
@@ -255,7 +258,10 @@ class EventOut(Schema):
 
 
 class LogOut(Schema):
+    """`carried` has what a page that is read backwards refers to before its beginning."""
+
     items: list[EventOut]
+    carried: list[EventOut] = []
     last_seq: int
     has_more: bool
 

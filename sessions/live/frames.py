@@ -23,10 +23,12 @@ class Frame:
     def for_socket(self) -> str:
         return f'{{"type":"{self.type}",{self.body[1:]}'
 
-    def for_sse(self) -> str:
+    def for_sse(self, id: int | None = None) -> str:
+        """With an `id`, what is transient is where a browser goes on from, too."""
         if self.type == "event":
             return f"id: {self.seq}\nevent: {self.kind}\ndata: {self.body}\n\n"
-        return f"event: {self.type}\ndata: {self.body}\n\n"
+        named = "" if id is None else f"id: {id}\n"
+        return f"{named}event: {self.type}\ndata: {self.body}\n\n"
 
 
 def event(seq: int, kind: str, payload: str, job_id: uuid.UUID | str | None, created_at: datetime) -> Frame:

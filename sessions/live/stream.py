@@ -20,7 +20,9 @@ from sessions import queries
 from sessions.live import frames
 from sessions.live.credentials import Credentials, Recheck
 from sessions.live.frames import Delta, Frame
+from sessions.live.start import Start
 from sessions.live.watch import watch
+from sessions.models import AgentSession
 
 PAGE, PAGE_BYTES = 100, 512 * 1024  # of events held in memory at a time; at least one
 WAIT_S = 5.0  # what the callers have to do besides is done that often
@@ -61,6 +63,11 @@ class Follower:
         self._is_behind = False
         if live:
             self._note_streamed(live["block"], len(live["text"]))
+
+    def start_at(self, seq: int) -> None:
+        """The reader has got all up to here in another way."""
+        self._feed.note(seq)
+        self.seq = seq
 
     async def frames(self) -> list[Frame]:
         """The next frames; empty when there was nothing for a moment."""
@@ -145,8 +152,11 @@ class Follower:
         return {**delta, "text": text}
 
 
-async def sse(session_id: uuid.UUID, after: int, credentials: Credentials) -> AsyncGenerator[str]:
-    """The body of an SSE response: `id:` is seq, `event:` is kind; what is transient has no id."""
+async def sse(session_id: uuid.UUID, start: Start, credentials: Credentials) -> AsyncGenerator[str]:
+    """The body of an SSE response: `id:` is seq, `event:` is kind; what is transient has no id.
+
+    A reader that begins with the newest page gets it first, as `page`.
+    """
     _give_thread_back()
 
     async def look() -> None:
@@ -154,7 +164,10 @@ async def sse(session_id: uuid.UUID, after: int, credentials: Credentials) -> As
 
     started_at = written_at = time.monotonic()
     yield "retry: 1000\n\n"
-    async with Follower(session_id, after) as follower, Recheck(look) as recheck:
+    async with Follower(session_id, start.after or 0) as follower, Recheck(look) as recheck:
+        if page := await in_db(_page)(session_id, start):
+            follower.start_at(page["last_seq"])
+            yield frames.transient("page", page).for_sse(id=page["last_seq"])
         while (now := time.monotonic()) - started_at < LIFETIME_S:
             found = await follower.frames()
             for frame in found:
@@ -168,6 +181,14 @@ async def sse(session_id: uuid.UUID, after: int, credentials: Credentials) -> As
                 await recheck.passed(is_idle=not found)
             except DomainError:
                 return
+
+
+def _page(session_id: uuid.UUID, start: Start) -> dict[str, Any] | None:
+    with queries.one_moment():
+        session = AgentSession.with_deleted.get(pk=session_id)
+        if not start.wants_page(session.last_seq):
+            return None
+        return {**queries.newest_page(session, start.tail).shown(), "last_seq": session.last_seq}
 
 
 def _give_thread_back() -> None:

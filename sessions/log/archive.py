@@ -37,6 +37,27 @@ def after(session_id: uuid.UUID, seq: int, limit: int) -> list[dict[str, Any]]:
     return found[:limit]
 
 
+def before(session_id: uuid.UUID, seq: int, limit: int) -> list[dict[str, Any]]:
+    """The last archived events before a number, in order; one query a stretch, and none is opened without need."""
+    found: list[dict[str, Any]] = []
+    while len(found) < limit:
+        stretch = _stretches(session_id).filter(first_seq__lt=seq).last()
+        if stretch is None:
+            break
+        found = [*(event for event in unpack(stretch.data) if event["seq"] < seq), *found]
+        seq = stretch.first_seq
+    return found[-limit:]
+
+
+def backwards(session_id: uuid.UUID, seq: int, kinds: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """All archived events of these kinds before a number, newest first; one stretch in memory at a time."""
+    stretches = _stretches(session_id).filter(first_seq__lt=seq).reverse()
+    for stretch in stretches.iterator(chunk_size=1):
+        for event in reversed(unpack(stretch.data)):
+            if event["seq"] < seq and event["kind"] in kinds:
+                yield event
+
+
 def joined(older: Sequence[dict[str, Any]], newer: Sequence[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     """Both as one page; what was archived between the two reads is in both, and shown once."""
     first = newer[0]["seq"] if newer else None

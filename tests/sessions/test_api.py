@@ -243,7 +243,7 @@ class TestEvents:
     def test_is_empty_beyond_the_end(self, api: Api, bob: User, session: AgentSession) -> None:
         page = api(bob).get(f"/sessions/{session.pk}/events", after=2**63 - 1).json()
 
-        assert page == {"items": [], "last_seq": 0, "has_more": False}
+        assert page == {"items": [], "carried": [], "last_seq": 0, "has_more": False}
 
 
 class TestActions:

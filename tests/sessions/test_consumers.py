@@ -88,7 +88,7 @@ class TestHandshake:
 
         assert await refused(dial(session.pk, actor)) == await refused(dial(uuid.uuid4(), actor)) == 4404
 
-    @pytest.mark.parametrize("after", ["-1", str(2**63), "x", "%00", "1e3", "1&after=x"])
+    @pytest.mark.parametrize("after", ["-1", str(2**63), "x", "%00", "1e3", "1&after=x", "1&tail=1001", "1&tail=x"])
     async def test_is_refused_with_a_number_that_is_none(self, session: AgentSession, bob: User, after: str) -> None:
         assert await refused(dial(session.pk, await in_db(actor_for)(bob), f"?after={after}")) == 4400
 
@@ -125,6 +125,33 @@ class TestDelivery:
             ("event", 3),
             ("event", 4),
         ]
+
+    @pytest.mark.parametrize(
+        ("query", "page", "missed"),
+        [
+            ("?tail=2", [4, 5], []),
+            ("?tail=9", [1, 2, 3, 4, 5], []),
+            ("?after=3&tail=2", None, [4, 5]),
+            ("?after=2&tail=2", [4, 5], []),  # misses more than it wants
+            ("?after=9&tail=2", [4, 5], []),  # of a log that is not this one any more
+        ],
+    )
+    async def test_begins_with_the_newest_page_for_who_has_nothing(
+        self, session: AgentSession, bob: User, query: str, page: list[int] | None, missed: list[int]
+    ) -> None:
+        await in_db(append)(session, *"12345")
+
+        async with opened(session, bob, query) as socket:
+            hello = await socket.receive_json_from()
+            old = [(await socket.receive_json_from())["seq"] for _ in missed]
+            await in_db(append)(session, "6")
+            await events.aring(session.pk, 6)
+            new = await socket.receive_json_from()
+
+        shown = None if page is None else [event["seq"] for event in hello["page"]["items"]]
+        assert ("page" in hello, shown, old, new["seq"]) == (page is not None, page, missed, 6)
+        if page is not None:
+            assert (hello["page"]["carried"], hello["page"]["has_more"]) == ([], page[0] > 1)
 
     async def test_catches_up_over_several_pages(self, session: AgentSession, bob: User) -> None:
         await in_db(append)(session, *map(str, range(250)))

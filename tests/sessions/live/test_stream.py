@@ -27,6 +27,7 @@ from sessions.events import Entry
 from sessions.live import feed, stream, watch
 from sessions.live.credentials import Credentials
 from sessions.live.frames import Frame
+from sessions.live.start import Start
 from sessions.live.stream import Follower
 from sessions.models import AgentSession
 from tests import factories
@@ -69,8 +70,10 @@ def _field(line: str) -> tuple[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def reading(session: AgentSession, user: User, after: int = 0) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
-    source = stream.sse(session.pk, after, Credentials(await in_db(actor_for)(user)))
+async def reading(
+    session: AgentSession, user: User, after: int | None = 0, tail: int = 0
+) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+    source = stream.sse(session.pk, Start(after, tail), Credentials(await in_db(actor_for)(user)))
     try:
         yield lines(source)
     finally:
@@ -87,6 +90,30 @@ class TestSse:
 
         assert (event["id"], event["event"]) == ("2", "agent.notice")
         assert json.loads(event["data"]) == (await in_db(queries.events_after)(session.pk, 1, 10))[0]
+
+    async def test_begins_with_the_newest_page_and_goes_on_after_it(
+        self, session: AgentSession, vera: User, quick: None
+    ) -> None:
+        await in_db(append)(session, 5)
+
+        async with reading(session, vera, None, tail=2) as events_:
+            await anext(events_)
+            page = await anext(events_)
+            await in_db(append)(session, 1)
+            event = await anext(events_)
+
+        told = json.loads(page["data"])
+        assert (page["event"], page["id"]) == ("page", "5")  # a browser comes back with this number
+        assert [event["seq"] for event in told["items"]] == [4, 5]
+        assert (told["carried"], told["has_more"], told["last_seq"]) == ([], True, 5)
+        assert event["id"] == "6"
+
+    async def test_gives_no_page_to_who_misses_little(self, session: AgentSession, vera: User) -> None:
+        await in_db(append)(session, 5)
+
+        async with reading(session, vera, 3, tail=2) as events_:
+            await anext(events_)
+            assert [(await anext(events_))["id"] for _ in range(2)] == ["4", "5"]
 
     async def test_gives_deltas_without_a_number(self, session: AgentSession, vera: User) -> None:
         async with reading(session, vera) as events_:
