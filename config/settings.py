@@ -16,7 +16,7 @@ from config.observability import logs
 django_stubs_ext.monkeypatch()  # generic ModelAdmin[...] at run time
 
 VERSION = (BASE_DIR / "CHANGELOG.md").read_text().split("## [", 1)[1].split("]", 1)[0]
-_bundle = BASE_DIR / "static" / "dist" / "main.js"
+_bundle = BASE_DIR / "static" / "dist" / "manifest.json"
 # An open page compares this with its own, and offers to load itself again.
 BUILD = f"{VERSION}+{sha256(_bundle.read_bytes()).hexdigest()[:12] if _bundle.exists() else 'unbuilt'}"
 
@@ -206,6 +206,10 @@ _static = (
     "django.contrib.staticfiles.storage.StaticFilesStorage"
     if DEBUG
     else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+)
+WHITENOISE_MAX_AGE = 0  # seconds; what is not named by its content is asked for again
+WHITENOISE_IMMUTABLE_FILE_TEST = (
+    r"^.+(-[0-9A-Z]{8}\.(js|css)|\.[0-9a-f]{12}\..+)$"  # named by the front end's build or the storage
 )
 STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}, "staticfiles": {"BACKEND": _static}}
 

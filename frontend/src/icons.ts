@@ -1,4 +1,4 @@
-// The icons in use, taken from the lucide set when the bundle is built.
+// The icons in use, taken from the lucide set when the bundle is built; `{% icon %}` in templates draws the same by the same names.
 
 import { html, type TemplateResult } from "lit";
 import { unsafeSVG } from "lit/directives/unsafe-svg.js";
@@ -6,6 +6,7 @@ import arrowDown from "lucide-static/icons/arrow-down.svg";
 import bot from "lucide-static/icons/bot.svg";
 import brain from "lucide-static/icons/brain.svg";
 import check from "lucide-static/icons/check.svg";
+import choose from "lucide-static/icons/chevrons-up-down.svg";
 import chevron from "lucide-static/icons/chevron-right.svg";
 import copy from "lucide-static/icons/copy.svg";
 import filePen from "lucide-static/icons/file-pen-line.svg";
@@ -37,7 +38,7 @@ import wrench from "lucide-static/icons/wrench.svg";
 import cross from "lucide-static/icons/x.svg";
 
 const SHAPES = {
-  arrowDown, bot, brain, chat, check, chevron, copy, cross, filePen, fileText, fold, gitBranch, globe, image, info, layers, list, menu, more, now, panel,
+  arrowDown, bot, brain, chat, check, chevron, choose, copy, cross, filePen, fileText, fold, gitBranch, globe, image, info, layers, list, menu, more, now, panel,
   pencil, plus, question, search, send, shield, stop, terminal, trash, upload, warning, wrench,
 };
 

@@ -1,21 +1,19 @@
-// The one bundle: defines the elements and wires what the server-rendered pages ask for by data attributes.
+// What every page needs: wires what the server-rendered pages ask for by data attributes, and loads the elements that a page has.
 
-import "./elements/import-progress.ts";
-import { Manage, type Managed } from "./elements/manage.ts";
-import { NewProject } from "./elements/new-project.ts";
-import { NewSession } from "./elements/new-session.ts";
-import "./elements/sidebar.ts";
-import "./elements/tokens.ts";
-import "./elements/usage.ts";
+import { openPart } from "./dialogs.ts";
+import type { Manage, Managed } from "./elements/manage.ts";
+import type { NewProject } from "./elements/new-project.ts";
+import type { NewSession } from "./elements/new-session.ts";
 import { ago, exactTime } from "./format.ts";
 import { listenToKeys } from "./frame/keys.ts";
 import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
 import { loadTranslations } from "./i18n.ts";
-import "./session/session-view.ts";
+import { loadParts } from "./parts.ts";
 import { CHANGED, type Preferences, watchPreferences } from "./preferences.ts";
 import { setTheme, showTheme } from "./theme.ts";
 
 loadTranslations(document.getElementById("translations")?.textContent);
+void loadParts();
 watchPreferences();
 document.addEventListener(CHANGED, (event) => showTheme((event as CustomEvent<Preferences>).detail.theme.toLowerCase()));
 
@@ -27,12 +25,12 @@ const drawer = (isOpen: boolean): void => void document.body.classList.toggle("d
 
 document.addEventListener("click", (event) => {
   const opener = find<HTMLElement>(event, "[data-open]");
-  if (opener?.dataset.open === "new-project") void document.querySelector<NewProject>("slw-new-project")?.openWith(opener.dataset.source as never);
-  if (opener?.dataset.open === "new-session") document.querySelector<NewSession>("slw-new-session")?.openFor(opener.dataset.project);
+  if (opener?.dataset.open === "new-project") void openPart<NewProject>("slw-new-project", (dialog) => void dialog.openWith(opener.dataset.source as never));
+  if (opener?.dataset.open === "new-session") void openPart<NewSession>("slw-new-session", (dialog) => void dialog.openFor(opener.dataset.project));
   const managed = find<HTMLElement>(event, "[data-manage]");
   // The dialog gives the focus back to what had it, which must not be inside of a closed menu.
   managed?.closest("details.menu")?.querySelector("summary")?.focus();
-  if (managed) document.querySelector<Manage>("slw-manage")?.openFor(managed.dataset);
+  if (managed) void openPart<Manage>("slw-manage", (dialog) => dialog.openFor(managed.dataset));
   const palette = find(event, "[data-palette]");
   if (palette) openPalette();
   if (find(event, "[data-drawer]")) drawer(true);

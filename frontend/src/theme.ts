@@ -1,7 +1,7 @@
 // Light, dark, or as the system has it. The server renders the person's choice, so that nothing flashes; a cookie keeps it for the pages before sign-in.
 
-import { messageOf, toast } from "./elements/base.ts";
 import { changePreferences, hasPreferences, type Theme } from "./preferences.ts";
+import { messageOf, toast } from "./toast.ts";
 
 const YEAR_S = 365 * 24 * 3600;
 

@@ -1,16 +1,12 @@
-"""What the templates of all pages need: the frame's parts, icons, states in words, form fields."""
+"""What the templates of all pages need: the frame's parts, states in words, form fields."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 from django import template
 from django.forms import BoundField, CheckboxInput
 from django.template.context import RequestContext
-from django.template.loader import render_to_string
-from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Theme
@@ -34,18 +30,6 @@ STATUSES = {
     SessionStatus.ERROR: Status(_("Failed"), "failed"),
     SessionStatus.STOPPED: Status(_("Stopped"), "stopped"),
 }
-
-
-@cache
-def _drawing(name: str) -> str:
-    return render_to_string(f"icons/{name}.svg")
-
-
-@register.simple_tag
-def icon(name: str) -> SafeString:
-    """One of the drawings in `templates/icons`, hidden from screen readers."""
-    # The files are ours, never a user's.
-    return format_html('<span class="icon" aria-hidden="true">{}</span>', mark_safe(_drawing(name)))
 
 
 @register.simple_tag

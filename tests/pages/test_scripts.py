@@ -15,6 +15,7 @@ from pytest_django.fixtures import Settings
 
 from config.env import BASE_DIR
 from sessions.templatetags import scripts
+from tests.pages import built
 from tests.pages.conftest import browser
 
 JAPANESE = """
@@ -33,7 +34,6 @@ msgstr[0] "{count} 行"
 msgid "Approve this plan?"
 msgstr "この計画を承認しますか"
 """
-SCRIPT = '<script type="module" src="/main.js"></script>'
 POLISH_PLURALS = "nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2);"
 
 
@@ -113,16 +113,12 @@ class TestTheSources:
 @pytest.mark.browser
 class TestTheBundle:
     def test_speaks_the_language_of_the_page(self, japanese: None) -> None:
-        dist = BASE_DIR / "static" / "dist" / "main.js"
-        if not dist.exists():
-            pytest.skip("the front end is not built: npm run build in frontend/")
         data = json.dumps(scripts.catalogue("ja")).replace("<", "\\u003C")
-        html = f'<script id="translations" type="application/json">{data}</script>{SCRIPT}'
+        html = f'<script id="translations" type="application/json">{data}</script>{built.head("slw-session")}'
         with sync_playwright() as playwright:
             launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = launched.new_page()
-            page.route("**/main.js", lambda route: route.fulfill(body=dist.read_text(), content_type="text/javascript"))
-            page.route("**/page", lambda route: route.fulfill(body=html, content_type="text/html"))
+            page.route("**/*", lambda route: built.serve(route) or route.fulfill(body=html, content_type="text/html"))
             page.goto("http://slipway.test/page")
             page.wait_for_function("customElements.get('slw-permission') !== undefined")
             text = page.evaluate(

@@ -5,6 +5,7 @@ import { ApiError } from "../api.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { pieces } from "../odd-characters.ts";
+import { messageOf, toast } from "../toast.ts";
 
 export class PageElement extends LitElement {
   protected override createRenderRoot(): HTMLElement {
@@ -22,8 +23,6 @@ export function pageData<T>(id: string): T | null {
 /** Text of unknown origin, with what would hide or reorder it made visible. */
 export const plain = (text: string): unknown =>
   pieces(text).map((piece) => (piece.isOdd ? html`<i class="odd" title=${gettext("An invisible or control character")}>${piece.text}</i>` : piece.text));
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : gettext("Something went wrong."));
 
 /** An error for people: what happened, and the request id for whoever helps them. */
 export function errorNote(error: unknown): TemplateResult | typeof nothing {
@@ -43,29 +42,4 @@ export const fieldError = (error: unknown, field: string): string =>
 export const isOnlyAbout = (error: unknown, fields: string[]): boolean =>
   error instanceof ApiError && error.details.length > 0 && error.details.every((detail) => fields.includes(detail.field.split(".").pop() ?? ""));
 
-const TOAST_MS = 6000;
-const TOAST_WITH_ACTION_MS = 12_000;
-
-/** A short word at the edge of the window, read out to those who do not see it; and perhaps a way to take something back. */
-export function toast(text: string, action?: { label: string; act: () => void }): void {
-  let place = document.querySelector(".toasts");
-  if (!place) {
-    place = Object.assign(document.createElement("div"), { className: "toasts" });
-    place.setAttribute("role", "status");
-    document.body.append(place);
-  }
-  const note = Object.assign(document.createElement("div"), { className: "toast" });
-  note.append(Object.assign(document.createElement("span"), { className: "grow", textContent: text }));
-  if (action) note.append(toastAction(action, note));
-  place.append(note);
-  setTimeout(() => note.remove(), action ? TOAST_WITH_ACTION_MS : TOAST_MS);
-}
-
-function toastAction({ label, act }: { label: string; act: () => void }, note: HTMLElement): HTMLButtonElement {
-  const button = Object.assign(document.createElement("button"), { className: "link", type: "button", textContent: label });
-  button.addEventListener("click", () => {
-    note.remove();
-    act();
-  });
-  return button;
-}
+export { messageOf, toast };

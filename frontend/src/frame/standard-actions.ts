@@ -1,23 +1,15 @@
 // What can be done on every page: going places, making things, how it looks, the account.
 
 import { groups, offer } from "../actions.ts";
+import { openPart } from "../dialogs.ts";
 import { gettext } from "../i18n.ts";
 import { setTheme } from "../theme.ts";
-import { KeyList } from "./key-list.ts";
-import { Palette } from "./palette.ts";
+import type { KeyList } from "./key-list.ts";
+import type { Palette } from "./palette.ts";
 import { noteUse } from "./recent.ts";
 
-/** The one of its kind in the page, made when it is first asked for. */
-function only<T extends HTMLElement>(kind: new () => T, tag: string): T {
-  const there = document.querySelector<T>(tag);
-  if (there) return there;
-  const made = new kind();
-  document.body.append(made);
-  return made;
-}
-
-export const openPalette = (): void => void only(Palette, "slw-palette").open();
-export const openKeyList = (): void => void only(KeyList, "slw-key-list").open();
+export const openPalette = (): void => void openPart<Palette>("slw-palette", (palette) => void palette.open());
+export const openKeyList = (): void => void openPart<KeyList>("slw-key-list", (list) => void list.open());
 
 const has = (selector: string) => (): boolean => document.querySelector(selector) !== null;
 const press = (selector: string) => (): void => document.querySelector<HTMLElement>(selector)?.click();

@@ -1,0 +1,44 @@
+// The elements that a page may have, each loaded only where it is: what main itself needs stays small.
+// Pages name what they surely need in `{% preload %}`, so that it is fetched together with main.
+
+/** The build reads these lines, too. */
+export const PARTS = {
+  "slw-import": () => import("./elements/import-progress.ts"),
+  "slw-key-list": () => import("./frame/key-list.ts"),
+  "slw-manage": () => import("./elements/manage.ts"),
+  "slw-new-project": () => import("./elements/new-project.ts"),
+  "slw-new-session": () => import("./elements/new-session.ts"),
+  "slw-palette": () => import("./frame/palette.ts"),
+  "slw-provider-key": () => import("./elements/usage.ts"),
+  "slw-rules": () => import("./elements/rules.ts"),
+  "slw-session": () => import("./session/session-view.ts"),
+  "slw-sidebar": () => import("./elements/sidebar.ts"),
+  "slw-tokens": () => import("./elements/tokens.ts"),
+  "slw-usage": () => import("./elements/usage.ts"),
+};
+
+export type PartName = keyof typeof PARTS;
+
+/** Dialogs wait until somebody asks for them, or the page has nothing else to do. */
+const LATER: readonly PartName[] = ["slw-key-list", "slw-manage", "slw-new-project", "slw-new-session", "slw-palette"];
+/** Made when they are first asked for, on any page with a sidebar. */
+const MADE: readonly PartName[] = ["slw-key-list", "slw-palette"];
+
+const isIn = (root: ParentNode, name: PartName): boolean => root.querySelector(MADE.includes(name) ? "slw-sidebar" : name) !== null;
+
+/** Loads an element's script; a failure is tried once more, since a phone's network comes and goes. */
+export async function load(name: PartName): Promise<void> {
+  try {
+    await PARTS[name]();
+  } catch {
+    await PARTS[name]();
+  }
+}
+
+/** Loads what is in the page, then, when all is quiet, what may be opened. */
+export async function loadParts(root: ParentNode = document): Promise<void> {
+  const present = (Object.keys(PARTS) as PartName[]).filter((name) => isIn(root, name));
+  await Promise.allSettled(present.filter((name) => !LATER.includes(name)).map(load));
+  const whenIdle = window.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 200));
+  whenIdle(() => void Promise.allSettled(present.filter((name) => LATER.includes(name)).map(load)));
+}

@@ -1,0 +1,87 @@
+"""What pages load: all that they need at once, by names that change with the content and may be kept for ever."""
+
+from __future__ import annotations
+
+import gzip
+import re
+
+import pytest
+from django.template.loader import render_to_string
+
+from accounts.models import User
+from config.env import BASE_DIR
+from sessions.models import AgentSession
+from sessions.templatetags import bundle
+from tests.pages import built
+from tests.pages.conftest import browser
+
+SOURCES = BASE_DIR / "frontend" / "src"
+LATER = set(re.findall(r'"(slw-[\w-]+)"', (SOURCES / "parts.ts").read_text().partition("LATER: ")[2].partition(";")[0]))
+FOR_EVER = "max-age=315360000, public, immutable"
+
+
+@pytest.fixture(autouse=True)
+def is_built() -> None:
+    built.require()
+
+
+def asked(page: str) -> list[str]:
+    return re.findall(r'(?:src|href)="(/static/dist/[^"]+)"', page)
+
+
+class TestPages:
+    def test_load_at_once_all_that_their_elements_import(self, alice: User, session: AgentSession) -> None:
+        client = browser(alice)
+        parts = bundle.read("manifest.json")["parts"]
+        for path in ("/", f"/sessions/{session.pk}/", f"/projects/{session.project_id}/", "/settings/usage/"):
+            page = client.get(path).content.decode()
+            present = [name for name in parts if f"<{name}" in page and name not in LATER]
+            needed = {bundle.address(file) for name in present for file in parts[name]}
+            assert present, path
+            assert needed <= set(asked(page)), path
+
+    def test_before_sign_in_load_nothing_of_what_is_inside(self, db: None) -> None:
+        page = browser().get("/accounts/login/").content.decode()
+        manifest = bundle.read("manifest.json")
+
+        assert set(asked(page)) == {
+            *(bundle.address(file) for file in manifest["main"]),
+            *(bundle.address(manifest["entries"][name]) for name in ("early", "app")),
+        }
+
+    def test_of_errors_load_the_same_without_a_request(self) -> None:
+        assert asked(render_to_string("500.html"))
+
+
+class TestFiles:
+    def test_are_kept_for_ever_and_sent_compressed(self, db: None) -> None:
+        client = browser()
+        for file in (*bundle.read("manifest.json")["main"], bundle.read("manifest.json")["entries"]["app"]):
+            for encoding in ("gzip", "br"):
+                answer = client.get(bundle.address(file), headers={"Accept-Encoding": encoding})
+                assert answer["Cache-Control"] == FOR_EVER
+                assert answer["Content-Encoding"] == encoding
+                body = answer.getvalue()
+                answer.close()
+                assert encoding == "br" or gzip.decompress(body) == (built.DIST / file).read_bytes()
+
+    def test_of_other_names_are_asked_for_again(self, db: None) -> None:
+        answer = browser().get("/static/icons/favicon.svg")
+        answer.close()
+
+        assert answer["Cache-Control"] == "max-age=0, public"
+
+    def test_import_one_another_by_names_that_are_there(self) -> None:
+        for path in built.DIST.glob("*.js"):
+            for name in re.findall(r'(?:from|import)\s*\(?"\./([^"]+)"', path.read_text()):
+                assert (built.DIST / name).exists(), f"{path.name} imports {name}"
+
+
+class TestIcons:
+    def test_of_all_templates_are_in_the_one_list(self) -> None:
+        templates = (BASE_DIR / "templates").rglob("*.html")
+        used = {name for path in templates for name in re.findall(r'{% icon "(\w+)"', path.read_text())}
+
+        assert used
+        assert used <= set(bundle.read("icons.json"))
+        assert all(drawing.startswith("<svg") for drawing in bundle.read("icons.json").values())
