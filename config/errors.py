@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -19,6 +19,7 @@ from django.http.request import RawPostDataException
 from ninja.errors import HttpError, ValidationError
 
 from accounts import errors as domain
+from accounts.wording import told
 from config import outages
 from projects import errors as git
 from sandbox.errors import SandboxError
@@ -97,11 +98,17 @@ class Problem:
     details: list[dict[str, Any]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
 
+    def told(self) -> Problem:
+        """The same in the reader's language; the code stays."""
+        details = [{**detail, "message": told(str(detail.get("message", "")))} for detail in self.details]
+        return replace(self, message=told(self.message), details=details)
+
     def response(self, request: HttpRequest) -> JsonResponse:
+        problem = self.told()
         body = {
-            "error": self.code,
-            "message": self.message,
-            "details": self.details,
+            "error": problem.code,
+            "message": problem.message,
+            "details": problem.details,
             "request_id": getattr(request, "request_id", ""),
         }
         return JsonResponse(body, status=self.status, headers=self.headers)

@@ -134,7 +134,7 @@ class DomainErrorMiddleware:
             return outage_answer(request)
         if not isinstance(error, (DomainError, SandboxError)):
             return None
-        problem = problem_of(error)
+        problem = problem_of(error).told()
         if problem.status >= 500:
             log.error("page.failed", path=request.path, exc_info=error)
         names = [f"{problem.status}.html", "error.html"]

@@ -15,9 +15,11 @@ from channels.db import database_sync_to_async as in_db
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import override
 
 from accounts.errors import DomainError, RateLimited
 from accounts.tenancy import Actor, Role
+from accounts.wording import language_of
 from sessions import actions, protocol, queries, schemas
 from sessions.live.credentials import Credentials, Recheck
 from sessions.live.start import Start
@@ -188,7 +190,9 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._handle(kind, frame)
         except DomainError as error:
             reply_to = error.reply_to if isinstance(error, protocol.BadFrame) else reply_to
-            await self._answer(protocol.error_frame(error, reply_to))
+            with override(language_of(self.scope)):
+                refusal = protocol.error_frame(error, reply_to)
+            await self._answer(refusal)
         except Exception:
             logger.exception("session_frame_failed", session_id=str(self.session_id))
             await self._answer({"type": "error", "error": "system_error", "message": "Something went wrong."})

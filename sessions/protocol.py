@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from accounts import errors
 from accounts.errors import DomainError, Invalid
+from accounts.wording import told
 
 # The API's codes and close codes, which live above this app; a test compares the two.
 CODES: dict[type[DomainError], tuple[str, int]] = {
@@ -126,5 +127,6 @@ def close_code(error: DomainError) -> int:
 
 def error_frame(error: DomainError, reply_to: Any = None) -> dict[str, Any]:
     code = next((CODES[kind][0] for kind in type(error).__mro__ if kind in CODES), "system_error")
-    frame = {"type": "error", "error": code, "message": error.message, "details": error.details}
+    details = [{**detail, "message": told(str(detail.get("message", "")))} for detail in error.details]
+    frame = {"type": "error", "error": code, "message": told(error.message), "details": details}
     return frame if reply_to is None else {**frame, "reply_to": reply_to}

@@ -54,9 +54,9 @@ MODULES = {
         "preferences",
         "secrets",
     }
-    | {"client_keys", "tenancy", "tokens"},
-    "config": {"asgi", "cache", "daphne", "doctor", "env", "management", "middleware", "observability", "outages"}
-    | {"parser", "postgres", "serving", "settings", "sockets", "worker"},
+    | {"client_keys", "tenancy", "tokens", "wording"},
+    "config": {"asgi", "cache", "daphne", "doctor", "env", "localization", "management", "middleware"}
+    | {"observability", "outages", "parser", "postgres", "serving", "settings", "sockets", "worker"},
     "environments": {"configs", "health", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
     "projects": {

@@ -1,15 +1,25 @@
-// Marks strings for translation (`makemessages -d djangojs` finds `gettext`) and fills in `{names}`.
+// Marks strings for translation (`python3 dev messages` collects them) and fills in `{names}`.
 
-/** What the server writes into the page: texts by their English, and which plural form each count takes. */
-interface Translations { texts: Record<string, string | string[]>; plurals: number[] }
+/** What the script of the page's language says: texts by their English, and which plural form each count takes. */
+export interface Translations { texts: Record<string, string | string[]>; plurals: number[] }
+
+declare global {
+  var slipwayTexts: Translations | undefined;
+}
 
 const NONE: Translations = { texts: {}, plurals: [] };
-let translations = NONE;
+// That script stands before ours in the page, so its texts are there before anything is shown.
+let translations = globalThis.slipwayTexts ?? NONE;
+let language = (typeof document === "undefined" ? "" : document.documentElement.lang) || "en";
+let forms: [RegExp, string][] | null = null;
 
-/** Takes the translations that the server put into the page, if there are any. */
-export function loadTranslations(text: string | null | undefined): void {
-  translations = text ? { ...NONE, ...(JSON.parse(text) as Partial<Translations>) } : NONE;
+/** Speaks another language; pages do not change theirs, tests do. */
+export function speak(name: string, found: Partial<Translations> = NONE): void {
+  [language, translations, forms] = [name, { ...NONE, ...found }, null];
 }
+
+/** The page's language, as `Intl` takes it. */
+export const locale = (): string => language;
 
 function fill(text: string, values: Record<string, string | number>): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
@@ -25,8 +35,47 @@ export function gettext(message: string, values: Record<string, string | number>
 /** Forms repeat with the last two digits of a count, in every language that gettext knows. */
 const pluralOf = (count: number): number => translations.plurals[count < translations.plurals.length ? count : 100 + (count % 100)] ?? 0;
 
-export function ngettext(one: string, many: string, count: number): string {
+export function ngettext(one: string, many: string, count: number, values: Record<string, string | number> = {}): string {
   const found = known(one);
   const text = Array.isArray(found) ? found[pluralOf(count)] : undefined;
-  return fill(text || (count === 1 ? one : many), { count });
+  return fill(text || (count === 1 ? one : many), { count: new Intl.NumberFormat(language).format(count), ...values });
+}
+
+/** What the log says in English, in the reader's language: as one text or sentence by sentence; unknown texts stay as they are. */
+export function told(text: string): string {
+  if (!text || translations === NONE) return text;
+  const whole = known(text);
+  if (typeof whole === "string") return whole;
+  const sentences = text.split(/(?<=[.!?]) /);
+  return (sentences.length < 9 ? toldInParts(sentences) : toldAsOne(text)) ?? text;
+}
+
+/** The shortest beginning that is known, if the rest is known too. */
+function toldInParts(sentences: string[]): string | null {
+  if (sentences.length === 0) return "";
+  for (let size = 1; size <= sentences.length; size += 1) {
+    const found = toldAsOne(sentences.slice(0, size).join(" "));
+    const rest = found === null ? null : toldInParts(sentences.slice(size));
+    if (rest !== null) return `${found}${rest}`;
+  }
+  return null;
+}
+
+function toldAsOne(text: string): string | null {
+  const found = known(text);
+  if (typeof found === "string") return found;
+  for (const [form, said] of (forms ??= allForms())) {
+    const values = form.exec(text);
+    if (values) return said.replace(/\{(\d)\}/g, (_, number: string) => values[Number(number) + 1] ?? "");
+  }
+  return null;
+}
+
+/** The texts into which the server has put values: `{0}`, `{1}`, in this order. */
+function allForms(): [RegExp, string][] {
+  return Object.entries(translations.texts).flatMap(([text, said]): [RegExp, string][] => {
+    if (typeof said !== "string" || !/\{\d\}/.test(text)) return [];
+    const pattern = text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\\\{\d\\\}/g, "(.+?)");
+    return [[new RegExp(`^${pattern}$`, "s"), said]];
+  });
 }

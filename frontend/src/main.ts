@@ -7,12 +7,10 @@ import type { NewSession } from "./elements/new-session.ts";
 import { ago, exactTime } from "./format.ts";
 import { listenToKeys } from "./frame/keys.ts";
 import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
-import { loadTranslations } from "./i18n.ts";
 import { loadParts } from "./parts.ts";
 import { CHANGED, type Preferences, watchPreferences } from "./preferences.ts";
 import { setTheme, showTheme } from "./theme.ts";
 
-loadTranslations(document.getElementById("translations")?.textContent);
 void loadParts();
 watchPreferences();
 document.addEventListener(CHANGED, (event) => showTheme((event as CustomEvent<Preferences>).detail.theme.toLowerCase()));

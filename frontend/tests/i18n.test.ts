@@ -1,21 +1,30 @@
-// Texts in other languages: taken from what the server wrote into the page, English where there is none.
+// Texts in other languages: taken from what the page's language brings, English where there is none.
 
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { gettext, loadTranslations, ngettext } from "../src/i18n.ts";
+import { gettext, ngettext, speak, told } from "../src/i18n.ts";
 
-const JAPANESE = JSON.stringify({ texts: { "Hello {name}": "こんにちは、{name}さん", "{count} line": ["{count} 行"] }, plurals: Array(200).fill(0) });
+const JAPANESE = {
+  texts: {
+    "Hello {name}": "こんにちは、{name}さん",
+    "{count} line": ["{count} 行"],
+    "The sandbox was killed.": "サンドボックスが強制終了されました。",
+    "Send a message to go on.": "続けるにはメッセージを送信してください。",
+    "Removed by {0}.": "{0} が削除しました。",
+    "The agent did not take over the {0} “{1}”.": "エージェントは「{1}」: {0}に切り替えませんでした。",
+  },
+};
 // As Polish has it: one; two to four; the rest.
-const POLISH = JSON.stringify({
+const POLISH = {
   texts: { "{count} line": ["{count} linia", "{count} linie", "{count} linii"] },
   plurals: Array.from({ length: 200 }, (_, n) => (n === 1 ? 0 : n % 10 >= 2 && n % 10 <= 4 && (n % 100 < 10 || n % 100 >= 20) ? 1 : 2)),
-});
+};
 
 describe("translations", () => {
-  afterEach(() => loadTranslations(null));
+  afterEach(() => speak("en"));
 
   it("take the place of the English", () => {
-    loadTranslations(JAPANESE);
+    speak("ja", JAPANESE);
 
     assert.equal(gettext("Hello {name}", { name: "Alice" }), "こんにちは、Aliceさん");
     assert.equal(ngettext("{count} line", "{count} lines", 1), "1 行");
@@ -24,14 +33,36 @@ describe("translations", () => {
   });
 
   it("know more than two plural forms, also of large counts", () => {
-    loadTranslations(POLISH);
+    speak("pl", POLISH);
 
-    assert.deepEqual([1, 3, 5, 1001, 1003, 1112].map((n) => ngettext("{count} line", "{count} lines", n)),
-      ["1 linia", "3 linie", "5 linii", "1001 linii", "1003 linie", "1112 linii"]);
+    assert.deepEqual([1, 3, 5, 12, 22, 112].map((n) => ngettext("{count} line", "{count} lines", n)),
+      ["1 linia", "3 linie", "5 linii", "12 linii", "22 linie", "112 linii"]);
   });
 
-  it("are English without a catalogue", () => {
+  it("are English without a catalogue, with the language's own digits and further values", () => {
     assert.equal(ngettext("{count} line", "{count} lines", 1), "1 line");
     assert.equal(ngettext("{count} line", "{count} lines", 0), "0 lines");
+    assert.equal(ngettext("{count} line of {name}", "{count} lines of {name}", 12_345, { name: "log" }), "12,345 lines of log");
+  });
+});
+
+describe("what the log says", () => {
+  afterEach(() => speak("en"));
+
+  it("is translated as one text, with its values, or sentence by sentence", () => {
+    speak("ja", JAPANESE);
+
+    assert.equal(told("The sandbox was killed."), "サンドボックスが強制終了されました。");
+    assert.equal(told("Removed by {0} $& Mr. X. Y."), "{0} $& Mr. X. Y が削除しました。");
+    assert.equal(told("The agent did not take over the model “opus”."), "エージェントは「opus」: modelに切り替えませんでした。");
+    assert.equal(told("The sandbox was killed. Send a message to go on."), "サンドボックスが強制終了されました。続けるにはメッセージを送信してください。");
+    assert.equal(told("Removed by Mr. X. Send a message to go on."), "Mr. X が削除しました。続けるにはメッセージを送信してください。");
+  });
+
+  it("stays as it is when a part of it is not known, or the page is English", () => {
+    speak("ja", JAPANESE);
+    assert.equal(told("The sandbox was killed. Something else."), "The sandbox was killed. Something else.");
+    speak("en");
+    assert.equal(told("The sandbox was killed."), "The sandbox was killed.");
   });
 });
