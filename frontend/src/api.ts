@@ -37,9 +37,24 @@ async function errorOf(response: Response): Promise<ApiError> {
   }
 }
 
-interface Sent { body?: unknown; key?: string; signal?: AbortSignal | undefined }
+interface Sent { body?: unknown; key?: string; signal?: AbortSignal | undefined; onProgress?: Progress | undefined }
+/** How much of a body is on its way, from 0 to 1. */
+export type Progress = (part: number) => void;
 
-async function once<T>(method: string, path: string, { body, key, signal }: Sent): Promise<T> {
+/** `fetch` cannot tell how much it has sent. */
+function sentWithProgress(path: string, { method = "POST", headers, body }: RequestInit, onProgress: Progress): Promise<Response> {
+  return new Promise((done, failed) => {
+    const request = new XMLHttpRequest();
+    request.open(method, path);
+    for (const [name, value] of Object.entries(headers as Record<string, string>)) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && onProgress(event.loaded / event.total));
+    request.addEventListener("load", () => done(new Response(request.status === 204 ? null : request.responseText, { status: request.status, headers: { "X-Request-ID": request.getResponseHeader("X-Request-ID") ?? "" } })));
+    for (const end of ["error", "abort", "timeout"]) request.addEventListener(end, () => failed(new TypeError(end)));
+    request.send(body as XMLHttpRequestBodyInit | null);
+  });
+}
+
+async function once<T>(method: string, path: string, { body, key, signal, onProgress }: Sent): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
   const init: RequestInit = { method, headers, credentials: "same-origin", signal: signal ?? null };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
@@ -51,7 +66,7 @@ async function once<T>(method: string, path: string, { body, key, signal }: Sent
   }
   let response: Response;
   try {
-    response = await fetch(`/api${path}`, init);
+    response = await (onProgress ? sentWithProgress(`/api${path}`, init, onProgress) : fetch(`/api${path}`, init));
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, "unreachable", gettext("The server cannot be reached. Check your connection and try again."));
@@ -64,16 +79,16 @@ const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(do
 
 const isGone = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
 
-export interface Repeating { key?: string; tries?: number; firstPause?: number }
+export interface Repeating { key?: string; tries?: number; firstPause?: number; onProgress?: Progress }
 
 /**
  * A write: it names itself, and is sent again and again while no one can say whether it arrived, for as long as a server takes to come back.
  * Whoever lets people press again after that keeps the `key`, so that it is the same one still.
  */
-export async function call<T>(method: string, path: string, body?: unknown, { key = newId(), tries = 6, firstPause = 500 }: Repeating = {}): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, { key = newId(), tries = 6, firstPause = 500, onProgress }: Repeating = {}): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await once<T>(method, path, { body, key });
+      return await once<T>(method, path, { body, key, onProgress });
     } catch (error) {
       if (attempt > 1 && method === "DELETE" && isGone(error)) return undefined as T; // by the one before, whose answer was lost
       if (!(error instanceof ApiError) || !error.isIndeterminate || attempt === tries) throw error;

@@ -35,11 +35,18 @@ import upload from "lucide-static/icons/upload.svg";
 import warning from "lucide-static/icons/triangle-alert.svg";
 import fold from "lucide-static/icons/fold-vertical.svg";
 import wrench from "lucide-static/icons/wrench.svg";
+import history from "lucide-static/icons/history.svg";
+import clipboard from "lucide-static/icons/clipboard-list.svg";
+import folder from "lucide-static/icons/folder.svg";
+import collapse from "lucide-static/icons/chevron-down.svg";
+import expand from "lucide-static/icons/chevron-up.svg";
+import back from "lucide-static/icons/chevron-left.svg";
 import cross from "lucide-static/icons/x.svg";
 
 const SHAPES = {
-  arrowDown, bot, brain, chat, check, chevron, choose, copy, cross, filePen, fileText, fold, gitBranch, globe, image, info, layers, list, menu, more, now, panel,
-  pencil, plus, question, search, send, shield, stop, terminal, trash, upload, warning, wrench,
+  arrowDown, back, bot, brain, chat, check, chevron, choose, clipboard, collapse, copy, cross, expand, filePen, fileText, fold, folder, gitBranch,
+  globe, history, image, info, layers, list, menu, more, now, panel, pencil, plus, question, search, send, shield, stop, terminal, trash, upload,
+  warning, wrench,
 };
 
 export type IconName = keyof typeof SHAPES;

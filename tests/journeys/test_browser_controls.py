@@ -26,8 +26,13 @@ def say(page: Page, text: str) -> None:
     page.keyboard.press("Enter")
 
 
-def head(page: Page) -> Locator:
-    return page.locator(".session-head")
+def picker(page: Page, name: str) -> Locator:
+    return page.locator("slw-composer").get_by_role("button", name=name)
+
+
+def choose(page: Page, name: str, choice: str) -> None:
+    picker(page, name).click()
+    page.get_by_role("menuitemradio", name=choice).click()
 
 
 class TestTheModelAndTheMode:
@@ -38,28 +43,26 @@ class TestTheModelAndTheMode:
         expect(page.get_by_text("ready", exact=True)).to_be_visible(timeout=TURN_MS)
         expect(other.get_by_text("ready", exact=True)).to_be_visible(timeout=TURN_MS)
 
-        head(page).get_by_label("Model").select_option("opus")
-        head(page).get_by_label("Permissions").select_option("bypassPermissions")
+        choose(page, "Model", "Opus")
+        choose(page, "Permissions", "Never ask")
 
         for tab in (page, other):
-            expect(head(tab).get_by_label("Model")).to_have_value("opus")
-            expect(head(tab).get_by_label("Permissions")).to_have_value("bypassPermissions")
+            expect(picker(tab, "Model")).to_have_text("Opus")
+            expect(picker(tab, "Permissions")).to_have_text("Never ask")
         say(page, script(bash("touch never-asked.txt"), [{"text": "all done"}]))
         expect(page.get_by_text("all done", exact=True)).to_be_visible(timeout=TURN_MS)
         assert alice.read(session)["model"] == "opus"
 
     def test_show_what_holds_when_a_change_is_refused(self, visit: Visit) -> None:
         alice = visit()
-        session = alice.session(alice.project())
-        page = alice.open(session_path(session))
-        mode = head(page).get_by_label("Permissions")
-        expect(mode).to_have_value("default")
+        page = alice.open(session_path(alice.session(alice.project())))
+        expect(picker(page, "Permissions")).to_have_text("Ask before acting")
+        page.route("**/api/sessions/*", lambda route: route.continue_(post_data='{"permission_mode": "no such mode"}'))
 
-        mode.evaluate("select => select.options[1].value = 'no such mode'")
-        mode.select_option("no such mode")
+        choose(page, "Permissions", "Accept edits")
 
         expect(page.get_by_role("alert")).to_be_visible()
-        expect(mode).to_have_value("default")
+        expect(picker(page, "Permissions")).to_have_text("Ask before acting")
         alice.watch.forgive("status of 4")
 
 
@@ -75,7 +78,7 @@ class TestTheAgentsCommands:
         area.press_sequentially("/co")
         menu = page.get_by_role("listbox", name="Commands of the agent")
         expect(menu.get_by_role("option").filter(has_text="/compact")).to_be_visible()
-        expect(area).to_have_attribute("aria-activedescendant", "slash-commands-0")
+        expect(area).to_have_attribute("aria-activedescendant", "composer-menu-0")
         shoot(page, "commands")
         first = menu.get_by_role("option").first
         expect(first).to_have_attribute("aria-selected", "true")

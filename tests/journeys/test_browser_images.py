@@ -119,7 +119,7 @@ class TestImages:
         expect(page.locator(".sent-pictures img")).to_have_count(1)
         expect(to_send(page)).to_have_count(0)
 
-    def test_are_chosen_with_the_button_by_the_keyboard(self, visit: Visit, tmp_path: Path) -> None:
+    def test_are_chosen_from_the_menu_by_the_keyboard(self, visit: Visit, tmp_path: Path) -> None:
         alice = visit()
         page = alice.open(session_path(alice.session(alice.project())))
         paths = [tmp_path / "one.png", tmp_path / "two.png"]
@@ -128,7 +128,8 @@ class TestImages:
 
         expect(page.get_by_label("Message to the agent")).to_be_enabled()
         with page.expect_file_chooser() as opened:
-            page.get_by_label("Add images").press("Enter")
+            page.get_by_role("button", name="Add", exact=True).press("Enter")
+            page.keyboard.press("Enter")
         opened.value.set_files(paths)
 
         expect(to_send(page).locator("img")).to_have_count(2)

@@ -110,7 +110,9 @@ class TestAMessageThatWaits:
 
     def test_fits_on_a_phone(self, busy: Busy, shoot: Shoot) -> None:
         _, page = busy(size="small", theme="dark")
-        say(page, "a message that waits and is long enough to need more than one line on a small screen")
+        area = page.get_by_label("Message to the agent")
+        area.fill("a message that waits and is long enough to need more than one line on a small screen")
+        page.get_by_role("button", name="Send", exact=False).click()
         expect(waiting(page, "a message that waits")).to_be_visible()
         shoot(page, "queue-dark")
 

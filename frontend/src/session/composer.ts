@@ -1,47 +1,91 @@
-// Where messages are written: grows with the text, keeps the draft, takes images, knows the agent's commands, sends with Enter.
+// Where messages are written: grows with the text, keeps the draft, finishes commands and files, takes images, sends with Enter.
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
+import { get } from "../api.ts";
+import { commandOptions } from "../composer/commands.ts";
+import { type Edit, finished, opened, type Typing, typingAt } from "../composer/completion.ts";
+import { type Draft, Drafts } from "../composer/drafts.ts";
+import { fieldAct, type FieldAct } from "../composer/field-keys.ts";
+import { FileSearch, type FoundFiles } from "../composer/file-search.ts";
+import { foldedView } from "../composer/folded.ts";
+import { MENU_ID, menuView, type Option, optionId } from "../composer/menu.ts";
+import { earlierPrompts } from "../composer/prompt-history.ts";
+import { merged, PromptRing } from "../composer/prompt-ring.ts";
+import type { PromptSearch } from "../composer/prompt-search.ts";
+import "../composer/prompt-search.ts";
+import { bytesOf, FOLDED_FROM, sizeWord, wholeText } from "../composer/size.ts";
+import type { Addition, ComposerTools } from "../composer/tools.ts";
+import "../composer/tools.ts";
 import { PageElement } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import type { Attachment, Command } from "../protocol.ts";
+import type { Attachment, Session } from "../protocol.ts";
 import { IMAGE_TYPES, Pictures, picturesView } from "./pictures.ts";
-import { fitting, isWhole, MENU_ID, menuView, optionId, written } from "./slash-menu.ts";
+import type { PageSession } from "./session-head.ts";
 
-const TALLEST_PX = 320;
+export interface Written { text: string; attachments: Attachment[]; isNow?: boolean }
 
-export interface Written { text: string; attachments: Attachment[] }
+interface Menu { typing: Typing; options: readonly Option[] }
+
+const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
+const isTouchOnly = (): boolean => !matchMedia("(any-pointer: fine)").matches;
 
 @customElement("slw-composer")
 export class Composer extends PageElement {
-  @property() sessionId = "";
-  @property({ attribute: false }) commands: readonly Command[] = [];
+  @property({ attribute: false }) page!: PageSession;
+  @property({ attribute: false }) session: Session | null = null;
   @property({ type: Boolean }) isWorking = false;
   @property({ type: Boolean }) canSend = true;
-  @state() private offered: Command[] = [];
+  /** What was said in this session so far, the newest first. */
+  @property({ attribute: false }) said: () => readonly string[] = () => [];
+  @state() private menu: Menu | null = null;
   @state() private chosen = 0;
   @state() private reason = "";
+  @state() private announced = "";
   @state() private isDraggedOver = false;
+  @state() private folded: readonly string[] = [];
+  @state() private isEmpty = true;
+  @state() private aside: readonly Draft[] = [];
   @query("textarea") private area!: HTMLTextAreaElement;
   private pictures!: Pictures;
-
-  private get draftKey(): string {
-    return `slipway.draft.${this.sessionId}`;
-  }
+  private drafts!: Drafts;
+  private files!: FileSearch;
+  private readonly ring = new PromptRing();
+  private others: readonly string[] | null = null;
+  private knownImages: readonly Attachment[] = [];
 
   private get imagesKey(): string {
-    return `slipway.draft-images.${this.sessionId}`;
+    return `slipway.draft-images.${this.page.id}`;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    addEventListener("storage", this.onStorage);
+    document.addEventListener("visibilitychange", this.onAwake);
+    addEventListener("pageshow", this.onAwake);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    removeEventListener("storage", this.onStorage);
+    document.removeEventListener("visibilitychange", this.onAwake);
+    removeEventListener("pageshow", this.onAwake);
+    this.files?.stop();
   }
 
   override willUpdate(): void {
-    this.pictures ??= new Pictures(this.sessionId, () => this.picturesChanged());
+    const { id } = this.page;
+    this.pictures ??= new Pictures(id, () => this.picturesChanged());
+    this.drafts ??= new Drafts(id, localStorage);
+    this.files ??= new FileSearch((asked, signal) => get<FoundFiles>(`/sessions/${id}/files?${new URLSearchParams({ q: asked, limit: "50" })}`, signal), () => this.refreshMenu());
   }
 
   override firstUpdated(_changed: PropertyValues): void {
-    this.area.value = localStorage.getItem(this.draftKey) ?? "";
-    this.grow();
-    this.pictures.restore(keptImages(localStorage.getItem(this.imagesKey)));
+    this.show(this.drafts.open());
+    this.aside = this.drafts.aside;
+    this.knownImages = keptImages(localStorage.getItem(this.imagesKey));
+    this.pictures.restore(this.knownImages);
     if (matchMedia("(pointer: fine)").matches) this.area.focus();
   }
 
@@ -54,91 +98,235 @@ export class Composer extends PageElement {
     this.area.focus();
   }
 
+  // The draft, in this tab and in others
+
+  private get draft(): Draft {
+    return { text: this.area.value, folded: this.folded };
+  }
+
+  private show({ text, folded }: Draft): void {
+    if (this.area.value !== text) this.area.value = text;
+    this.folded = folded;
+    this.measure();
+  }
+
+  private readonly onStorage = (event: StorageEvent): void => {
+    if (event.key === this.drafts?.key) this.meetOtherTab();
+    if (event.key === this.drafts?.asideKey) this.aside = this.drafts.aside;
+    if (event.key === this.imagesKey) this.followImages();
+  };
+
+  /** Phones freeze tabs that are not seen, and tell them nothing. */
+  private readonly onAwake = (): void => {
+    if (document.visibilityState !== "visible" || !this.drafts || !this.area) return;
+    this.meetOtherTab();
+    this.followImages();
+  };
+
+  private meetOtherTab(): void {
+    this.show(this.drafts.meet(this.draft));
+    this.aside = this.drafts.aside;
+  }
+
+  private followImages(): void {
+    const now = keptImages(localStorage.getItem(this.imagesKey));
+    const before = this.knownImages;
+    this.knownImages = now;
+    this.pictures.follow(before, now);
+  }
+
   private picturesChanged(): void {
     const { attachments } = this.pictures;
+    this.requestUpdate();
+    if (JSON.stringify(attachments) === JSON.stringify(this.knownImages)) return;
+    this.knownImages = attachments;
     if (attachments.length) localStorage.setItem(this.imagesKey, JSON.stringify(attachments));
     else localStorage.removeItem(this.imagesKey);
-    this.requestUpdate();
   }
 
   private changed(): void {
-    const text = this.area.value;
-    if (text) localStorage.setItem(this.draftKey, text);
-    else localStorage.removeItem(this.draftKey);
-    this.grow();
-    this.offered = fitting(this.commands, text);
-    this.chosen = 0;
+    this.drafts.write(this.draft);
+    this.aside = this.drafts.aside;
+    this.measure();
+    this.refreshMenu();
   }
 
-  private grow(): void {
+  private measure(): void {
+    this.isEmpty = !this.area.value.trim() && !this.folded.length;
+    if (GROWS_BY_ITSELF) return;
     this.area.style.height = "auto";
-    this.area.style.height = `${Math.min(TALLEST_PX, this.area.scrollHeight + 2)}px`;
-    this.toggleAttribute("has-text", this.area.value.trim() !== "");
+    this.area.style.height = `${this.area.scrollHeight}px`;
   }
 
-  private send(): void {
-    const text = this.area.value;
-    const hasImages = this.pictures.attachments.length > 0;
-    if ((!text.trim() && !hasImages) || !this.canSend || this.pictures.isUploading) return;
-    if (!text.trim()) {
-      this.reason = gettext("Write a word about the images, too.");
-      return;
-    }
-    this.area.value = "";
-    this.reason = "";
-    this.changed();
-    const detail: Written = { text, attachments: this.pictures.take() };
-    this.dispatchEvent(new CustomEvent("slw-send", { detail, bubbles: true }));
-  }
-
-  // The agent's commands
-
-  private choose(index: number): void {
-    const command = this.offered[index];
-    if (!command) return;
-    this.area.value = written(command);
+  private takeAside(index: number, isWanted: boolean): void {
+    const taken = this.drafts.takeAside(index);
+    this.aside = this.drafts.aside;
+    if (!taken || !isWanted) return;
+    this.folded = [...this.folded, ...taken.folded];
+    this.area.value = [this.area.value, taken.text].filter(Boolean).join("\n\n");
     this.changed();
     this.area.focus();
   }
 
+  // Sending
+
+  private get size(): ReturnType<typeof sizeWord> {
+    return this.area ? sizeWord(bytesOf([this.area.value, ...this.folded])) : null;
+  }
+
+  private send(isNow = false): void {
+    const text = wholeText(this.area.value, this.folded);
+    const hasImages = this.pictures.attachments.length > 0;
+    if ((!text && !hasImages) || !this.canSend || this.pictures.isUploading || this.size?.isTooLarge) return;
+    if (!text) {
+      this.reason = gettext("Write a word about the images, too.");
+      return;
+    }
+    this.show({ text: "", folded: [] });
+    this.reason = "";
+    this.ring.reset();
+    this.changed();
+    const detail: Written = { text, attachments: this.pictures.take(), isNow };
+    this.dispatchEvent(new CustomEvent("slw-send", { detail, bubbles: true }));
+  }
+
+  // What the caret asks for: commands and files
+
+  private refreshMenu(): void {
+    const { selectionStart: caret, selectionEnd: end, value } = this.area;
+    const typing = document.activeElement === this.area && caret === end ? typingAt(value, caret) : null;
+    const options = typing === null ? [] : typing.kind === "command" ? commandOptions(this.session?.commands ?? [], typing.query) : this.files.find(typing.query);
+    if (typing?.kind !== "file") this.files.stop();
+    if (typing?.query !== this.menu?.typing.query || typing?.from !== this.menu?.typing.from) this.chosen = 0;
+    this.menu = typing && options.length ? { typing, options } : null;
+    this.chosen = Math.min(this.chosen, Math.max(0, options.length - 1));
+  }
+
+  private choose(index: number): void {
+    const option = this.menu?.options[index];
+    if (!this.menu || !option) return;
+    this.edit(this.menu.typing.from, this.menu.typing.to, finished(this.area.value, this.menu.typing, option.insert, option.isWhole));
+    this.refreshMenu();
+  }
+
+  /** As if it were typed, so that Ctrl+Z takes it back. */
+  private edit(from: number, to: number, { text, caret }: Edit): void {
+    const { value } = this.area;
+    this.area.focus();
+    this.area.setSelectionRange(from, to);
+    const inserted = text.slice(from, text.length - (value.length - to));
+    if (!document.execCommand("insertText", false, inserted)) this.area.setRangeText(inserted);
+    if (this.area.value !== text) this.area.value = text;
+    this.area.setSelectionRange(caret, caret);
+    this.changed();
+  }
+
   private move(step: number): void {
-    this.chosen = (this.chosen + step + this.offered.length) % this.offered.length;
+    const length = this.menu?.options.length ?? 1;
+    this.chosen = (this.chosen + step + length) % length;
     void this.updateComplete.then(() => this.querySelector(`#${optionId(this.chosen)}`)?.scrollIntoView({ block: "nearest" }));
   }
 
-  /** Says whether the key was for the list of commands. */
-  private menuKey(event: KeyboardEvent): boolean {
-    const command = this.offered[this.chosen];
-    if (!command || event.isComposing) return false;
-    if (event.key === "ArrowDown") this.move(1);
-    else if (event.key === "ArrowUp") this.move(-1);
-    else if (event.key === "Escape") this.offered = [];
-    else if (event.key === "Tab" || (event.key === "Enter" && !event.shiftKey && !isWhole(command, this.area.value))) this.choose(this.chosen);
-    else return false;
-    return true;
+  // What was said before
+
+  private recall(text: string | null): void {
+    if (text === null) return;
+    this.area.value = text;
+    this.changed();
+    this.menu = null;
+    this.area.setSelectionRange(text.length, text.length);
+    this.area.scrollTop = this.area.scrollHeight;
   }
 
-  private readonly onKey = (event: KeyboardEvent): void => {
-    if (this.menuKey(event)) {
-      event.preventDefault();
-      event.stopPropagation();
-      return;
+  private goBack(): void {
+    this.ring.extend(merged(this.said(), this.others ?? []));
+    if (this.others === null) void this.loadOthers();
+    this.recall(this.ring.back(this.area.value));
+  }
+
+  private async loadOthers(): Promise<void> {
+    this.others = [];
+    try {
+      this.others = (await earlierPrompts(this.page.project_id)).map((one) => one.text);
+      const isWaiting = this.area.value === "" && !this.said().length;
+      this.ring.extend(merged(this.said(), this.others));
+      if (isWaiting) this.recall(this.ring.back(""));
+    } catch {
+      this.others = null;
     }
-    // Out of the field, single keys answer a permission card.
-    if (event.key === "Escape") this.area.blur();
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
-    event.preventDefault();
-    this.send();
+  }
+
+  private readonly search = (): void => void this.querySelector<PromptSearch>("slw-prompt-search")?.open();
+
+  private readonly onRecall = (event: CustomEvent<string>): void => {
+    this.restoreFocus();
+    const { value } = this.area;
+    if (value.trim()) this.edit(value.length, value.length, { text: `${value.trimEnd()}\n\n${event.detail}`, caret: value.trimEnd().length + 2 + event.detail.length });
+    else this.recall(event.detail);
   };
 
-  // Images
+  private readonly restoreFocus = (): void => void this.area.focus();
+
+  // Keys
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    const option = this.menu?.options[this.chosen];
+    const typed = this.menu && this.area.value.slice(this.menu.typing.from, this.menu.typing.to);
+    const menu = !option ? "none" : option.isWhole && typed === option.insert ? "whole" : "open";
+    const act = fieldAct(event, { menu, isEmpty: this.area.value === "", isRecalling: this.ring.isShowing(this.area.value), isTouch: isTouchOnly() });
+    if (!act) return;
+    // Twice it interrupts, which is the page's.
+    if (act !== "leave") event.preventDefault();
+    if (act === "close" || act === "choose") event.stopPropagation();
+    this.doAct(act);
+  };
+
+  private doAct(act: FieldAct): void {
+    switch (act) {
+      case "send": return this.send();
+      case "send-now": return this.send(true);
+      case "older": return this.goBack();
+      case "newer": return this.recall(this.ring.forward(this.area.value));
+      case "next-mode": return this.nextMode();
+      case "search": return this.search();
+      // Out of the field, single keys answer a permission card.
+      case "leave": return this.area.blur();
+      case "down": return this.move(1);
+      case "up": return this.move(-1);
+      case "choose": return this.choose(this.chosen);
+      case "close": this.menu = null;
+    }
+  }
+
+  private nextMode(): void {
+    const tools = this.querySelector<ComposerTools>("slw-composer-tools");
+    if (tools && this.session) this.announced = tools.cycleMode();
+  }
+
+  // Images, long text and what else can be added
 
   private readonly onPaste = (event: ClipboardEvent): void => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (!files.length) return;
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (files.length) this.pictures.add(files);
+    else if (text.length > FOLDED_FROM) this.fold(text);
+    else return;
     event.preventDefault();
-    this.pictures.add(files);
   };
+
+  private fold(text: string): void {
+    this.folded = [...this.folded, text.replace(/\r\n?/g, "\n")];
+    this.changed();
+    this.announced = gettext("The pasted text is folded. It is sent in full.");
+  }
+
+  private unfold(index: number, isKept: boolean): void {
+    const text = this.folded[index] ?? "";
+    this.folded = this.folded.filter((_, at) => at !== index);
+    if (isKept) this.area.value = [this.area.value, text].filter(Boolean).join("\n\n");
+    this.changed();
+    this.area.focus();
+  }
 
   private readonly onDrag = (event: DragEvent): void => {
     if (!this.canSend || !event.dataTransfer?.types.includes("Files")) return;
@@ -154,38 +342,68 @@ export class Composer extends PageElement {
     this.area.focus();
   };
 
+  private readonly onAdd = ({ detail }: CustomEvent<Addition>): void => {
+    if (detail === "images") this.querySelector<HTMLInputElement>("input[type=file]")?.click();
+    else if (detail === "history") this.search();
+    else {
+      const caret = this.area.selectionStart;
+      this.edit(caret, caret, opened(this.area.value, caret, detail === "file" ? "@" : "/"));
+    }
+  };
+
   override render(): unknown {
-    const placeholder = !this.canSend ? gettext("You cannot write in this session") : this.isWorking ? gettext("Queue another message") : gettext("What should the agent do?");
-    const isUploading = this.pictures.isUploading;
-    return html`${this.offered.length ? menuView(this.offered, this.chosen, (index) => this.choose(index)) : nothing}
-    <span class="unseen" role="status">${this.offered.length ? ngettext("{count} command fits", "{count} commands fit", this.offered.length) : ""}</span>
+    const { menu, size } = this;
+    return html`${menu ? menuView({ label: this.menuLabel(menu), options: menu.options, chosen: this.chosen, choose: (index) => this.choose(index) }) : nothing}
+    <slw-prompt-search .projectId=${this.page.project_id} .own=${this.said} @slw-recall=${this.onRecall} @slw-search-closed=${this.restoreFocus}></slw-prompt-search>
+    <span class="unseen" role="status">${menu ? ngettext("{count} fits", "{count} fit", menu.options.length) : this.announced}</span>
+    ${this.aside.map((draft, index) => this.asideNote(draft, index))}
     ${this.reason ? html`<p class="note error" role="alert">${icon("warning")}<span class="grow">${this.reason}</span>
       <button class="button quiet square" type="button" aria-label=${gettext("Hide this note")} @click=${() => (this.reason = "")}>${icon("cross")}</button></p>` : nothing}
     <form class="composer ${this.isDraggedOver ? "over" : ""}" @submit=${(event: Event) => { event.preventDefault(); this.send(); }}
       @dragover=${this.onDrag} @dragleave=${this.onDrag} @drop=${this.onDrag}>
       ${picturesView(this.pictures)}
-      <div class="composer-line">${this.fileButton()}${this.field(placeholder)}
-      ${this.isWorking && this.canSend ? this.interruptButton() : nothing}
-      <button class="button primary square" ?disabled=${!this.canSend || isUploading} aria-label=${isUploading ? gettext("Send (an image is being uploaded)") : gettext("Send")} title=${gettext("Send (Enter)")}>${icon("send")}</button></div>
+      ${this.folded.length ? foldedView({ folded: this.folded, unfold: (index) => this.unfold(index, true), remove: (index) => this.unfold(index, false) }) : nothing}
+      ${this.field()}
+      ${size || this.drafts.isTooLarge ? html`<p class="composer-size ${size?.isTooLarge ? "is-too-large" : "soft"}" role="status">${size?.text ?? ""} ${this.drafts.isTooLarge ? gettext("This draft is too large to be kept when the page is loaded again.") : ""}</p>` : nothing}
+      <div class="composer-line" @slw-add=${this.onAdd}>
+        <slw-composer-tools class="grow" .organizationId=${this.page.organization_id} .session=${this.session} .canChange=${this.canSend}></slw-composer-tools>
+        <input class="unseen" type="file" tabindex="-1" accept=${IMAGE_TYPES.join(",")} multiple aria-label=${gettext("Add images")} @change=${this.onPick} />
+        ${this.canSend ? this.buttons(size?.isTooLarge ?? false) : nothing}</div>
     </form>`;
   }
 
-  private interruptButton(): TemplateResult {
+  private menuLabel({ typing }: Menu): string {
+    return typing.kind === "command" ? gettext("Commands of the agent") : gettext("Files");
+  }
+
+  private buttons(isTooLarge: boolean): TemplateResult {
+    const { isUploading } = this.pictures;
     const interrupt = (): void => void this.dispatchEvent(new CustomEvent("slw-act", { detail: "interrupt", bubbles: true }));
-    return html`<button class="button interrupt" type="button" title=${gettext("Interrupt the turn (Esc Esc)")} @click=${interrupt}>${icon("stop")} ${gettext("Interrupt")}</button>`;
+    const word = isUploading ? gettext("Send (an image is being uploaded)") : this.isWorking ? gettext("Send after this turn") : gettext("Send");
+    return html`${this.isWorking ? html`<button class="button interrupt" type="button" aria-label=${gettext("Interrupt")} title=${gettext("Interrupt the turn (Esc Esc)")} @click=${interrupt}>${icon("stop")}<span class="interrupt-word">${gettext("Interrupt")}</span></button>` : nothing}
+      <button class="button primary square send" ?disabled=${(this.isEmpty && !this.pictures.attachments.length) || isUploading || isTooLarge} aria-label=${word} title=${gettext("{word} (Enter; with Ctrl at once)", { word })}>${icon("send")}</button>`;
   }
 
-  private fileButton(): TemplateResult {
-    return html`<label class="button quiet square attach" title=${gettext("Add images")}>${icon("image")}<span class="unseen">${gettext("Add images")}</span>
-      <input type="file" accept=${IMAGE_TYPES.join(",")} multiple ?disabled=${!this.canSend} @change=${this.onPick} /></label>`;
+  private asideNote(draft: Draft, index: number): TemplateResult {
+    const text = wholeText(draft.text, draft.folded);
+    return html`<p class="note" role="status">${icon("info")}<span class="grow cut" title=${text.slice(0, 1000)}>${gettext("Also written, in another tab: “{text}”", { text: text.slice(0, 80) })}</span>
+      <button class="button quiet" type="button" @click=${() => this.takeAside(index, true)}>${gettext("Add it here")}</button>
+      <button class="button quiet square" type="button" aria-label=${gettext("Discard it")} title=${gettext("Discard it")} @click=${() => this.takeAside(index, false)}>${icon("cross")}</button></p>`;
   }
 
-  private field(placeholder: string): TemplateResult {
-    const isOpen = this.offered.length > 0;
-    return html`<textarea rows="1" aria-label=${gettext("Message to the agent")} placeholder=${placeholder} ?disabled=${!this.canSend}
+  private placeholder(): string {
+    if (!this.canSend) return gettext("You cannot write in this session");
+    if (this.isWorking) return gettext("Write on: it is sent after this turn");
+    return matchMedia("(max-width: 760px)").matches ? gettext("What should the agent do?") : gettext("What should the agent do? / for commands, @ for files");
+  }
+
+  private field(): TemplateResult {
+    const isOpen = this.menu !== null;
+    const refresh = (): void => this.refreshMenu();
+    return html`<textarea rows="1" aria-label=${gettext("Message to the agent")} placeholder=${this.placeholder()} ?disabled=${!this.canSend} enterkeyhint=${isTouchOnly() ? "enter" : "send"}
         aria-haspopup=${isOpen ? "listbox" : nothing} aria-autocomplete=${isOpen ? "list" : nothing}
         aria-controls=${isOpen ? MENU_ID : nothing} aria-activedescendant=${isOpen ? optionId(this.chosen) : nothing}
-        @input=${() => this.changed()} @keydown=${this.onKey} @paste=${this.onPaste} @blur=${() => (this.offered = [])}></textarea>`;
+        @input=${() => this.changed()} @keydown=${this.onKey} @paste=${this.onPaste} @click=${refresh} @blur=${() => (this.menu = null)}></textarea>`;
   }
 }
 

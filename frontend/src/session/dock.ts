@@ -1,9 +1,8 @@
 // What is docked below the conversation: notes on the connection and the session, the queue, the card that asks, the composer.
 
-import { html, nothing } from "lit";
+import { html, nothing, type PropertyValues } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { errorNote, PageElement } from "../elements/base.ts";
-import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { backgroundView } from "./chat-parts.ts";
@@ -32,13 +31,25 @@ export class Dock extends PageElement {
   @property({ type: Boolean }) hasNewVersion = false;
   @property({ type: Boolean }) isWorking = false;
 
+  private steady: Session | null = null;
+
   /** Nothing more can be done here: the session is gone, or no longer this person's to see. */
   private get isOver(): boolean {
     return this.connection === "forbidden" || this.connection === "gone";
   }
 
+  private readonly said = (): string[] => {
+    const { items, queued } = this.conversation;
+    return [...items, ...queued].flatMap((item) => (item.type === "user" && !item.isWithdrawn ? [item.text] : [])).reverse();
+  };
+
+  /** The page makes a new one with each piece of the stream; what is below it is drawn anew only when something of it has changed. */
+  override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("session") && !isSame(this.steady, this.session)) this.steady = this.session;
+  }
+
   override render(): unknown {
-    const { session, conversation, page, isOver } = this;
+    const { steady: session, conversation, page, isOver } = this;
     const canWrite = page.can_write && !isOver;
     const waiting = isPlainlyWaiting(conversation, this.places) ? conversation.queued : [];
     const [first] = conversation.pending;
@@ -50,8 +61,10 @@ export class Dock extends PageElement {
       ${this.isWorking || isOver ? nothing : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "")}
       <slw-queue .sessionId=${page.id} .items=${waiting} .jobs=${conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
       ${first && !isOver ? html`<slw-permission .sessionId=${page.id} .permission=${first} .others=${conversation.pending.length - 1} .canAnswer=${canWrite}></slw-permission>` : nothing}
-      <slw-composer .sessionId=${page.id} .commands=${session?.commands ?? []} .isWorking=${this.isWorking} .canSend=${canWrite}></slw-composer>
-      ${canWrite ? html`<p class="keys">${gettext("Enter sends · Shift+Enter new line · / commands · Esc Esc interrupts")}</p>` : nothing}
+      <slw-composer .page=${page} .session=${session} .isWorking=${this.isWorking} .canSend=${canWrite} .said=${this.said}></slw-composer>
     </div>`;
   }
 }
+
+const isSame = (one: Session | null, other: Session | null): boolean =>
+  one === other || (one !== null && other !== null && (Object.keys(other) as (keyof Session)[]).every((name) => one[name] === other[name]));

@@ -13,7 +13,7 @@ export const MOST_IMAGES = 10;
 const LARGEST_BYTES = 5 * 2 ** 20;
 
 /** With `canRetry` what is wrong may pass: the network, or a server that was busy. */
-export interface Picture { id: string; name: string; url: string; error: string; canRetry: boolean; file: File | null; attachment: Attachment | null }
+export interface Picture { id: string; name: string; url: string; error: string; canRetry: boolean; file: File | null; attachment: Attachment | null; part: number }
 
 const TRY_AGAIN = new Set([401, 408, 429]);
 const mayPass = (error: unknown): boolean => !(error instanceof ApiError) || error.isIndeterminate || error.status >= 500 || TRY_AGAIN.has(error.status);
@@ -43,7 +43,7 @@ export class Pictures {
 
   add(files: Iterable<File>): void {
     for (const file of files) {
-      const picture: Picture = { id: newId(), name: file.name, url: URL.createObjectURL(file), error: objection(file, this.items.length), canRetry: false, file, attachment: null };
+      const picture: Picture = { id: newId(), name: file.name, url: URL.createObjectURL(file), error: objection(file, this.items.length), canRetry: false, file, attachment: null, part: 0 };
       this.set([...this.items, picture]);
       if (!picture.error) void this.upload(picture);
     }
@@ -52,7 +52,7 @@ export class Pictures {
   /** Images that the server has already: of a kept draft, or of a message that came back. */
   restore(attachments: readonly Attachment[]): void {
     const known = new Set(this.attachments.map((one) => one.id));
-    const back = attachments.filter((one) => !known.has(one.id)).map((one): Picture => ({ id: one.id, name: gettext("Image"), url: attachmentUrl(this.sessionId, one.id), error: "", canRetry: false, file: null, attachment: one }));
+    const back = attachments.filter((one) => !known.has(one.id)).map((one): Picture => ({ id: one.id, name: gettext("Image"), url: attachmentUrl(this.sessionId, one.id), error: "", canRetry: false, file: null, attachment: one, part: 1 }));
     if (back.length) this.set([...back, ...this.items]);
   }
 
@@ -67,6 +67,14 @@ export class Pictures {
     const { attachments } = this;
     for (const one of this.items) if (one.attachment) this.remove(one.id);
     return attachments;
+  }
+
+  /** What another tab of the same session has attached or taken out since. */
+  follow(before: readonly Attachment[], now: readonly Attachment[]): void {
+    const [had, has] = [new Set(before.map((one) => one.id)), new Set(now.map((one) => one.id))];
+    const gone = this.items.filter((one) => one.attachment && had.has(one.attachment.id) && !has.has(one.attachment.id));
+    for (const one of gone) this.remove(one.id);
+    this.restore(now);
   }
 
   retry(id: string): void {
@@ -85,12 +93,12 @@ export class Pictures {
 
   private async upload(picture: Picture): Promise<void> {
     if (!picture.file) return;
-    this.mark(picture.id, { error: "" });
+    this.mark(picture.id, { error: "", part: 0 });
     const form = new FormData();
     form.append("id", picture.id);
     form.append("file", picture.file);
     try {
-      this.mark(picture.id, { attachment: await post<Attachment>(`/sessions/${this.sessionId}/attachments`, form, { key: picture.id }) });
+      this.mark(picture.id, { attachment: await post<Attachment>(`/sessions/${this.sessionId}/attachments`, form, { key: picture.id, onProgress: (part) => this.mark(picture.id, { part }) }) });
     } catch (error) {
       this.mark(picture.id, { error: messageOf(error), canRetry: mayPass(error) });
     }
@@ -115,13 +123,28 @@ export function picturesView(pictures: Pictures): TemplateResult | typeof nothin
 
 function pictureView(pictures: Pictures, one: Picture): TemplateResult {
   const isLoading = !one.error && !one.attachment;
-  return html`<li class="picture ${one.error ? "has-failed" : ""}">
-    ${one.error && !one.canRetry ? html`<span class="picture-none">${icon("warning")}</span>` : html`<img alt=${one.name} src=${one.url} />`}
-    ${isLoading ? html`<span class="soft" role="status">${gettext("Uploading…")}</span>` : nothing}
+  const isShown = !one.error || one.canRetry;
+  return html`<li class="picture ${one.error ? "has-failed" : ""}" aria-busy=${isLoading}>
+    ${isShown ? html`<button class="picture-open" type="button" aria-label=${gettext("Enlarge {name}", { name: one.name })} title=${one.name} @click=${() => enlarge(one.url, one.name)}><img alt=${one.name} src=${one.url} /></button>`
+      : html`<span class="picture-none">${icon("warning")}</span>`}
+    ${isLoading ? html`<span class="picture-progress"><span class="soft" role="status">${gettext("Uploading…")}</span><progress class="progress" max="1" .value=${one.part} aria-label=${gettext("Upload of {name}", { name: one.name })}></progress></span>` : nothing}
     ${one.error ? html`<span class="picture-error" role="alert"><span class="cut" title=${one.name}>${one.name}</span> ${one.error}
       ${one.canRetry ? html`<button class="link" type="button" @click=${() => pictures.retry(one.id)}>${gettext("Try again")}</button>` : nothing}</span>` : nothing}
     <button class="button quiet square" type="button" aria-label=${gettext("Remove {name}", { name: one.name })} title=${gettext("Remove")} @click=${() => pictures.remove(one.id)}>${icon("cross")}</button>
   </li>`;
+}
+
+/** The image as large as the window allows, until a click or Escape. */
+export function enlarge(url: string, name: string): void {
+  const dialog = document.createElement("dialog");
+  dialog.className = "picture-large";
+  dialog.setAttribute("aria-label", name);
+  const close = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: gettext("Close") });
+  dialog.append(Object.assign(document.createElement("img"), { src: url, alt: name }), close);
+  dialog.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
 }
 
 /** The images of a message that was sent. */

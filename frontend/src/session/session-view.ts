@@ -246,8 +246,8 @@ export class SessionView extends PageElement {
     void this.reload();
   };
 
-  private send({ text, attachments }: Pick<Written, "text"> & { attachments: Written["attachments"] | Returned["attachments"] }): void {
-    this.outbox.add(text, attachments);
+  private send({ text, attachments, isNow = false }: Omit<Written, "attachments"> & { attachments: Returned["attachments"] }): void {
+    this.outbox.add(text, attachments, isNow);
     this.querySelector<ConversationView>("slw-conversation")?.toBottom();
   }
 
