@@ -23,6 +23,7 @@ from projects import contents, progress, remotes
 from projects.errors import BadUrl, GitTooLarge, ImportFinished, ImportHalted, ImportStopped
 from projects.models import ImportStatus, Project, ProjectImport, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
+from projects.signals import project_changed
 from projects.vault import Vault
 from runtime.failpoints import failpoint
 from runtime.file_time import file_time
@@ -72,6 +73,7 @@ def end(row: ProjectImport, status: ImportStatus, error: str) -> None:
         rows = ProjectImport.objects.filter(pk=row.pk, attempt=row.attempt, status__in=LIVE)
         if rows.update(status=status, error=error[:2000], secret=None, finished_at=timezone.now()):
             Project.with_deleted.filter(pk=row.project_id).update(status=ProjectStatus.FAILED)
+            project_changed.send(sender=Project, organization_id=row.organization_id)
 
 
 def fail(import_id: uuid.UUID) -> None:
@@ -164,6 +166,7 @@ def _publish(row: ProjectImport, scratch: Repository, branch: str, log: str) -> 
         if project.deleted_at is not None or not rows.update(**done, secret=None, finished_at=timezone.now()):
             raise ImportStopped
         Project.objects.filter(pk=project.pk).update(status=ProjectStatus.READY, default_branch=branch)
+        project_changed.send(sender=Project, organization_id=project.organization_id)
         failpoint("import.before_publish")
         scratch.move_to(Vault(project.pk).path)
         failpoint("import.before_commit")

@@ -26,7 +26,7 @@ from projects import contents, imports, refs, remotes
 from projects.errors import BadArchive, ImportFinished, ProjectIdTaken, ProjectNotReady
 from projects.models import ImportStatus, Project, ProjectImport, ProjectSource, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
-from projects.signals import project_deleted
+from projects.signals import project_changed, project_deleted
 from projects.vault import Vault
 from runtime.failpoints import failpoint
 
@@ -56,7 +56,7 @@ class _Asked:
             raise
 
     def row(self, **fields: Any) -> Project:
-        return Project.objects.create(
+        made = Project.objects.create(
             organization_id=self.organization_id,
             name=self.name,
             request_key=self.key,
@@ -64,6 +64,8 @@ class _Asked:
             created_at=self.now,
             **fields,
         )
+        project_changed.send(sender=Project, organization_id=self.organization_id)
+        return made
 
     def _known(self, source: str) -> Project | None:
         made = Project.with_deleted.filter(request_key=self.key).first() if self.key else None
@@ -173,6 +175,7 @@ def update_project(
         project.save(update_fields=sorted(field.removesuffix("_id") for field in given))
         if "default_branch" in given:
             Vault(project.pk).repository.set_head(project.default_branch)
+        project_changed.send(sender=Project, organization_id=project.organization_id)
     return project
 
 
@@ -186,6 +189,7 @@ def delete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> None:
         live.filter(status=ImportStatus.PENDING).update(status=ImportStatus.CANCELLED, secret=None, finished_at=now)
         live.filter(status=ImportStatus.RUNNING).update(cancel_requested_at=now)
         project_deleted.send(sender=Project, project=project, now=now)
+        project_changed.send(sender=Project, organization_id=project.organization_id)
         defer_removal(project.pk)
 
 

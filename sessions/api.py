@@ -16,13 +16,14 @@ from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
 from projects.diffs import Diff
 from projects.models import Project
-from sessions import message_api, queries, rule_api, services
+from sessions import message_api, queries, rule_api, services, tree_api
 from sessions.live.credentials import Credentials
 from sessions.live.start import Start
 from sessions.live.stream import sse
 from sessions.models import AgentSession, PermissionRequest
 from sessions.schemas import (
     AnswerIn,
+    ArchivedFilter,
     CheckpointsOut,
     DiffOut,
     JobIn,
@@ -40,23 +41,28 @@ from sessions.schemas import (
 router = Router(tags=["sessions"])
 router.add_router("", message_api.router)
 router.add_router("", rule_api.router)
+router.add_router("", tree_api.router)
 
 
 @router.get("/projects/{uuid:project_id}/sessions", response=Page[SessionListed])
-def list_project_sessions(request: ActorRequest, project_id: uuid.UUID, page: Query[PageIn]) -> Slice[AgentSession]:
+def list_project_sessions(
+    request: ActorRequest, project_id: uuid.UUID, page: Query[PageIn], which: Query[ArchivedFilter]
+) -> Slice[AgentSession]:
     """A project's sessions, newest first."""
     project = _project(request.actor, project_id, Role.VIEWER)
-    return _list(request.actor, queries.sessions().filter(project=project), page)
+    return _list(request.actor, _archived(which).filter(project=project), page)
 
 
 @router.get("/sessions", response=Page[SessionListed])
-def list_sessions(request: ActorRequest, page: Query[PageIn], only: Query[SessionFilter]) -> Slice[AgentSession]:
+def list_sessions(
+    request: ActorRequest, page: Query[PageIn], only: Query[SessionFilter], which: Query[ArchivedFilter]
+) -> Slice[AgentSession]:
     """An organisation's or a project's sessions, or those of all the caller's organisations; newest first."""
     if only.organization_id is not None:
         request.actor.require(only.organization_id, Role.VIEWER)
     if only.project_id is not None:
         _project(request.actor, only.project_id, Role.VIEWER)
-    return _list(request.actor, queries.sessions().filter(**only.dict(exclude_none=True)), page)
+    return _list(request.actor, _archived(which).filter(**only.dict(exclude_none=True)), page)
 
 
 @router.post("/projects/{uuid:project_id}/sessions", response={201: SessionsOut})
@@ -188,6 +194,17 @@ def _project(actor: Actor, project_id: uuid.UUID, role: Role) -> Project:
 
 def _session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     return fetch(queries.sessions(), request.actor, session_id, Role.MEMBER)
+
+
+def _archived(which: ArchivedFilter) -> TenantQuerySet[AgentSession]:
+    """The sessions among which a list chooses."""
+    match which.archived:
+        case "true":
+            return queries.sessions().exclude(archived_at=None)
+        case "all":
+            return queries.sessions()
+        case _:
+            return queries.unarchived()
 
 
 def _list(actor: Actor, rows: TenantQuerySet[AgentSession], page: PageIn) -> Slice[AgentSession]:

@@ -10,8 +10,9 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.signals import organization_suspended
-        from projects.signals import project_deleted
-        from sessions.receivers import on_organization_suspended, on_project_deleted
+        from projects.signals import project_changed, project_deleted
+        from sessions.receivers import on_organization_suspended, on_project_changed, on_project_deleted
 
         organization_suspended.connect(on_organization_suspended, dispatch_uid="sessions.organization_suspended")
+        project_changed.connect(on_project_changed, dispatch_uid="sessions.project_changed")
         project_deleted.connect(on_project_deleted, dispatch_uid="sessions.project_deleted")

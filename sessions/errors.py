@@ -6,6 +6,7 @@ Conflict
 ├── ProjectNotReady     the project's repository is not there (yet)
 ├── AlreadyAnswered     someone was first with an answer to this permission request
 ├── NothingToContinue   no turn failed that could be taken up again
+├── AtWork              the agent works, or messages wait for it: it is to be stopped first
 ├── NothingRunning      there is no job to interrupt or cancel
 ├── MessageIdTaken      this id belongs to another message
 ├── CommandIdTaken      this id belongs to another command
@@ -36,6 +37,10 @@ class ProjectNotReady(Conflict):
 
 class AlreadyAnswered(Conflict):
     """This request has been answered already."""
+
+
+class AtWork(Conflict):
+    """The agent is at work. Stop it first."""
 
 
 class NothingRunning(Conflict):

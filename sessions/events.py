@@ -57,6 +57,20 @@ KINDS: dict[str, tuple[str, ...]] = {
     "checkpoint.created": ("checkpoint_id", "commit", "git_status", "files_changed"),
 }
 
+# What changes how a session looks in the tree; the rest of a turn does not, and rings nobody there.
+SHOWN_IN_TREE = frozenset(
+    (
+        "session.status",
+        "session.changed",
+        "job.status",
+        "message.user",
+        "turn.completed",
+        "permission.requested",
+        "permission.resolved",
+        "checkpoint.created",
+    )
+)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -96,6 +110,12 @@ async def aring(session_id: uuid.UUID, last_seq: int, new: Sequence[Frame] = ())
     doorbell.hub().ring(watchers_group(session_id), _log_message(last_seq, new))
 
 
+async def aring_tree(organization_id: uuid.UUID, session_id: uuid.UUID, new: Sequence[Frame]) -> None:
+    """Tell pages that show the tree to look at this session, where they show something of what is new."""
+    if _shows_in_tree(new):
+        doorbell.hub().ring(organization_group(organization_id), _tree_message(session_id))
+
+
 async def aring_delta(
     session_id: uuid.UUID, *, block: str, parent: str | None, kind: str, offset: int, text: str
 ) -> None:
@@ -113,8 +133,42 @@ def ring(session_id: uuid.UUID, last_seq: int, new: Sequence[Frame] = ()) -> Non
     doorbell.ring(watchers_group(session_id), _log_message(last_seq, new))
 
 
+def ring_tree(organization_id: uuid.UUID, session_id: uuid.UUID, new: Sequence[Frame]) -> None:
+    if _shows_in_tree(new):
+        doorbell.ring(organization_group(organization_id), _tree_message(session_id))
+
+
 def ring_control(session_id: uuid.UUID) -> None:
     doorbell.ring(control_group(session_id), {"type": "session.control"})
+
+
+def organization_group(organization_id: uuid.UUID) -> str:
+    """Pages that show the organisation's tree."""
+    return f"organization.{organization_id.hex}"
+
+
+def marks_group(organization_id: uuid.UUID, user_id: uuid.UUID) -> str:
+    """One person's pages that show it."""
+    return f"marks.{organization_id.hex}.{user_id.hex}"
+
+
+def ring_marks(organization_id: uuid.UUID, user_id: uuid.UUID, session_ids: Sequence[uuid.UUID]) -> None:
+    """Tell a person's pages that these sessions are marked otherwise now."""
+    message = {"type": "marks", "session_ids": [id.hex for id in session_ids]}
+    doorbell.ring(marks_group(organization_id, user_id), message)
+
+
+def ring_organization(organization_id: uuid.UUID) -> None:
+    """Tell whoever shows the tree to look at all of it."""
+    doorbell.ring(organization_group(organization_id), {"type": "tree", "session_id": None})
+
+
+def _tree_message(session_id: uuid.UUID) -> doorbell.Message:
+    return {"type": "tree", "session_id": session_id.hex}
+
+
+def _shows_in_tree(new: Sequence[Frame]) -> bool:
+    return any(frame.kind in SHOWN_IN_TREE for frame in new)
 
 
 def _log_message(last_seq: int, new: Sequence[Frame]) -> doorbell.Message:

@@ -77,6 +77,7 @@ class AgentSession(TenantModel):
     is_practice = models.BooleanField(default=False)
     request_key = models.UUIDField(null=True, blank=True, unique=True)  # so that what made it can be repeated
     updated_at = models.DateTimeField(auto_now=True)
+    archived_at = models.DateTimeField(null=True, blank=True)  # put away by somebody: in no list, but not lost
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     objects: ClassVar = AliveManager.from_queryset(TenantQuerySet)()  # type: ignore[assignment]
@@ -92,6 +93,22 @@ class AgentSession(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SessionMark(TenantModel):
+    """What a session is to one person: how far they have read it, and where it stands in their tree."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="marks")
+    last_read_seq = models.BigIntegerField(default=0)
+    is_pinned = models.BooleanField(default=False)
+    position = models.IntegerField(null=True, blank=True)  # None: before those that were put in order, newest first
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "session"], name="one_mark_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.session}"
 
 
 class JobStatus(models.TextChoices):

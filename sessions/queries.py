@@ -46,11 +46,16 @@ def sessions() -> TenantQuerySet[AgentSession]:
     return AgentSession.objects.filter(project__deleted_at=None)
 
 
+def unarchived() -> TenantQuerySet[AgentSession]:
+    """Those that lists show by themselves."""
+    return sessions().filter(archived_at=None)
+
+
 def listed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:
     """With what a list shows besides the row: the sandbox, unfinished jobs, whether someone is waited for."""
     pending = PermissionRequest.objects.filter(session=OuterRef("pk"), status=PermissionStatus.PENDING)
     active = Prefetch("jobs", queryset=_active_jobs(), to_attr="active_jobs")
-    shown = rows.select_related("machine").annotate(is_waiting=Exists(pending)).prefetch_related(active)
+    shown = rows.select_related("machine", "environment").annotate(is_waiting=Exists(pending)).prefetch_related(active)
     return cast("TenantQuerySet[AgentSession]", shown)
 
 

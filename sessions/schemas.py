@@ -66,6 +66,61 @@ class SessionFilter(Schema):
     status: SessionStatus | None = None
 
 
+class ArchivedFilter(Schema):
+    """Archived sessions are in a list only when they are asked for."""
+
+    archived: Literal["false", "true", "all"] = "false"
+
+
+class ArchiveIn(Schema):
+    stop: bool = False
+
+
+class MarkIn(Schema):
+    last_read_seq: int | None = Field(None, ge=0, le=MAX_SEQ)
+    is_unread: bool = False
+    is_pinned: bool | None = None
+
+
+class MarkOut(Schema):
+    session_id: uuid.UUID
+    last_read_seq: int
+    is_pinned: bool
+    position: int | None
+
+
+class OrderIn(Schema):
+    session_ids: list[uuid.UUID] = Field(max_length=1000)
+
+
+class TreeProject(Schema):
+    id: uuid.UUID
+    name: str
+    status: str
+    created_at: datetime
+
+
+class TreeSession(Schema):
+    id: uuid.UUID
+    project_id: uuid.UUID
+    author_id: uuid.UUID | None
+    name: str
+    title: str
+    branch: str
+    status: str
+    is_waiting: bool
+    git_status: str
+    last_seq: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class TreeOut(Schema):
+    projects: list[TreeProject]
+    sessions: list[TreeSession]
+    marks: list[MarkOut]
+
+
 class LogQuery(Schema):
     """After a number, or before one."""
 
@@ -165,6 +220,7 @@ class SessionListed(Schema):
     model: str
     permission_mode: str
     environment_id: uuid.UUID | None
+    environment_name: str
     status: str
     status_reason: str
     git_status: str
@@ -178,8 +234,13 @@ class SessionListed(Schema):
     background: list[Any]
     last_seq: int
     active_job: JobOut | None
+    archived_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+    @staticmethod
+    def resolve_environment_name(session: AgentSession) -> str:
+        return session.environment.name if session.environment else ""
 
     @staticmethod
     def resolve_container_id(session: AgentSession) -> str | None:

@@ -74,7 +74,7 @@ MODULES = {
     }
     | {"leftovers", "vault"},
     "sessions": {"actions", "admission", "claude", "dispatch", "engine", "events", "live", "log", "message_api"}
-    | {"protocol", "rule_api", "storable", "templatetags", "upkeep"},
+    | {"protocol", "rule_api", "storable", "templatetags", "tree", "tree_api", "upkeep"},
 }
 
 

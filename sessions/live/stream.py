@@ -157,7 +157,7 @@ async def sse(session_id: uuid.UUID, start: Start, credentials: Credentials) -> 
 
     A reader that begins with the newest page gets it first, as `page`.
     """
-    _give_thread_back()
+    give_thread_back()
 
     async def look() -> None:
         await in_db(credentials.session)(session_id, Role.VIEWER, timezone.now())
@@ -191,7 +191,7 @@ def _page(session_id: uuid.UUID, start: Start) -> dict[str, Any] | None:
         return {**queries.newest_page(session, start.tail).shown(), "last_seq": session.last_seq}
 
 
-def _give_thread_back() -> None:
+def give_thread_back() -> None:
     """Django gives each request a thread of its own until it has ended; a stream lasts an hour and needs none.
 
     From here on it shares the thread and the connection of the sockets.

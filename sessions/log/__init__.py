@@ -52,4 +52,5 @@ def append(
         for seq, entry in zip(seqs, entries, strict=True)
     ]
     transaction.on_commit(lambda: events.ring(session.pk, last, new), robust=True)
+    transaction.on_commit(lambda: events.ring_tree(session.organization_id, session.pk, new), robust=True)
     return seqs

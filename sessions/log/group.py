@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from django.utils import timezone
@@ -44,8 +44,16 @@ WITH locked AS (
         %(of)s::uuid[], %(nths)s::int[], %(kinds)s::text[], %(payloads)s::text[], %(jobs)s::uuid[]
     ) AS entry (session_id, nth, kind, payload, job) ON entry.session_id = lease.id
 )
-SELECT id, last_seq FROM lease
+SELECT id, last_seq, organization_id FROM lease
 """
+
+
+class Written(NamedTuple):
+    """How far the log of a session reaches now, the time of the entries, and whose session it is."""
+
+    last_seq: int
+    at: datetime
+    organization_id: uuid.UUID
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Row:
     live: str | None
     kinds: Sequence[str]
     payloads: Sequence[str]
-    done: asyncio.Future[tuple[int, datetime] | None] = field(default_factory=asyncio.Future)
+    done: asyncio.Future[Written | None] = field(default_factory=asyncio.Future)
 
 
 class Group:
@@ -72,8 +80,8 @@ class Group:
         self._waiting: list[Row] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def write(self, row: Row) -> tuple[int, datetime] | None:
-        """The log's last number and the time of the entries; None when this row has to be written alone.
+    async def write(self, row: Row) -> Written | None:
+        """What was written; None when this row has to be written alone.
 
         Raises: psycopg.OperationalError (the connection was lost: nobody knows whether it was written).
         """
@@ -117,11 +125,11 @@ class Group:
         self._waiting = later
         return list(chosen.values())
 
-    async def _write(self, rows: Sequence[Row]) -> dict[uuid.UUID, tuple[int, datetime]]:
+    async def _write(self, rows: Sequence[Row]) -> dict[uuid.UUID, Written]:
         now = timezone.now()
         async with self._pool.connection() as db:
             cursor = await db.execute(_WRITE, {**_columns(rows), "now": now})
-            return {id: (int(last), now) for id, last in await cursor.fetchall()}
+            return {id: Written(int(last), now, owner) for id, last, owner in await cursor.fetchall()}
 
 
 def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:

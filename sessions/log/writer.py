@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,7 +27,7 @@ from sessions.live import frames
 from sessions.live.frames import Frame
 from sessions.log import changes
 from sessions.log.changes import Change
-from sessions.log.group import Group, Row
+from sessions.log.group import Group, Row, Written
 from sessions.models import PermissionStatus
 from sessions.storable import clean, dump
 
@@ -119,25 +118,26 @@ class LogWriter:
         began = time.monotonic()
         plain = [entry for entry in batch.entries if isinstance(entry, Entry)]
         if len(plain) == len(batch.entries):
-            last, new = await self._write(session_id, epoch, batch, plain)
+            written, new = await self._write(session_id, epoch, batch, plain)
         else:
             async with self._pool.connection() as db:
-                last, new = await _Step(db, session_id, epoch, batch).write_with_permissions()
+                written, new = await _Step(db, session_id, epoch, batch).write_with_permissions()
         failpoint("log.after_append")
         metrics.EVENT_APPEND_SECONDS.observe(time.monotonic() - began)
         if batch.entries:
-            await events.aring(session_id, last, new)
-        return last
+            await events.aring(session_id, written.last_seq, new)
+            await events.aring_tree(written.organization_id, session_id, new)
+        return written.last_seq
 
     async def _write(
         self, session_id: uuid.UUID, epoch: int, batch: Batch, entries: Sequence[Entry]
-    ) -> tuple[int, list[Frame]]:
+    ) -> tuple[Written, list[Frame]]:
         """Together with those of other sessions; alone where its row is held or something is wrong."""
         row = _row(session_id, epoch, batch, entries)
         if (written := await self._group.write(row)) is None:
             async with self._pool.connection() as db:
                 return await _write_alone(db, row)
-        return written[0], _frames(row, *written)
+        return written, _frames(row, written)
 
 
 def django_conninfo() -> str:
@@ -173,7 +173,7 @@ WITH lease AS (
         %(job)s, %(now)s
     FROM lease, unnest(%(kinds)s::text[], %(payloads)s::text[]) WITH ORDINALITY AS entry (kind, payload, nth)
 )
-SELECT last_seq FROM lease
+SELECT last_seq, organization_id FROM lease
 """
 
 _LOCK = """
@@ -213,11 +213,11 @@ class _Step:
     epoch: int
     batch: Batch
 
-    async def write(self, entries: Sequence[Entry]) -> tuple[int, list[Frame]]:
-        """The log's last number, and the new events as readers get them."""
+    async def write(self, entries: Sequence[Entry]) -> tuple[Written, list[Frame]]:
+        """How far the log reaches, and the new events as readers get them."""
         return await _write_alone(self.db, _row(self.session_id, self.epoch, self.batch, entries))
 
-    async def write_with_permissions(self) -> tuple[int, list[Frame]]:
+    async def write_with_permissions(self) -> tuple[Written, list[Frame]]:
         """Which permission rows change decides which events there are, so the session is locked first."""
         async with self.db.transaction():
             cursor = await self.db.execute(_LOCK, (self.session_id, self.epoch))
@@ -302,7 +302,7 @@ def _row(session_id: uuid.UUID, epoch: int, batch: Batch, entries: Sequence[Entr
     )
 
 
-async def _write_alone(db: _Connection, row: Row) -> tuple[int, list[Frame]]:
+async def _write_alone(db: _Connection, row: Row) -> tuple[Written, list[Frame]]:
     now = timezone.now()
     cursor = await db.execute(
         _WRITE,
@@ -322,12 +322,13 @@ async def _write_alone(db: _Connection, row: Row) -> tuple[int, list[Frame]]:
     )
     if (found := await cursor.fetchone()) is None:
         raise StaleEpoch
-    return int(found[0]), _frames(row, int(found[0]), now)
+    written = Written(int(found[0]), now, found[1])
+    return written, _frames(row, written)
 
 
-def _frames(row: Row, last: int, now: datetime) -> list[Frame]:
-    numbered = enumerate(zip(row.kinds, row.payloads, strict=True), last - len(row.kinds) + 1)
-    return [frames.event(seq, kind, payload, row.job_id, now) for seq, (kind, payload) in numbered]
+def _frames(row: Row, written: Written) -> list[Frame]:
+    numbered = enumerate(zip(row.kinds, row.payloads, strict=True), written.last_seq - len(row.kinds) + 1)
+    return [frames.event(seq, kind, payload, row.job_id, written.at) for seq, (kind, payload) in numbered]
 
 
 def _request_key(request_id: str) -> str:

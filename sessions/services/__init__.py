@@ -6,11 +6,13 @@ from sessions.services.commands import prune_commands
 from sessions.services.control import cancel, delete_session, stop_session, update_session
 from sessions.services.creation import NewSessions, create_sessions
 from sessions.services.interrupts import interrupt
+from sessions.services.marks import mark_session, order_sessions
 from sessions.services.messages import Sent, send_message
 from sessions.services.permissions import Answer, answer_permission
 from sessions.services.queue import edit_message, remove_message, send_now
 from sessions.services.restart import restart_session
 from sessions.services.rules import remove_rule
+from sessions.services.shelving import archive_session, unarchive_session
 
 __all__ = [
     "Answer",
@@ -19,12 +21,15 @@ __all__ = [
     "Uploaded",
     "add_attachment",
     "answer_permission",
+    "archive_session",
     "archive_stretch",
     "cancel",
     "create_sessions",
     "delete_session",
     "edit_message",
     "interrupt",
+    "mark_session",
+    "order_sessions",
     "prune_attachments",
     "prune_commands",
     "remove_message",
@@ -34,5 +39,6 @@ __all__ = [
     "send_now",
     "sessions_to_archive",
     "stop_session",
+    "unarchive_session",
     "update_session",
 ]

@@ -51,10 +51,11 @@ def stop_session(*, session: AgentSession, key: uuid.UUID | None = None, now: da
 
     Raises: NotFound; CommandIdTaken (the key was given to something else).
     """
-    return commands.once(session=session, key=key, what="stop", act=lambda row: _stop(row, now))
+    return commands.once(session=session, key=key, what="stop", act=lambda row: stop(row, now))
 
 
-def _stop(session: AgentSession, now: datetime) -> None:
+def stop(session: AgentSession, now: datetime) -> None:
+    """The caller holds the session's row."""
     new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     if session.status != SessionStatus.STOPPED:

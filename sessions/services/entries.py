@@ -41,6 +41,12 @@ def session_changed(**changes: Any) -> Entry:
     return Entry("session.changed", {"changes": changes})
 
 
+def session_archived(session: AgentSession) -> Entry:
+    """That it was put away, or brought back."""
+    archived_at = session.archived_at
+    return session_changed(archived_at=archived_at.isoformat().replace("+00:00", "Z") if archived_at else None)
+
+
 def user_message(message: Message, author: User | None, attachments: Sequence[dict[str, Any]] = ()) -> Entry:
     payload = {
         "message_id": str(message.pk),

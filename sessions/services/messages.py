@@ -93,7 +93,8 @@ def send_message(
     )
     message = _store(job, author, text, message_id or uuid7())
     attachments.bind(message, attachment_ids)
-    new = [entries.user_message(message, author, attachments.shown(message)), entries.job_status(job)]
+    new = [*_brought_back(session), entries.user_message(message, author, attachments.shown(message))]
+    new.append(entries.job_status(job))
     log.append(session, new, job_id=job.pk, now=now)
     if is_urgent:
         interrupt_running(session, now)
@@ -102,6 +103,15 @@ def send_message(
     failpoint("message.before_commit")
     transaction.on_commit(lambda: failpoint("message.after_commit"), robust=True)
     return Sent(message, job, is_new=True)
+
+
+def _brought_back(session: AgentSession) -> list[events.Entry]:
+    """Whoever writes to a session that was put away wants it back."""
+    if session.archived_at is None:
+        return []
+    session.archived_at = None
+    AgentSession.objects.filter(pk=session.pk).update(archived_at=None)
+    return [entries.session_archived(session)]
 
 
 def _require_same(known: Message, session: AgentSession, text: str, attachment_ids: Sequence[uuid.UUID]) -> None:

@@ -112,6 +112,19 @@ def rule(tenant: Tenant) -> Case:
     return Case(params={"rule_id": made.pk})
 
 
+def organization(tenant: Tenant) -> Case:
+    return Case(params={"organization_id": tenant.organization.pk})
+
+
+def order(tenant: Tenant) -> Case:
+    body: dict[str, Any] = {"session_ids": [str(_session(tenant).pk)]}
+    return Case(params={"organization_id": tenant.organization.pk}, body=body)
+
+
+def mark(tenant: Tenant) -> Case:
+    return Case(params={"session_id": _session(tenant).pk}, body={"is_pinned": True})
+
+
 def in_session_query(tenant: Tenant) -> Case:
     return Case(query={"organization_id": tenant.organization.pk, "project_id": _project(tenant).pk})
 
@@ -147,6 +160,12 @@ ROUTES = [
     Route("POST", "/sessions/{session_id}/restart", Role.MEMBER, failed),
     Route("GET", "/sessions/{session_id}/diff", Role.VIEWER, snapshot),
     Route("GET", "/sessions/{session_id}/checkpoints", Role.VIEWER, session),
+    Route("GET", "/orgs/{organization_id}/tree", Role.VIEWER, organization),
+    Route("GET", "/orgs/{organization_id}/activity", Role.VIEWER, organization),
+    Route("PUT", "/orgs/{organization_id}/session-order", Role.VIEWER, order),
+    Route("PUT", "/sessions/{session_id}/mark", Role.VIEWER, mark),
+    Route("POST", "/sessions/{session_id}/archive", Role.MEMBER, session),
+    Route("POST", "/sessions/{session_id}/unarchive", Role.MEMBER, session),
 ]
 
 SOCKETS = [Socket("/ws/sessions/{session_id}", session)]
