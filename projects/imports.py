@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts import secrets
 from accounts.errors import DomainError
@@ -106,7 +107,12 @@ def rescue(*, now: datetime) -> int:
 def _claim(import_id: uuid.UUID) -> ProjectImport | None:
     """Take the import over from whoever had it; None when there is nothing to do."""
     rows = ProjectImport.objects.filter(pk=import_id, status__in=LIVE)
-    rows.update(status=ImportStatus.RUNNING, attempt=F("attempt") + 1, heartbeat_at=timezone.now(), step="Connecting")
+    rows.update(
+        status=ImportStatus.RUNNING,
+        attempt=F("attempt") + 1,
+        heartbeat_at=timezone.now(),
+        step=gettext_noop("Connecting"),
+    )
     row = rows.select_related("project").first()
     if row is None:
         return None

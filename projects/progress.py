@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
+from django.utils.translation import gettext_noop
+
 # Each step's share of the whole: where it begins and where it ends.
 _STEPS = {
-    "Enumerating objects": (0, 2),
-    "Counting objects": (0, 2),
-    "Compressing objects": (2, 5),
-    "Receiving objects": (5, 75),
-    "Indexing objects": (5, 75),
-    "Resolving deltas": (75, 90),
-    "Checking objects": (90, 95),
-    "Checking connectivity": (95, 97),
+    gettext_noop("Enumerating objects"): (0, 2),
+    gettext_noop("Counting objects"): (0, 2),
+    gettext_noop("Compressing objects"): (2, 5),
+    gettext_noop("Receiving objects"): (5, 75),
+    gettext_noop("Indexing objects"): (5, 75),
+    gettext_noop("Resolving deltas"): (75, 90),
+    gettext_noop("Checking objects"): (90, 95),
+    gettext_noop("Checking connectivity"): (95, 97),
 }
 _LINE = re.compile(r"(?:remote: )?(" + "|".join(_STEPS) + r"):\s+(\d{1,3})% ")
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

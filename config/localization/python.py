@@ -31,6 +31,13 @@ def marked(source: str) -> Iterator[Text]:
                 yield Text.of(word for word in words if word)
 
 
+def noted(source: str) -> Iterator[Text]:
+    """Words that are kept in English and translated when they are shown: what `gettext_noop` marks."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and _name(node.func) == "gettext_noop" and (word := literal(node.args[0])):
+            yield Text(word)
+
+
 def sentences(source: str) -> Iterator[Text]:
     """The docstrings of errors, and the sentences that are neither documentation nor for the log of the server."""
     tree = ast.parse(source)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from config.localization.python import marked as marked_in_python
-from config.localization.python import sentences
+from config.localization.python import noted, sentences
 from config.localization.templates import marked as marked_in_template
 from config.localization.text import Text
 from config.localization.typescript import marked as marked_in_typescript
@@ -42,7 +42,7 @@ TOLD_LATER = ("guest/", "projects/", "sandbox/", "sessions/")
 def texts() -> dict[str, list[Text]]:
     """Everything there is to translate, by gettext's domain, each text once."""
     server = [*_each("templates", "*.html", "*.txt", read=marked_in_template), *_python(marked_in_python)]
-    told = list(_python(sentences))
+    told = [*_python(sentences), *_python(noted)]
     scripts = list(_each("frontend/src", "*.ts", read=marked_in_typescript))
     later = [text for text in told if text.place.startswith(TOLD_LATER)]
     return {"django": _once([*server, *told]), "djangojs": _once([*scripts, *later])}

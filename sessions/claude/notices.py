@@ -46,10 +46,12 @@ def api_error(line: dict[str, Any]) -> Entry:
 def api_retry(line: dict[str, Any]) -> Entry:
     """A model call that failed and is tried again."""
     status = number(line.get("error_status"))
-    what = f"The model answered {status}" if status else "The model could not be reached"
     delay_s = number(line.get("retry_delay_ms")) / 1000
     attempt, most = number(line.get("attempt")), number(line.get("max_retries"))
-    said = f"{what}; attempt {attempt} of {most} follows in {delay_s:.1f} s."
+    if status:
+        said = f"The model answered {status}; attempt {attempt} of {most} follows in {delay_s:.1f} s."
+    else:
+        said = f"The model could not be reached; attempt {attempt} of {most} follows in {delay_s:.1f} s."
     return notice("warning", said, text(line.get("error"), 2000))
 
 

@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.errors import DomainError
 from projects.vault import Vault
@@ -121,15 +122,15 @@ class TurnRunner:
 
     async def run(self) -> None:
         turn = self.turn
-        async with self._step(5, "Starting the sandbox"):
+        async with self._step(5, gettext_noop("Starting the sandbox")):
             sandbox = await machines.ensure_sandbox(turn)
-        async with self._step(10, "Preparing the working tree"):
+        async with self._step(10, gettext_noop("Preparing the working tree")):
             await machines.ensure_workspace(turn, sandbox)
         if turn.result is None:
-            async with self._step(15, "Starting the agent"):
+            async with self._step(15, gettext_noop("Starting the agent")):
                 is_ready = await self._ready_agent(sandbox)
             if is_ready:
-                await self._progress(20, "Working")
+                await self._progress(20, gettext_noop("Working"))
                 await self._converse()
             if self._is_cancelled and not (await self.agent.status()).is_alive:
                 await in_db(turns.agent_ended)(turn, timezone.now())  # it was ended on purpose, which is no news

@@ -211,8 +211,10 @@ def note_option(turn: Lease, name: str, value: Any) -> None:
 def refuse_option(turn: Lease, name: str, value: str, error: str, now: datetime) -> None:
     """The process keeps the model or mode that it has: say so, and show what is true, unless it was changed again."""
     session = locked_session(turn)
-    what = {"model": "model", "permission_mode": "permission mode"}[name]
-    said = f"The agent did not take over the {what} “{value}”; it goes on with the one before. Choose another one."
+    if name == "model":
+        said = f"The agent did not take over the model “{value}”; it goes on with the one before. Choose another one."
+    else:
+        said = f"The agent did not take over the permission mode “{value}”; it goes on with the one before."
     notice = Entry("agent.notice", {"level": "warning", "text": said, "detail": error[:2000]})
     log.append(session, [notice], job_id=turn.job_id, now=now)
     if getattr(session, name) == value and session.agent_options.get(name):

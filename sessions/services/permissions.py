@@ -125,7 +125,11 @@ def _who_was_first(id: uuid.UUID) -> str:
     if request.status == PermissionStatus.CANCELLED:
         return "The agent no longer waits for this answer."
     who = request.answered_by.display_name if request.answered_by else "Someone"
-    return f"{who} has already {'allowed' if request.status == PermissionStatus.ALLOWED else 'denied'} this."
+    return (
+        f"{who} has already allowed this."
+        if request.status == PermissionStatus.ALLOWED
+        else f"{who} has already denied this."
+    )
 
 
 def _resume(session: AgentSession) -> list[events.Entry]:

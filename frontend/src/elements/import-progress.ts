@@ -3,7 +3,8 @@
 import { html, nothing } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { get, post } from "../api.ts";
-import { gettext } from "../i18n.ts";
+import { percent as share } from "../format.ts";
+import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Project, ProjectImport } from "../protocol.ts";
 import { errorNote, PageElement } from "./base.ts";
@@ -78,12 +79,12 @@ export class ImportProgress extends PageElement {
   override render(): unknown {
     const { status = "PENDING", step = "", percent = 0, log = "", error = "" } = this.progress ?? {};
     const isOver = ENDED.includes(status);
-    const word = { COMPLETED: gettext("Imported"), FAILED: gettext("The import failed"), CANCELLED: gettext("The import was cancelled") }[status] ?? (step || gettext("Waiting to start"));
+    const word = { COMPLETED: gettext("Imported"), FAILED: gettext("The import failed"), CANCELLED: gettext("The import was cancelled") }[status] ?? (told(step) || gettext("Waiting to start"));
     return html`<div class="stack tight" role="status">
       <div class="row"><span class="grow strong">${word}</span>
-        ${isOver ? nothing : html`<span class="soft">${percent} %</span><button class="button quiet" type="button" ?disabled=${this.isCancelling} @click=${() => this.cancel()}>${this.isCancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`}</div>
+        ${isOver ? nothing : html`<span class="soft">${share(percent / 100)}</span><button class="button quiet" type="button" ?disabled=${this.isCancelling} @click=${() => this.cancel()}>${this.isCancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`}</div>
       ${isOver ? nothing : html`<progress class="progress" max="100" .value=${percent} aria-label=${gettext("Import progress")}></progress>`}
-      ${error ? html`<p class="note error">${icon("warning")}<span>${error}</span></p>` : nothing}
+      ${error ? html`<p class="note error">${icon("warning")}<span>${told(error)}</span></p>` : nothing}
       ${errorNote(this.error)}
       ${log ? html`<details><summary class="link">${gettext("Show the log")}</summary><pre class="log" tabindex="0">${log}</pre></details>` : nothing}
     </div>`;
