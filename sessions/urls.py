@@ -8,6 +8,7 @@ from sessions import views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
+    path("design/", views.design, name="design"),
     path("sidebar/", views.sidebar, name="sidebar"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
     path("projects/<uuid:project_id>/", views.project, name="project"),

@@ -3,56 +3,95 @@
 import { html, type TemplateResult } from "lit";
 import { unsafeSVG } from "lit/directives/unsafe-svg.js";
 import arrowDown from "lucide-static/icons/arrow-down.svg";
+import back from "lucide-static/icons/chevron-left.svg";
 import bot from "lucide-static/icons/bot.svg";
 import brain from "lucide-static/icons/brain.svg";
+import chat from "lucide-static/icons/message-square.svg";
 import check from "lucide-static/icons/check.svg";
-import choose from "lucide-static/icons/chevrons-up-down.svg";
 import chevron from "lucide-static/icons/chevron-right.svg";
+import choose from "lucide-static/icons/chevrons-up-down.svg";
+import clipboard from "lucide-static/icons/clipboard-list.svg";
+import collapse from "lucide-static/icons/chevron-down.svg";
 import copy from "lucide-static/icons/copy.svg";
+import cross from "lucide-static/icons/x.svg";
+import expand from "lucide-static/icons/chevron-up.svg";
+import eye from "lucide-static/icons/eye.svg";
+import eyeOff from "lucide-static/icons/eye-off.svg";
 import filePen from "lucide-static/icons/file-pen-line.svg";
 import fileText from "lucide-static/icons/file-text.svg";
+import fold from "lucide-static/icons/fold-vertical.svg";
+import folder from "lucide-static/icons/folder.svg";
 import gitBranch from "lucide-static/icons/git-branch.svg";
 import globe from "lucide-static/icons/globe.svg";
+import history from "lucide-static/icons/history.svg";
 import image from "lucide-static/icons/image.svg";
 import info from "lucide-static/icons/info.svg";
 import layers from "lucide-static/icons/layers.svg";
 import list from "lucide-static/icons/list-checks.svg";
 import menu from "lucide-static/icons/menu.svg";
-import question from "lucide-static/icons/message-circle-question-mark.svg";
-import chat from "lucide-static/icons/message-square.svg";
 import more from "lucide-static/icons/ellipsis.svg";
+import now from "lucide-static/icons/zap.svg";
 import panel from "lucide-static/icons/panel-right.svg";
 import pencil from "lucide-static/icons/pencil.svg";
 import plus from "lucide-static/icons/plus.svg";
+import question from "lucide-static/icons/message-circle-question-mark.svg";
 import search from "lucide-static/icons/search.svg";
 import send from "lucide-static/icons/arrow-up.svg";
 import shield from "lucide-static/icons/shield-question-mark.svg";
 import stop from "lucide-static/icons/square.svg";
 import terminal from "lucide-static/icons/terminal.svg";
-import now from "lucide-static/icons/zap.svg";
 import trash from "lucide-static/icons/trash-2.svg";
 import upload from "lucide-static/icons/upload.svg";
 import warning from "lucide-static/icons/triangle-alert.svg";
-import fold from "lucide-static/icons/fold-vertical.svg";
 import wrench from "lucide-static/icons/wrench.svg";
-import history from "lucide-static/icons/history.svg";
-import clipboard from "lucide-static/icons/clipboard-list.svg";
-import folder from "lucide-static/icons/folder.svg";
-import collapse from "lucide-static/icons/chevron-down.svg";
-import expand from "lucide-static/icons/chevron-up.svg";
-import back from "lucide-static/icons/chevron-left.svg";
-import cross from "lucide-static/icons/x.svg";
+import { drawing } from "./shape.ts";
 
 const SHAPES = {
-  arrowDown, back, bot, brain, chat, check, chevron, choose, clipboard, collapse, copy, cross, expand, filePen, fileText, fold, folder, gitBranch,
-  globe, history, image, info, layers, list, menu, more, now, panel, pencil, plus, question, search, send, shield, stop, terminal, trash, upload,
-  warning, wrench,
+  arrowDown,
+  back,
+  bot,
+  brain,
+  chat,
+  check,
+  chevron,
+  choose,
+  clipboard,
+  collapse,
+  copy,
+  cross,
+  expand,
+  eye,
+  eyeOff,
+  filePen,
+  fileText,
+  fold,
+  folder,
+  gitBranch,
+  globe,
+  history,
+  image,
+  info,
+  layers,
+  list,
+  menu,
+  more,
+  now,
+  panel,
+  pencil,
+  plus,
+  question,
+  search,
+  send,
+  shield,
+  stop,
+  terminal,
+  trash,
+  upload,
+  warning,
+  wrench,
 };
 
 export type IconName = keyof typeof SHAPES;
 
-/** The drawing without lucide's licence comment and class. */
-const drawing = (name: IconName): string => SHAPES[name].replace(/<!--.*?-->/s, "").replace(/class="[^"]*"/, "").trim();
-
 export const icon = (name: IconName): TemplateResult =>
-  html`<span class="icon" aria-hidden="true">${unsafeSVG(drawing(name))}</span>`;
+  html`<span class="icon" aria-hidden="true">${unsafeSVG(drawing(SHAPES[name]))}</span>`;

@@ -1,5 +1,8 @@
 // What every page needs: wires what the server-rendered pages ask for by data attributes, and loads the elements that a page has.
 
+import { closeMenu, closeMenus, listenToMenus } from "./components/menu.ts";
+import { listenToTabs } from "./components/tabs.ts";
+import { listenToTitles } from "./components/tooltip.ts";
 import { openPart } from "./dialogs.ts";
 import type { Manage, Managed } from "./elements/manage.ts";
 import type { NewProject } from "./elements/new-project.ts";
@@ -10,6 +13,7 @@ import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
 import { loadParts } from "./parts.ts";
 import { CHANGED, type Preferences, watchPreferences } from "./preferences.ts";
 import { setTheme, showTheme } from "./theme.ts";
+import { keepToasts } from "./toast.ts";
 
 void loadParts();
 watchPreferences();
@@ -27,7 +31,8 @@ document.addEventListener("click", (event) => {
   if (opener?.dataset.open === "new-session") void openPart<NewSession>("slw-new-session", (dialog) => void dialog.openFor(opener.dataset.project));
   const managed = find<HTMLElement>(event, "[data-manage]");
   // The dialog gives the focus back to what had it, which must not be inside of a closed menu.
-  managed?.closest("details.menu")?.querySelector("summary")?.focus();
+  const menu = managed?.closest<HTMLDetailsElement>("details.menu");
+  if (menu) closeMenu(menu);
   if (managed) void openPart<Manage>("slw-manage", (dialog) => dialog.openFor(managed.dataset));
   const palette = find(event, "[data-palette]");
   if (palette) openPalette();
@@ -35,16 +40,11 @@ document.addEventListener("click", (event) => {
   else if (find(event, ".drawer-shade") || opener || palette) drawer(false);
   const theme = find<HTMLElement>(event, "[data-theme-choice]");
   if (theme) setTheme(theme.dataset.themeChoice ?? "system");
-  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) if (!menu.contains(event.target as Node) || managed) menu.open = false;
+  closeMenus(event.target as Node);
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  drawer(false);
-  for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {
-    if (menu.contains(document.activeElement)) menu.querySelector("summary")?.focus();
-    menu.open = false;
-  }
+  if (event.key === "Escape") drawer(false);
 });
 
 /** The page of a deleted session is left; a session's own page shows its new name by itself. */
@@ -71,6 +71,10 @@ function tellTimes(): void {
 }
 offerStandardActions();
 listenToKeys();
+listenToMenus();
+listenToTabs();
+listenToTitles();
+keepToasts();
 
 tellTimes();
 setInterval(tellTimes, 30_000);

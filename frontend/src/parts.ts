@@ -3,6 +3,7 @@
 
 /** The build reads these lines, too. */
 export const PARTS = {
+  "slw-design": () => import("./elements/design.ts"),
   "slw-import": () => import("./elements/import-progress.ts"),
   "slw-key-list": () => import("./frame/key-list.ts"),
   "slw-manage": () => import("./elements/manage.ts"),
