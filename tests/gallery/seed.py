@@ -1,0 +1,166 @@
+"""Rows for pictures, made in the server's settings: `python -m tests.gallery.seed crowd ORGANIZATION`, and so on."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+import django
+
+NAMES = ("fix-login", "dark-mode", "rate-limits", "csv-export", "flaky-test", "upgrade-django", "search", "webhooks")
+LONG = "a-session-that-somebody-gave-the-longest-name-there-may-be-because-nobody-keeps-names-short-by-themselves"
+UNBROKEN = "README_" * 24 + ".md"
+Log = Iterable[tuple[str, dict[str, Any]]]
+
+
+def crowd(organization_id: str) -> None:
+    """Fifty sessions in three projects: some done, some failed, some stopped, some waiting, one with a long name."""
+    from projects.models import Project, ProjectStatus
+    from sessions.models import AgentSession, GitStatus, PermissionRequest, SessionStatus
+
+    states = (SessionStatus.COMPLETED, SessionStatus.STOPPED, SessionStatus.COMPLETED, SessionStatus.ERROR)
+    names = ("billing", LONG[:100], "工程 · данные · بيانات")
+    projects = [
+        Project.objects.create(
+            organization_id=organization_id, name=name, status=ProjectStatus.READY, default_branch="main"
+        )
+        for name in names
+    ]
+    for number in range(50):
+        name = LONG[:100] if number == 7 else f"{NAMES[number % len(NAMES)]}-{number}"
+        session = AgentSession.objects.create(
+            organization_id=organization_id,
+            project=projects[number % 3],
+            name=name,
+            model="sonnet",
+            base_branch="main",
+            base_commit="0" * 40,
+            branch=f"slipway/{name}",
+            status=SessionStatus.WAITING_INPUT if number % 9 == 0 else states[number % len(states)],
+            git_status=GitStatus.DIRTY if number % 2 else GitStatus.CLEAN,
+            cost_usd=Decimal(number) / 7,
+        )
+        if number % 9 == 0:
+            PermissionRequest.objects.create(
+                organization_id=organization_id,
+                session=session,
+                request_id=str(number),
+                kind="TOOL",
+                tool="Bash",
+                input={"command": "npm test"},
+            )
+
+
+def imports(organization_id: str) -> None:
+    """One that is half way, one that failed."""
+    from django.utils import timezone
+
+    from projects.models import ImportStatus, Project, ProjectImport, ProjectStatus
+
+    log = "Cloning into bare repository…\nremote: Enumerating objects: 48213, done.\nremote: Counting objects: 100 %\n"
+    later = timezone.now() + dt.timedelta(days=1)  # no worker takes it for dead
+    rows: list[tuple[str, ProjectStatus, dict[str, Any]]] = [
+        (
+            "monorepo",
+            ProjectStatus.IMPORTING,
+            {"status": ImportStatus.RUNNING, "step": "Receiving objects", "percent": 42, "heartbeat_at": later},
+        ),
+        (
+            "secret-plans",
+            ProjectStatus.FAILED,
+            {"status": ImportStatus.FAILED, "error": "The server asks for a name and a password.", "percent": 3},
+        ),
+    ]
+    for name, status, fields in rows:
+        project = Project.objects.create(
+            organization_id=organization_id,
+            name=name,
+            status=status,
+            source="URL",
+            source_url=f"https://git.example.com/meyer/{name}.git",
+            default_branch="main",
+        )
+        ProjectImport.objects.create(organization_id=organization_id, project=project, log=log, **fields)
+
+
+def usage(organization_id: str) -> None:
+    """A month's calls that leave little of the budget."""
+    from django.utils import timezone
+
+    from gateway.models import UsageEntry
+
+    now = timezone.now()
+    UsageEntry.objects.bulk_create(
+        UsageEntry(
+            organization_id=organization_id,
+            subject_id=uuid.uuid4(),
+            model=("claude-opus-4", "claude-sonnet-4", "claude-haiku-4")[number % 3],
+            is_estimated=False,
+            status=200,
+            input_tokens=41_000 + number,
+            output_tokens=3_100 + number,
+            cache_read_tokens=250_000,
+            cache_write_tokens=9_000,
+            cost_usd=Decimal("0.3907"),
+            finished_at=now,
+        )
+        for number in range(120)
+    )
+
+
+def tools(session_id: str) -> None:
+    """Every kind of thing that can be in a conversation, each once."""
+    from tests.gallery import story
+
+    _append(session_id, story.everything())
+
+
+def long(session_id: str, count: str) -> None:
+    """As many turns as make so many events."""
+    from tests.gallery import story
+
+    _append(session_id, story.turns(int(count)))
+
+
+def _append(session_id: str, log: Log) -> None:
+    from django.utils import timezone
+
+    from sessions.models import AgentSession, Event, SessionStatus
+
+    session = AgentSession.objects.get(pk=session_id)
+    began = timezone.now() - dt.timedelta(hours=2)
+    rows = [
+        Event(
+            session=session,
+            organization_id=session.organization_id,
+            seq=seq,
+            kind=kind,
+            job_id=payload.get("job_id"),
+            payload=payload,
+            created_at=began + dt.timedelta(seconds=2 * (seq - session.last_seq)),
+        )
+        for seq, (kind, payload) in enumerate(log, session.last_seq + 1)
+    ]
+    Event.objects.bulk_create(rows)
+    AgentSession.objects.filter(pk=session.pk).update(
+        last_seq=rows[-1].seq, status=SessionStatus.COMPLETED, cost_usd=Decimal("3.41"), context_tokens=121_000
+    )
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "crowd": crowd,
+    "imports": imports,
+    "usage": usage,
+    "tools": tools,
+    "long": long,
+}
+
+if __name__ == "__main__":
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    django.setup()
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,101 @@
+"""Errors as everybody sees them, and pages that lost what they were connected to. Taken one after the other."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from config import postgres
+from tests.gallery.state import View, state
+from tests.gallery.world import World
+from tests.journeys.browsing import TURN_MS, session_path
+from tests.journeys.test_browser_connection import BLOCKABLE
+from tests.journeys.wire import query
+
+
+def _forge(page: Page) -> None:
+    page.context.clear_cookies(name="csrftoken")
+    page.locator("main form button.primary").click()
+    page.wait_for_load_state()
+
+
+def _disconnect(page: Page) -> None:
+    expect(page.get_by_label("Message to the agent")).to_be_enabled(timeout=TURN_MS)
+    page.get_by_label("Message to the agent").fill("a draft that is kept")
+    page.evaluate("block('WebSocket', 'EventSource')")
+    expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=TURN_MS)
+
+
+def _rename(world: World, old: str, new: str) -> Callable[[], object]:
+    return lambda: query(world.broken, f"alter table {old} rename to {new}")
+
+
+@state
+def not_found(world: World) -> View:
+    return View(world.bob, "/nowhere/", origin=world.broken.url, forgives=("status of 404",))
+
+
+@state
+def not_found_signed_out(world: World) -> View:
+    return View(None, "/nowhere/", origin=world.broken.url, forgives=("status of 404",))
+
+
+@state
+def forged_form(world: World) -> View:
+    path = "/accounts/logout/"
+    return View(world.bob, path, _csrf, origin=world.broken.url, forgives=("status of 403",))
+
+
+def _csrf(page: Page) -> None:
+    page.evaluate("document.querySelector('main form [name=csrfmiddlewaretoken]').value = 'x'")
+    _forge(page)
+
+
+@state
+def suspended(world: World) -> View:
+    statement = "update accounts_organization set suspended_at = {} where id = %s"
+    query(world.broken, statement.format("now()"), world.bob.organization_id)
+    return View(
+        world.bob,
+        "/",
+        origin=world.broken.url,
+        forgives=("status of 403", "status of 404"),
+        after=lambda: query(world.broken, statement.format("null"), world.bob.organization_id),
+    )
+
+
+@state
+def our_fault(world: World) -> View:
+    path = f"/?organization={world.bob.organization_id}"
+    _rename(world, "agent_sessions_permissionrequest", "away")()
+    back = _rename(world, "away", "agent_sessions_permissionrequest")
+    return View(world.bob, path, origin=world.broken.url, forgives=("status of 500",), after=back)
+
+
+@state
+def disconnected(world: World) -> View:
+    forgives = ("WebSocket", "net::ERR_")
+    return View(world.alice, world.path("new-idea"), _disconnect, script=BLOCKABLE, forgives=forgives)
+
+
+@state
+def gone_meanwhile(world: World) -> View:
+    session = world.alice.session(world.project, name="gone")
+
+    def delete(page: Page) -> None:
+        expect(page.locator("slw-composer textarea")).to_be_attached()
+        if session["id"] in {one["id"] for one in world.alice.person.call("GET", "/api/sessions?limit=200")["items"]}:
+            world.alice.person.call("DELETE", f"/api/sessions/{session['id']}")
+
+    return View(world.alice, session_path(session), delete, shows="text=This session is gone", forgives=("404",))
+
+
+@state
+def database_away(world: World) -> View:
+    assert world.bob
+    pid_file = postgres.place(world.broken.data_dir).data / "postmaster.pid"
+    os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)  # the last that happens to this server
+    return View(None, "/accounts/login/", origin=world.broken.url, forgives=("status of 503",))

@@ -1,0 +1,121 @@
+"""A session's page, by what its agent is at."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.gallery.state import PHONE, View, on, state
+from tests.gallery.world import World
+from tests.journeys.browsing import TURN_MS
+
+CARD = "section.permission"
+
+
+def pane(page: Page, name: str) -> None:
+    """On the phone one pane is shown at a time."""
+    bar = page.get_by_role("navigation", name="Panes")
+    if bar.is_visible():
+        bar.get_by_role("button", name=name).click()
+
+
+def _ready(page: Page) -> None:
+    expect(page.locator("slw-composer textarea")).to_be_enabled(timeout=TURN_MS)
+
+
+def _always(page: Page) -> None:
+    page.get_by_role("button", name="Always allow…").click()
+    page.get_by_label("In this project, in all of its sessions").check()
+
+
+def _deny(page: Page) -> None:
+    page.locator(CARD).get_by_role("button", name="Deny").click()
+
+
+def _changes(page: Page) -> None:
+    pane(page, "Changes")
+    expect(page.get_by_text("files changed").first).to_be_visible(timeout=TURN_MS)
+
+
+@state
+def empty(world: World) -> View:
+    return View(world.alice, world.path("new-idea"), _ready)
+
+
+@state
+def streaming(world: World) -> View:
+    return View(world.alice, world.path("explain-cookies"), shows=".prose")
+
+
+@state
+def tool_running(world: World) -> View:
+    return View(world.alice, world.path("long-build"), shows=".tool")
+
+
+@state
+def permission_to_write(world: World) -> View:
+    return View(world.alice, world.path("fix-login"), shows=CARD)
+
+
+@state
+def permission_to_run(world: World) -> View:
+    return View(world.alice, world.path("run-tests"), shows=CARD)
+
+
+@state
+def permission_always(world: World) -> View:
+    return View(world.alice, world.path("run-tests"), _always, shows=CARD)
+
+
+@state
+def permission_denying(world: World) -> View:
+    return View(world.alice, world.path("run-tests"), _deny, shows=CARD)
+
+
+@state
+def permission_of_a_viewer(world: World) -> View:
+    return View(world.vera, world.path("fix-login"), shows=CARD)
+
+
+@state
+def plan(world: World) -> View:
+    return View(world.alice, world.path("plan-search"), shows=CARD)
+
+
+@state
+def question(world: World) -> View:
+    return View(world.alice, world.path("pick-a-name"), shows=CARD)
+
+
+@state
+def queue(world: World) -> View:
+    return View(world.alice, world.queue, shows=".queue li")
+
+
+@state
+def background(world: World) -> View:
+    return View(world.alice, world.background, _ready, shows=".turn-footer")
+
+
+@state
+def failed_turn(world: World) -> View:
+    return View(world.alice, world.path("refused"), _ready, shows=".note.error")
+
+
+@state
+def exited_agent(world: World) -> View:
+    return View(world.alice, world.path("dead"), _ready, shows=".note.error")
+
+
+@state
+def stopped(world: World) -> View:
+    return View(world.alice, world.stopped, _ready)
+
+
+@state
+def done(world: World) -> View:
+    return View(world.alice, world.path("notes"), _ready, shows=".turn-footer")
+
+
+@on(PHONE)
+def changes(world: World) -> View:
+    return View(world.alice, world.path("notes"), _changes)

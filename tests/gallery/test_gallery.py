@@ -1,0 +1,58 @@
+"""The gallery hangs: two of its states are made, shot at every size in both themes, looked at, and put on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.gallery import __main__ as command
+from tests.gallery import measures
+from tests.journeys.browsing import chromium, new_context
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+STUFF = """
+document.body.innerHTML = `<button id=small></button><button id=framed></button><p id=wide>wide</p>
+    <div id=scroller><p>inside</p></div>`;
+const style = (id, values) => Object.assign(document.querySelector(id).style, values);
+style("#small", { position: "absolute", top: "100px", left: "100px", width: "20px", height: "20px", outline: "none" });
+style("#framed", { position: "absolute", top: "300px", left: "100px", width: "60px", height: "60px" });
+style("#wide", { width: "3000px" });
+style("#scroller", { overflowX: "auto", width: "100px" });
+style("#scroller p", { width: "5000px" });
+"""
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with chromium() as browser:
+        page = new_context(browser, "phone").new_page()
+        page.set_content("<meta name=viewport content='width=device-width'>")
+        page.evaluate(STUFF)
+        yield page
+
+
+class TestMeasures:
+    def test_tell_what_is_wide_what_is_small_and_where_the_focus_is_not_seen(self, page: Page) -> None:
+        whole, wide = measures.sideways(page)
+        assert "scrolls sideways" in whole
+        assert wide == "sticks out to 3008: p “wide”"
+        assert measures.small_targets(page) == ["too small for a finger (20 by 20): button “”"]
+        assert measures.unseen_focus(page, 2) == ["the focus is not seen on button “”"]
+
+
+class TestTheCommand:
+    def test_takes_every_picture_of_a_state(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        code = command.main([str(tmp_path), "--only", "entrance-sign-in-refused", "projects-first-run"])
+
+        told = capsys.readouterr().out
+        assert code == 0, told
+        assert "2 states, 16 pictures" in told
+        names = {path.name for path in tmp_path.glob("*.png")}
+        assert {
+            f"projects-first-run-{width}-{theme}.png" for width in (1440, 360) for theme in ("light", "dark")
+        } < names
+        assert all(name in (tmp_path / "index.html").read_text() for name in names)
