@@ -13,28 +13,11 @@ from config.localization.typescript import marked as marked_in_typescript
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("accounts", "config", "environments", "gateway", "guest", "projects", "sandbox", "sessions")
-# The operator's pages and programs speak English; the practice model is an agent; the sample is a project.
-FOREIGN = {
-    "admin.py",
-    "operations.py",
-    "localization",
-    "management",
-    "migrations",
-    "observability",
-    "practice",
-    "sample",
-}
-OPERATORS = {
-    "admin",
-    "env.py",
-    "doctor.py",
-    "postgres.py",
-    "serving.py",
-    "worker.py",
-    "daphne.py",
-    "sockets.py",
-    "testing.py",
-}
+# The operator's pages and programs, and the developers' page of the components, speak English; the practice model is an
+# agent; the sample is a project.
+FOREIGN = {"admin", "admin.py", "operations.py", "observability", "env.py", "doctor.py", "postgres.py", "serving.py"}
+FOREIGN |= {"worker.py", "daphne.py", "sockets.py", "management", "design", "design.ts", "design.py"}
+FOREIGN |= {"practice", "sample", "testing.py", "migrations", "localization"}
 # What these say is kept in the log or in rows, in English, and translated by the page that shows it.
 TOLD_LATER = ("guest/", "projects/", "sandbox/", "sessions/")
 
@@ -56,7 +39,7 @@ def _python(read: Callable[[str], Iterator[Text]]) -> Iterator[Text]:
 def _each(folder: str, *patterns: str, read: Callable[[str], Iterator[Text]]) -> Iterator[Text]:
     for path in sorted(path for pattern in patterns for path in (ROOT / folder).rglob(pattern)):
         place = path.relative_to(ROOT)
-        if not (FOREIGN | OPERATORS) & set(place.parts):
+        if not FOREIGN & set(place.parts):
             for text in read(path.read_text()):
                 yield text.at(str(place))
 

@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { post } from "../api.ts";
+import { bytes } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import type { Project } from "../protocol.ts";
@@ -143,9 +144,6 @@ export class NewProject extends FormDialog {
         @drop=${(event: DragEvent) => { over(false)(event); this.take(event.dataTransfer?.files[0]); }}>
         <input id=${id} name="file" type="file" accept=".zip,.tar.gz,.tgz,.bundle" aria-invalid=${invalid} @change=${(event: Event) => this.take((event.target as HTMLInputElement).files?.[0])} />
         ${icon("upload")}<span class="strong">${this.file ? this.file.name : gettext("Drop a file here, or choose one")}</span>
-        <span class="soft">${this.file ? size(this.file.size) : gettext("zip, tar.gz or git bundle")}</span></div>`);
+        <span class="soft">${this.file ? bytes(this.file.size) : gettext("zip, tar.gz or git bundle")}</span></div>`);
   }
 }
-
-const size = (bytes: number): string =>
-  bytes < 1024 * 1024 ? gettext("{n} kB", { n: Math.max(1, Math.round(bytes / 1024)) }) : gettext("{n} MB", { n: (bytes / 1024 / 1024).toFixed(1) });

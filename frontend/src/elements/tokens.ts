@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { call, get, post } from "../api.ts";
 import { copy } from "../copy.ts";
-import { ago, exactTime } from "../format.ts";
+import { ago, day, exactTime } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { errorNote, fieldError, isOnlyAbout, PageElement, toast } from "./base.ts";
@@ -109,7 +109,7 @@ export class Tokens extends PageElement {
 
   private row(token: Token): TemplateResult {
     const widest = scopes().findLast(([value]) => token.scopes.includes(value))?.[1] ?? "";
-    const time = (iso: string | null, none: string): TemplateResult => (iso ? html`<time datetime=${iso} title=${exactTime(iso)}>${Date.parse(iso) > Date.now() ? new Date(iso).toLocaleDateString() : ago(iso)}</time>` : html`${none}`);
+    const time = (iso: string | null, none: string): TemplateResult => (iso ? html`<time datetime=${iso} title=${exactTime(iso)}>${Date.parse(iso) > Date.now() ? day(iso) : ago(iso)}</time>` : html`${none}`);
     return html`<tr><td class="strong">${token.name}</td><td class="mono" data-label=${gettext("Token")}>${token.prefix}…</td><td data-label=${gettext("Access")}>${widest}</td>
       <td data-label=${gettext("Last used")}>${time(token.last_used_at, gettext("never"))}</td><td data-label=${gettext("Expires")}>${time(token.expires_at, gettext("never"))}</td>
       <td class="number">${this.revoking === token.id

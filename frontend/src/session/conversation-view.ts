@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import { PageElement, plain } from "../elements/base.ts";
-import { count, duration, exactTime, money } from "../format.ts";
+import { clock, count, duration, exactTime, money } from "../format.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
@@ -155,7 +155,7 @@ export class ConversationView extends PageElement {
     if (item.isWithdrawn) return withdrawn(item, job?.message ?? "");
     const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[job?.status ?? ""];
     return html`<article class="user-message" aria-label=${gettext("Message from {name}", { name: item.author || gettext("someone") })}>
-      <header><b>${item.author || gettext("Someone")}</b><time class="soft" datetime=${item.at} title=${exactTime(item.at)}>${timeOf(item.at)}</time>${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}</header>
+      <header><b>${item.author || gettext("Someone")}</b><time class="soft" datetime=${item.at} title=${exactTime(item.at)}>${clock(item.at)}</time>${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}</header>
       <div class="said">${item.text}</div>${attachmentsView(this.sessionId, item.attachments)}
     </article>`;
   }
@@ -215,7 +215,6 @@ function compacted({ trigger, before, after }: CompactedItem): TemplateResult {
   return html`<p class="compacted soft">${icon("fold")}<span>${trigger === "manual" ? gettext("The conversation was shortened, as asked.") : gettext("The conversation was shortened to make room: the agent goes on with a summary.")} ${sizes}</span></p>`;
 }
 
-const timeOf = (iso: string): string => new Date(iso).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
 const thinking = (item: TextItem): TemplateResult =>
   html`<details class="thinking"><summary>${icon("brain")} ${gettext("Thought")}<span class="icon-turn">${icon("chevron")}</span></summary><div class="thought">${item.text}</div></details>`;
