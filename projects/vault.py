@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Unpack
 from urllib.parse import quote
 
-from projects import diffs, git, refs
+from projects import diffs, git, refs, trees
 from projects.errors import BadRef, ProjectNotReady, RejectedObjects
 from projects.repository import Repository, Watch, fsck_config, quarantine, rejecting, vault_root
 from runtime.failpoints import failpoint
@@ -36,6 +36,7 @@ class Vault:
     """Reads of one project's repository, and the one checked way in."""
 
     def __init__(self, project_id: uuid.UUID) -> None:
+        self.project_id = project_id
         self.path = vault_root() / f"{project_id}.git"
         self.repository = Repository(self.path)
 
@@ -128,6 +129,17 @@ class Vault:
     def files_changed(self, base: str, head: str) -> int:
         self._require()
         return diffs.count_files(self.repository, refs.require_oid(base), refs.require_oid(head))
+
+    def files(self, commit: str) -> trees.Listing:
+        """The names of a commit's files and folders; kept, since they never change."""
+        self._require()
+        refs.require_oid(commit)
+        return trees.kept.get(self.project_id, commit, lambda: trees.read(self.repository, commit))
+
+    def changed_names(self, base: str, head: str) -> list[str]:
+        """Files that differ and are there in `head`."""
+        self._require()
+        return trees.changed(self.repository, refs.require_oid(base), refs.require_oid(head))
 
     def _require(self) -> None:
         if not self.exists():

@@ -14,9 +14,8 @@ from accounts.auth import ActorRequest
 from accounts.client_keys import client_key
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
-from projects.diffs import Diff
 from projects.models import Project
-from sessions import message_api, queries, rule_api, services, tree_api
+from sessions import message_api, queries, rule_api, services, tree_api, work_api
 from sessions.live.credentials import Credentials
 from sessions.live.start import Start
 from sessions.live.stream import sse
@@ -24,8 +23,6 @@ from sessions.models import AgentSession, PermissionRequest
 from sessions.schemas import (
     AnswerIn,
     ArchivedFilter,
-    CheckpointsOut,
-    DiffOut,
     JobIn,
     LogOut,
     LogQuery,
@@ -42,6 +39,7 @@ router = Router(tags=["sessions"])
 router.add_router("", message_api.router)
 router.add_router("", rule_api.router)
 router.add_router("", tree_api.router)
+router.add_router("", work_api.router)
 
 
 @router.get("/projects/{uuid:project_id}/sessions", response=Page[SessionListed])
@@ -174,18 +172,6 @@ def restart_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSessio
     session, key = _session(request, session_id), client_key(request, None)
     services.restart_session(session=session, by=request.actor.user, key=key, now=timezone.now())
     return read_session(request, session_id)
-
-
-@router.get("/sessions/{uuid:session_id}/diff", response=DiffOut)
-def read_diff(request: ActorRequest, session_id: uuid.UUID) -> Diff:
-    """What the session has changed since its base commit."""
-    return queries.diff(fetch(queries.sessions(), request.actor, session_id))
-
-
-@router.get("/sessions/{uuid:session_id}/checkpoints", response=CheckpointsOut)
-def list_checkpoints(request: ActorRequest, session_id: uuid.UUID) -> dict[str, Any]:
-    """The working tree after each turn, oldest first."""
-    return {"items": list(queries.checkpoints(fetch(queries.sessions(), request.actor, session_id)))}
 
 
 def _project(actor: Actor, project_id: uuid.UUID, role: Role) -> Project:

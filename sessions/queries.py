@@ -15,6 +15,7 @@ from django.db.models.functions import Left, Length
 
 from accounts.tenancy import TenantQuerySet
 from environments.models import MachineStatus
+from projects import finding
 from projects.diffs import Diff
 from projects.vault import Vault
 from sessions import dispatch
@@ -275,6 +276,18 @@ def _note_sub_agent(
 def diff(session: AgentSession) -> Diff:
     """What the session's newest snapshot changes against its base."""
     return Vault(session.project_id).diff(session.base_commit, session.head_commit or session.base_commit)
+
+
+def files(session: AgentSession, query: str, limit: int) -> dict[str, Any]:
+    """Paths of the newest snapshot by a few letters; what the session changed comes first where it can."""
+    vault, head = Vault(session.project_id), session.head_commit or session.base_commit
+    listing, recent = vault.files(head), vault.changed_names(session.base_commit, head)
+    paths = finding.find(listing, query, limit, recent)
+    known = set(recent)
+    items = [
+        {"path": path.removesuffix("/"), "is_folder": path.endswith("/"), "is_recent": path in known} for path in paths
+    ]
+    return {"items": items, "is_truncated": listing.is_truncated, "commit": head}
 
 
 def checkpoints(session: AgentSession) -> QuerySet[Checkpoint]:

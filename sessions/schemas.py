@@ -360,6 +360,25 @@ class DiffOut(Schema):
     is_truncated: bool
 
 
+class FilesQuery(Schema):
+    q: str = Field("", max_length=200)
+    limit: int = Field(50, ge=1, le=200)
+
+
+class FileFoundOut(Schema):
+    path: str
+    is_folder: bool
+    is_recent: bool
+
+
+class FilesOut(Schema):
+    """Paths of the newest snapshot, the best first; `is_truncated` when the tree has more than is looked at."""
+
+    items: list[FileFoundOut]
+    is_truncated: bool
+    commit: str
+
+
 class CheckpointOut(Schema):
     id: uuid.UUID
     commit: str

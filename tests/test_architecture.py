@@ -63,6 +63,7 @@ MODULES = {
         "archives",
         "contents",
         "diffs",
+        "finding",
         "git",
         "handover",
         "imports",
@@ -72,9 +73,9 @@ MODULES = {
         "repository",
         "sample",
     }
-    | {"leftovers", "vault"},
+    | {"leftovers", "trees", "vault"},
     "sessions": {"actions", "admission", "claude", "dispatch", "engine", "events", "live", "log", "message_api"}
-    | {"protocol", "rule_api", "storable", "templatetags", "tree", "tree_api", "upkeep"},
+    | {"protocol", "rule_api", "storable", "templatetags", "tree", "tree_api", "upkeep", "work_api"},
 }
 
 

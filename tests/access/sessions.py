@@ -159,6 +159,7 @@ ROUTES = [
     Route("POST", "/sessions/{session_id}/stop", Role.MEMBER, running),
     Route("POST", "/sessions/{session_id}/restart", Role.MEMBER, failed),
     Route("GET", "/sessions/{session_id}/diff", Role.VIEWER, snapshot),
+    Route("GET", "/sessions/{session_id}/files", Role.VIEWER, snapshot),
     Route("GET", "/sessions/{session_id}/checkpoints", Role.VIEWER, session),
     Route("GET", "/orgs/{organization_id}/tree", Role.VIEWER, organization),
     Route("GET", "/orgs/{organization_id}/activity", Role.VIEWER, organization),
