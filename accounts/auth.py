@@ -14,7 +14,7 @@ from ninja.utils import check_csrf
 
 from accounts import services, tokens
 from accounts.errors import CsrfFailed, Unauthenticated
-from accounts.models import ApiToken, Membership, User
+from accounts.models import ApiToken, Membership, Preferences, User
 from accounts.tenancy import Actor, Role
 
 
@@ -22,6 +22,7 @@ class ActorRequest(HttpRequest):
     """A request as API handlers and signed-in pages get it; for annotations only."""
 
     actor: Actor
+    preferences: Preferences  # on pages
     request_id: str
     user: User
 

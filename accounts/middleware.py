@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.functional import SimpleLazyObject
@@ -40,9 +41,8 @@ class PreferencesMiddleware:
             return self.get_response(request)
         chosen = preferences.of(request, request.user if isinstance(request.user, User) else None)
         request.preferences = chosen  # type: ignore[attr-defined]
-        if chosen.language:
-            translation.activate(chosen.language)
-            request.LANGUAGE_CODE = chosen.language
+        translation.activate(preferences.language_for(request, chosen))
+        request.LANGUAGE_CODE = translation.get_language() or settings.LANGUAGE_CODE
         response = self.get_response(request)
         # A page that changed them has put the new row there.
         kept = request.preferences  # type: ignore[attr-defined]

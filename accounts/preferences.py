@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 from accounts.models import Preferences, Theme, User
 
@@ -23,6 +24,17 @@ def of(request: HttpRequest, user: User | None) -> Preferences:
     """The person's own row, or an unsaved one with what the cookies say."""
     row = Preferences.objects.filter(user=user).first() if user else None
     return row or Preferences(user=user, theme=_theme(request), language=_language(request))
+
+
+def language_for(request: HttpRequest, preferences: Preferences) -> str:
+    """The one that is chosen, else the browser's; a cookie of an earlier choice does not count."""
+    if preferences.language:
+        return preferences.language
+    kept = request.COOKIES.pop(settings.LANGUAGE_COOKIE_NAME, None)
+    asked = translation.get_language_from_request(request)
+    if kept is not None:
+        request.COOKIES[settings.LANGUAGE_COOKIE_NAME] = kept  # so that it is seen and taken back
+    return asked
 
 
 def shown(preferences: Preferences) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
 from typing import Any
 
@@ -31,10 +30,7 @@ def list_models(request: ActorRequest, organization_id: uuid.UUID | None = None)
 def get_usage(request: ActorRequest, organization_id: uuid.UUID) -> dict[str, Any]:
     """What the organisation has used in the present calendar month (UTC), and its limit."""
     request.actor.require(organization_id, Role.VIEWER)
-    now = timezone.now()
-    usage = services.month_usage(organization_id, now)
-    limit_usd = services.limit_usd(organization_id)
-    return {"month": f"{now:%Y-%m}", "limit_usd": limit_usd, **dataclasses.asdict(usage)}
+    return services.month_report(organization_id, timezone.now())
 
 
 @router.put("/orgs/{uuid:organization_id}/provider-key", response=ProviderKeyOut)

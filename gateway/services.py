@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import secrets
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from django.conf import settings
@@ -149,6 +149,12 @@ def usage_of(subject_id: uuid.UUID) -> Usage:
 def month_usage(organization_id: uuid.UUID, now: dt.datetime) -> Usage:
     """What the organisation has used in the present calendar month (UTC)."""
     return _summed(UsageEntry.objects.filter(organization_id=organization_id).in_month_of(now).settled(now))
+
+
+def month_report(organization_id: uuid.UUID, now: dt.datetime) -> dict[str, object]:
+    """The same for people: with the month's name and the limit."""
+    usage = month_usage(organization_id, now)
+    return {"month": f"{now:%Y-%m}", "limit_usd": limit_usd(organization_id), **asdict(usage)}
 
 
 def _summed(entries: UsageQuerySet) -> Usage:

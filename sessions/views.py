@@ -54,14 +54,15 @@ def frame(actor: Actor, organization: Organization, session_id: uuid.UUID | None
     return Frame(actor, organization, organizations_of(actor), list(tree), session_id)
 
 
-def _frame(request: ActorRequest) -> Frame:
+def frame_of(request: ActorRequest) -> Frame:
+    """Around a page of the organisation that the request is about."""
     return frame(request.actor, chosen_organization(request, organizations_of(request.actor)))
 
 
 @require_safe
 @login_required
 def dashboard(request: ActorRequest) -> HttpResponse:
-    around = _frame(request)
+    around = frame_of(request)
     keep_organization(request, around.organization)
     is_practice = gateway.is_practice(around.organization.pk)
     return render(request, "pages/dashboard.html", around.context(is_practice=is_practice))
@@ -101,24 +102,12 @@ def project(request: ActorRequest, project_id: uuid.UUID) -> HttpResponse:
 @login_required
 def sidebar(request: ActorRequest) -> HttpResponse:
     """The tree alone; the page asks for it again and again."""
-    around = _frame(request).context()
+    around = frame_of(request).context()
     try:
         around["session_id"] = uuid.UUID(request.GET.get("session", ""))
     except ValueError:
         around["session_id"] = None
     return render(request, "partials/tree.html", around)
-
-
-@require_safe
-@login_required
-def tokens(request: ActorRequest) -> HttpResponse:
-    return render(request, "settings/tokens.html", _frame(request).context())
-
-
-@require_safe
-@login_required
-def usage(request: ActorRequest) -> HttpResponse:
-    return render(request, "settings/usage.html", _frame(request).context())
 
 
 COMPONENTS = {

@@ -44,6 +44,7 @@ MODULES = {
     "accounts": {
         "adapters",
         "auth",
+        "browsers",
         "context",
         "credentials",
         "forms",
@@ -75,7 +76,8 @@ MODULES = {
     }
     | {"leftovers", "trees", "vault"},
     "sessions": {"actions", "admission", "claude", "dispatch", "engine", "events", "live", "log", "message_api"}
-    | {"protocol", "rule_api", "storable", "templatetags", "tree", "tree_api", "upkeep", "work_api"},
+    | {"context", "protocol", "rule_api", "settings_views", "storable", "templatetags", "tree", "tree_api", "upkeep"}
+    | {"work_api"},
 }
 
 

@@ -4,6 +4,20 @@ import { html, type TemplateResult } from "lit";
 import { unsafeSVG } from "lit/directives/unsafe-svg.js";
 import arrowDown from "lucide-static/icons/arrow-down.svg";
 import back from "lucide-static/icons/chevron-left.svg";
+import bell from "lucide-static/icons/bell.svg";
+import building from "lucide-static/icons/building-2.svg";
+import gauge from "lucide-static/icons/gauge.svg";
+import key from "lucide-static/icons/key-round.svg";
+import keyboard from "lucide-static/icons/keyboard.svg";
+import lock from "lucide-static/icons/lock.svg";
+import mail from "lucide-static/icons/mail.svg";
+import monitor from "lucide-static/icons/monitor.svg";
+import palette from "lucide-static/icons/palette.svg";
+import play from "lucide-static/icons/play.svg";
+import shieldCheck from "lucide-static/icons/shield-check.svg";
+import squareTerminal from "lucide-static/icons/square-terminal.svg";
+import user from "lucide-static/icons/user.svg";
+import users from "lucide-static/icons/users.svg";
 import bot from "lucide-static/icons/bot.svg";
 import brain from "lucide-static/icons/brain.svg";
 import chat from "lucide-static/icons/message-square.svg";
@@ -49,6 +63,20 @@ import { drawing } from "./shape.ts";
 const SHAPES = {
   arrowDown,
   back,
+  bell,
+  building,
+  gauge,
+  key,
+  keyboard,
+  lock,
+  mail,
+  monitor,
+  palette,
+  play,
+  shieldCheck,
+  squareTerminal,
+  user,
+  users,
   bot,
   brain,
   chat,

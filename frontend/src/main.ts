@@ -11,13 +11,16 @@ import { ago, exactTime } from "./format.ts";
 import { listenToKeys } from "./frame/keys.ts";
 import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
 import { loadParts } from "./parts.ts";
-import { CHANGED, type Preferences, watchPreferences } from "./preferences.ts";
+import { CHANGED, hasPreferences, type Preferences, watchPreferences } from "./preferences.ts";
+import { offerSettings } from "./settings/pages.ts";
 import { setTheme, showTheme } from "./theme.ts";
 import { keepToasts } from "./toast.ts";
 
 void loadParts();
 watchPreferences();
 document.addEventListener(CHANGED, (event) => showTheme((event as CustomEvent<Preferences>).detail.theme.toLowerCase()));
+
+if (hasPreferences()) offerSettings();
 
 function find<T extends Element>(event: Event, selector: string): T | null {
   return event.target instanceof Element ? event.target.closest<T>(selector) : null;

@@ -3,16 +3,19 @@
 
 /** The build reads these lines, too. */
 export const PARTS = {
+  "slw-autosave": () => import("./settings/autosave.ts"),
   "slw-design": () => import("./elements/design.ts"),
   "slw-import": () => import("./elements/import-progress.ts"),
   "slw-key-list": () => import("./frame/key-list.ts"),
   "slw-manage": () => import("./elements/manage.ts"),
   "slw-new-project": () => import("./elements/new-project.ts"),
   "slw-new-session": () => import("./elements/new-session.ts"),
+  "slw-notifications": () => import("./settings/notifications-card.ts"),
   "slw-palette": () => import("./frame/palette.ts"),
   "slw-provider-key": () => import("./elements/usage.ts"),
   "slw-rules": () => import("./elements/rules.ts"),
   "slw-session": () => import("./session/session-view.ts"),
+  "slw-shortcuts": () => import("./settings/shortcuts.ts"),
   "slw-sidebar": () => import("./elements/sidebar.ts"),
   "slw-tokens": () => import("./elements/tokens.ts"),
   "slw-usage": () => import("./elements/usage.ts"),

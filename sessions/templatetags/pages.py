@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from allauth.usersessions.models import UserSession
 from django import template
 from django.forms import BoundField, CheckboxInput
 from django.template.context import RequestContext
 from django.utils.translation import gettext_lazy as _
 
+from accounts import browsers
 from accounts.models import Theme
+from accounts.tenancy import Role
 from projects.models import Project, ProjectStatus
 from sessions.models import AgentSession, SessionStatus
 
@@ -67,3 +70,25 @@ def form_field(field: BoundField) -> dict[str, Any]:
     # allauth repeats the label as placeholder, which says nothing and looks filled in.
     widget.attrs.pop("placeholder", None)
     return {"field": field, "control": field.as_widget(attrs=attributes), "help_text": field.help_text}
+
+
+@register.filter
+def initials(name: str) -> str:
+    """One or two letters to know somebody by."""
+    words = [word for word in name.split() if word[0].isalnum()]
+    chosen = words[:1] + words[1:][-1:]
+    return "".join(word[0] for word in chosen).upper() or "?"
+
+
+ROLES = {Role.VIEWER: _("Viewer"), Role.MEMBER: _("Member"), Role.ADMIN: _("Admin"), Role.OWNER: _("Owner")}
+
+
+@register.simple_tag
+def role_word(role: str) -> Any:
+    return ROLES[Role(role)]
+
+
+@register.simple_tag
+def recognized(rows: list[UserSession]) -> list[tuple[UserSession, browsers.Browser]]:
+    """Signed-in browsers with what they call themselves."""
+    return [(one, browsers.recognize(one.user_agent)) for one in rows]

@@ -81,6 +81,16 @@ class TestPages:
         assert 'data-theme="dark"' not in answer.content.decode()
         assert answer.cookies["theme"].value == ""
 
+    def test_speak_the_browsers_language_again_at_once(self, alice: User) -> None:
+        services.change_preferences(before=Preferences(user=alice), fields={"language": ""})
+        client = browser(alice)
+        client.cookies.load({"django_language": "ja"})
+
+        answer = client.get("/settings/usage/", headers={"Accept-Language": "en"})
+
+        assert answer["Content-Language"] == "en"
+        assert answer.cookies["django_language"].value == ""
+
     def test_follow_the_cookie_before_sign_in_and_before_a_choice(self, alice: User) -> None:
         stranger, signed_in = Client(), browser(alice)
         for client in (stranger, signed_in):

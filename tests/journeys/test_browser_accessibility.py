@@ -15,7 +15,16 @@ from tests.journeys.looking import Screens, is_phone
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
 ENTRANCE = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
-SETTINGS = ["/settings/usage/", "/settings/tokens/", "/accounts/password/change/", "/accounts/logout/"]
+SETTING_NAMES = ["profile", "appearance", "notifications", "keyboard", "organization", "usage", "model-key", "tokens"]
+SECTIONS = ["", *(f"{one}/" for one in SETTING_NAMES)]
+ACCOUNT = [
+    "/accounts/password/change/",
+    "/accounts/email/",
+    "/accounts/sessions/",
+    "/accounts/2fa/",
+    "/accounts/logout/",
+]
+SETTINGS = [*(f"/settings/{section}" for section in SECTIONS), *ACCOUNT]
 FREE = {"permission_mode": "bypassPermissions"}
 
 

@@ -253,5 +253,5 @@ class TestAViewer:
         page.wait_for_timeout(300)
         assert alice.wait_until_asked(session)
 
-        usage = vera.open(f"/settings/usage/?organization={alice.organization_id}")
+        usage = vera.open(f"/settings/model-key/?organization={alice.organization_id}")
         expect(usage.get_by_text("Only admins see and change the key.")).to_be_visible()

@@ -16,7 +16,15 @@ from tests.pages.conftest import browser
 DESIGN = BASE_DIR / "templates" / "design"  # for those who build with the components, in developer mode
 TEMPLATES = sorted(path for path in (BASE_DIR / "templates").rglob("*.html") if DESIGN not in path.parents)
 TAG = re.compile(r"{%.*?%}|{{.*?}}|{#.*?#}", re.DOTALL)
-SIGNED_IN = ["/", "/settings/tokens/", "/settings/usage/", "/accounts/password/change/"]
+SETTINGS = ["profile", "appearance", "notifications", "keyboard", "organization", "usage", "model-key", "tokens"]
+SIGNED_IN = [
+    "/",
+    "/settings/",
+    *(f"/settings/{section}/" for section in SETTINGS),
+    "/accounts/password/change/",
+    "/accounts/email/",
+    "/accounts/sessions/",
+]
 BLOCKTRANSLATE = re.compile(r"{% blocktranslate.*?{% endblocktranslate %}", re.DOTALL)
 BRAND = re.compile(r"[·\s]*Slipway")
 
@@ -62,12 +70,9 @@ class TestPages:
     @pytest.fixture
     def pages(self, alice: User, session: AgentSession) -> dict[str, str]:
         inside = [
-            "/",
-            "/settings/tokens/",
-            "/settings/usage/",
+            *SIGNED_IN,
             f"/sessions/{session.pk}/",
             f"/projects/{session.project_id}/",
-            "/accounts/password/change/",
         ]
         outside = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nowhere/"]
         signed_in, anonymous = browser(alice), browser()

@@ -14,7 +14,8 @@ from projects.models import Project, ProjectSource, ProjectStatus
 from sessions.models import AgentSession, PermissionRequest, SessionStatus
 from tests.pages.conftest import browser
 
-PAGES = ["/", "/settings/tokens/", "/settings/usage/", "/sidebar/"]
+SETTINGS = ["", "profile/", "appearance/", "notifications/", "keyboard/", "organization/", "usage/", "model-key/"]
+PAGES = ["/", *(f"/settings/{section}" for section in [*SETTINGS, "tokens/"]), "/sidebar/"]
 BEFORE_SIGN_IN = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 
 

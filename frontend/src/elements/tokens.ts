@@ -7,7 +7,7 @@ import { copy } from "../copy.ts";
 import { ago, day, exactTime } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import { errorNote, fieldError, isOnlyAbout, PageElement, toast } from "./base.ts";
+import { errorNote, fieldError, isOnlyAbout, pageData, PageElement, toast } from "./base.ts";
 
 interface Token { id: string; name: string; prefix: string; scopes: string[]; expires_at: string | null; last_used_at: string | null; created_at: string; token?: string }
 
@@ -20,22 +20,11 @@ const scopes = (): [string, string, string[]][] => [
 @customElement("slw-tokens")
 export class Tokens extends PageElement {
   @property({ attribute: "organization-id" }) organizationId = "";
-  @state() private tokens: Token[] | null = null;
+  @state() private tokens = pageData<Token[]>("tokens-data") ?? [];
   @state() private made: Token | null = null;
   @state() private error: unknown = null;
   @state() private isBusy = false;
   @state() private revoking = "";
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    void this.load();
-  }
-
-  private async load(): Promise<void> {
-    await this.attempt(async () => {
-      this.tokens = (await get<{ items: Token[] }>("/tokens?limit=200")).items;
-    });
-  }
 
   private async attempt(work: () => Promise<void>): Promise<void> {
     this.isBusy = true;
@@ -65,7 +54,7 @@ export class Tokens extends PageElement {
   private async revoke(token: Token): Promise<void> {
     await this.attempt(async () => {
       await call("DELETE", `/tokens/${token.id}`);
-      this.tokens = (this.tokens ?? []).filter((one) => one.id !== token.id);
+      this.tokens = this.tokens.filter((one) => one.id !== token.id);
       if (this.made?.id === token.id) this.made = null;
       toast(gettext("{name} was revoked.", { name: token.name }));
     });
@@ -101,7 +90,6 @@ export class Tokens extends PageElement {
   }
 
   private list(): unknown {
-    if (!this.tokens) return this.error ? nothing : html`<p class="soft" role="status">${gettext("Loading…")}</p>`;
     if (!this.tokens.length) return html`<div class="empty"><h2>${gettext("No tokens yet")}</h2><p class="soft">${gettext("A token lets a script or another program use the API in your name.")}</p></div>`;
     return html`<section class="card table-frame"><table class="table folds"><thead><tr><th>${gettext("Name")}</th><th>${gettext("Token")}</th><th>${gettext("Access")}</th><th>${gettext("Last used")}</th><th>${gettext("Expires")}</th><th><span class="unseen">${gettext("Actions")}</span></th></tr></thead>
       <tbody>${this.tokens.map((token) => this.row(token))}</tbody></table></section>`;

@@ -2,34 +2,22 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { call, get } from "../api.ts";
+import { call } from "../api.ts";
 import { ago, count, exactTime, money } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import { errorNote, PageElement, toast } from "./base.ts";
+import { errorNote, pageData, PageElement, toast } from "./base.ts";
 
 interface Usage { month: string; cost_usd: string; limit_usd: string | null; input_tokens: number; output_tokens: number; cache_read_tokens: number; cache_write_tokens: number; calls: number }
 interface Key { provider: string; last_four: string; updated_at: string }
 
 @customElement("slw-usage")
 export class UsageView extends PageElement {
-  @property({ attribute: "organization-id" }) organizationId = "";
-  @state() private usage: Usage | null = null;
-  @state() private error: unknown = null;
-
-  override async connectedCallback(): Promise<void> {
-    super.connectedCallback();
-    try {
-      this.usage = await get<Usage>(`/orgs/${this.organizationId}/usage`);
-    } catch (error) {
-      this.error = error;
-    }
-  }
+  private readonly usage = pageData<Usage>("usage-data");
 
   override render(): unknown {
-    if (this.error) return errorNote(this.error);
-    if (!this.usage) return html`<p class="soft" role="status">${gettext("Loading…")}</p>`;
     const { usage } = this;
+    if (!usage) return nothing;
     const limit = Number(usage.limit_usd);
     const figure = (name: string, value: string): TemplateResult => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
     return html`<section class="card"><div class="body stack"><h2>${gettext("This month")} <span class="soft">${usage.month}</span></h2>
@@ -47,21 +35,10 @@ export class UsageView extends PageElement {
 export class ProviderKey extends PageElement {
   @property({ attribute: "organization-id" }) organizationId = "";
   @property({ type: Boolean, attribute: "can-change" }) canChange = false;
-  @state() private key: Key | null = null;
-  @state() private isLoaded = false;
+  @state() private key = pageData<Key>("model-key-data");
   @state() private isBusy = false;
   @state() private isRemoving = false;
   @state() private error: unknown = null;
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    // Others may not ask which key it is.
-    if (!this.canChange) return;
-    void this.attempt(async () => {
-      this.key = await get<Key | null>(this.path);
-      this.isLoaded = true;
-    });
-  }
 
   private get path(): string {
     return `/orgs/${this.organizationId}/provider-key`;
@@ -99,7 +76,7 @@ export class ProviderKey extends PageElement {
   override render(): unknown {
     return html`<section class="card"><div class="body stack"><h2>${gettext("Anthropic key")}</h2>
       ${errorNote(this.error)}
-      ${!this.isLoaded ? nothing : this.key?.last_four ? this.present(this.key) : html`<p class="note">${icon("info")}<span>${gettext("This organisation has no key of its own. Sessions use the deployment's key, or the practice model when there is none.")}</span></p>`}
+      ${!this.canChange ? nothing : this.key?.last_four ? this.present(this.key) : html`<p class="note">${icon("info")}<span>${gettext("This organisation has no key of its own. Sessions use the deployment's key, or the practice model when there is none.")}</span></p>`}
       ${this.canChange ? this.form() : html`<p class="soft">${gettext("Only admins see and change the key.")}</p>`}
     </div></section>`;
   }

@@ -19,6 +19,18 @@ const local = (): Pick<Action, "title" | "group" | "keys" | "alsoKeys">[] => [
   { title: gettext("Deny"), group: gettext("Permission"), keys: "d" },
 ];
 
+type Listed = Pick<Action, "title" | "keys" | "alsoKeys">;
+
+/** What can be done by keys, by groups in their order. */
+export function keyGroups(hasSession: boolean): [string, Listed[]][] {
+  const all = [...offered(), ...(hasSession ? local() : [])].filter((action) => action.keys);
+  const order = [...groupOrder(), ...all.map((action) => action.group)];
+  const names = [...new Set(all.map((action) => action.group))].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+  return names.map((name) => [name, all.filter((action) => action.group === name)]);
+}
+
+export const keysView = ({ keys = "", alsoKeys }: Listed): TemplateResult => html`${caps(keys)}${alsoKeys ? html` ${gettext("or")} ${caps(alsoKeys)}` : nothing}`;
+
 @customElement("slw-key-list")
 export class KeyList extends PageElement {
   @state() private isOpen = false;
@@ -30,13 +42,6 @@ export class KeyList extends PageElement {
     if (!this.dialog.open) this.dialog.showModal();
   }
 
-  private groups(): [string, Pick<Action, "title" | "keys" | "alsoKeys">[]][] {
-    const all = [...offered(), ...(document.querySelector("slw-session") ? local() : [])].filter((action) => action.keys);
-    const order = [...groupOrder(), ...all.map((action) => action.group)];
-    const names = [...new Set(all.map((action) => action.group))].sort((one, other) => order.indexOf(one) - order.indexOf(other));
-    return names.map((name) => [name, all.filter((action) => action.group === name)]);
-  }
-
   override render(): TemplateResult {
     return html`<dialog class="dialog" aria-label=${gettext("Keys")} @close=${() => (this.isOpen = false)}>${this.isOpen ? this.sheet() : nothing}</dialog>`;
   }
@@ -44,7 +49,7 @@ export class KeyList extends PageElement {
   private sheet(): TemplateResult {
     return html`<div class="sheet"><header><h2 class="grow">${gettext("Keys")}</h2>
         <button class="button quiet square" type="button" aria-label=${gettext("Close")} @click=${() => this.dialog.close()}>${icon("cross")}</button></header>
-      <div class="body key-list" tabindex="0" role="region" aria-label=${gettext("Keys")}>${this.groups().map(([name, list]) => html`<section><h3>${name}</h3><dl>
-        ${list.map(({ title, keys = "", alsoKeys }) => html`<div><dt>${title}</dt><dd>${caps(keys)}${alsoKeys ? html` ${gettext("or")} ${caps(alsoKeys)}` : nothing}</dd></div>`)}</dl></section>`)}</div></div>`;
+      <div class="body key-list" tabindex="0" role="region" aria-label=${gettext("Keys")}>${keyGroups(document.querySelector("slw-session") !== null).map(([name, list]) => html`<section><h3>${name}</h3><dl>
+        ${list.map((one) => html`<div><dt>${one.title}</dt><dd>${keysView(one)}</dd></div>`)}</dl></section>`)}</div></div>`;
   }
 }
