@@ -11,6 +11,7 @@ from typing import Any
 from gateway.practice import behaviours, conversation, scripts, stream
 from gateway.practice.answers import Refusal, Reply, Step, Text, ToolCall, refuse
 
+_SESSION = re.compile(r"<session>(.*?)(?:</session>|\Z)", re.DOTALL)  # what the CLI wants a title for, among its own words
 _NO_WORDS = re.compile(r"<<<.*?(>>>|\Z)|</?\w{1,40}>", re.DOTALL)
 _KNOWN_MODEL = re.compile(r"(?!claude-)|.*(opus|sonnet|haiku|fable)")
 
@@ -65,7 +66,8 @@ def _wants_title(body: dict[str, Any]) -> bool:
 
 def _title(prompt: str) -> str:
     """The prompt's first words; neither a script nor what is marked up around the words is one of them."""
-    said = _NO_WORDS.sub(" ", prompt[:8000])
+    found = _SESSION.search(prompt[:8000])
+    said = _NO_WORDS.sub(" ", found.group(1) if found else prompt[:8000])
     return " ".join(re.findall(r"[\w'-]+", said)[:6]).capitalize()[:60] or "Practice session"
 
 

@@ -60,6 +60,8 @@ class TestRespond:
             ('count the words <<<[[{"text": "Here it is."}]]>>>', "Count the words"),
             ('cut off <<<[[{"text": "Here', "Cut off"),
             ("<session>\nfix it\n</session>", "Fix it"),
+            ("<session>\nask me\n</session>\n\nWrite the title in the predominant language.", "Ask me"),
+            ("<session>\n<<<[]>>>\n</session>\n\nWrite the title in the predominant language.", "Practice session"),
             ("<<<[]>>>", "Practice session"),
         ],
     )
