@@ -1,92 +1,142 @@
-// Markdown of agents, which is hostile, as DOM: raw HTML is shown as text, and only a strict list of tags gets through.
+// `<slw-markdown>`: shows markdown that may still grow. What is finished keeps its nodes; only the last block is touched, at most once a frame.
 
-import createDOMPurify, { type Config } from "dompurify";
-import { Marked, type Token, type TokensList } from "marked";
-import { copyButton } from "./copy.ts";
-import { highlight } from "./highlight.ts";
+import { morphChildren } from "./markdown/morph.ts";
+import { type Block, blocksOf, rendered } from "./markdown/rendering.ts";
+import { certainCode, closes, type Fence, openFence, showable } from "./markdown/unfinished.ts";
 
-const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+interface Shown { raw: string; node: HTMLElement; isOpen: boolean }
+/** Code that streams: it only gets longer, so that nothing has to be read again. */
+interface Code extends Fence { from: number; shownTo: number; text: Text }
 
-const marked = new Marked({
-  gfm: true,
-  breaks: false,
-  renderer: {
-    html: ({ text }) => escaped(text),
-    image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,
-    checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
-  },
-});
+const SLOW_MS = 4;
+const MOST_PAUSE_MS = 250;
+const FENCE = /^[ \t>]*(?:`{3}|~{3})/m;
+const DEFINES_LINK = /^ {0,3}\[[^\]\n]+\]:/m;
 
-const ALLOWED: Config = {
-  ALLOWED_TAGS: [
-    "a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "strong",
-    "table", "tbody", "td", "th", "thead", "tr", "ul",
-  ],
-  ALLOWED_ATTR: ["href", "class", "start"],
-  ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
-  ALLOW_DATA_ATTR: false,
-  ALLOW_ARIA_ATTR: false,
-  RETURN_DOM_FRAGMENT: true,
-};
-
-const purify = createDOMPurify(window);
-purify.addHook("afterSanitizeAttributes", (node) => {
-  if (node.tagName === "A" && node.hasAttribute("href")) {
-    node.setAttribute("target", "_blank");
-    node.setAttribute("rel", "noopener noreferrer nofollow");
-  }
-  const name = node.getAttribute("class");
-  if (name !== null && !(node.tagName === "CODE" && /^language-[\w+-]{1,30}$/.test(name))) node.removeAttribute("class");
-});
-
-/** Gives each code block its language, colours and a copy button; each table a frame that scrolls. */
-function enrich(fragment: DocumentFragment): DocumentFragment {
-  for (const code of fragment.querySelectorAll<HTMLElement>("pre > code")) {
-    const language = code.className.replace("language-", "");
-    highlight(code, language);
-    const frame = document.createElement("div");
-    frame.className = "code";
-    const head = document.createElement("div");
-    head.className = "code-head";
-    head.append(Object.assign(document.createElement("span"), { textContent: language || "text" }), copyButton(() => code.textContent ?? ""));
-    const pre = code.parentElement as HTMLElement;
-    pre.tabIndex = 0;
-    pre.replaceWith(frame);
-    frame.append(head, pre);
-  }
-  for (const table of fragment.querySelectorAll("table")) {
-    const frame = Object.assign(document.createElement("div"), { className: "table-frame", tabIndex: 0 });
-    table.replaceWith(frame);
-    frame.append(table);
-  }
-  return fragment;
-}
-
-function render(token: Token, links: TokensList["links"]): DocumentFragment {
-  const list = Object.assign([token], { links }) as TokensList;
-  return enrich(purify.sanitize(marked.parser(list), ALLOWED) as unknown as DocumentFragment);
-}
-
-/** `<slw-markdown>`: shows `text`; while it grows, only the block that changed is rendered again. */
 export class MarkdownView extends HTMLElement {
-  private shown: { raw: string; node: HTMLElement }[] = [];
+  private shown: Shown[] = [];
+  private whole = "";
+  private wanted = "";
+  private isGrowing = false;
+  /** How many blocks are finished, and where in the text the first one begins that is not. */
+  private finished = 0;
+  private from = 0;
+  private code: Code | null = null;
+  private frame = 0;
+  private pauseUntil = 0;
+
+  /** Text of which more is to come, or not. */
+  set content({ text, isStreaming }: { text: string; isStreaming: boolean }) {
+    const isNews = text !== this.wanted || isStreaming !== this.isGrowing;
+    this.wanted = text;
+    this.isGrowing = isStreaming;
+    if (!isNews && this.shown.length) return;
+    if (!isStreaming) this.finish();
+    else if (!this.shown.length) this.grow();
+    else this.frame ||= requestAnimationFrame(this.onFrame);
+  }
+
+  get text(): string {
+    return this.wanted;
+  }
 
   set text(text: string) {
-    const tokens = marked.lexer(text);
-    const parts = tokens.filter((token) => token.type !== "space");
-    parts.forEach((token, index) => this.show(token, index, tokens.links));
-    for (const extra of this.shown.splice(parts.length)) extra.node.remove();
+    this.content = { text, isStreaming: false };
   }
 
-  private show(token: Token, index: number, links: TokensList["links"]): void {
+  disconnectedCallback(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+  }
+
+  private readonly onFrame = (): void => {
+    this.frame = 0;
+    if (!this.isGrowing) return;
+    const began = performance.now();
+    if (began < this.pauseUntil) return void (this.frame = requestAnimationFrame(this.onFrame));
+    this.grow();
+    const took = performance.now() - began;
+    if (took > SLOW_MS) this.pauseUntil = began + Math.min(MOST_PAUSE_MS, 4 * took);
+  };
+
+  private take(): void {
+    const text = this.wanted.includes("\r") ? this.wanted.replace(/\r\n?/g, "\n") : this.wanted;
+    if (!text.startsWith(this.whole)) {
+      this.code = null;
+      if (!text.startsWith(this.whole.slice(0, this.from))) [this.finished, this.from] = [0, 0];
+    }
+    this.whole = text;
+  }
+
+  /** The text as it is so far. */
+  private grow(): void {
+    this.take();
+    if (this.code && this.growCode(this.code)) return;
+    const blocks = blocksOf(showable(this.whole.slice(this.from)));
+    this.show(blocks, this.finished, true);
+    const last = blocks.at(-1);
+    if (!last || last.from < 0) return;
+    this.finished += blocks.length - 1;
+    this.from += last.from;
+    this.beginCode();
+  }
+
+  /** All of the text, read once more only where it is not finished, or refers to links that came later. */
+  private finish(): void {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.take();
+    this.code = null;
+    if (DEFINES_LINK.test(this.whole)) [this.finished, this.from] = [0, 0];
+    this.show(blocksOf(this.whole.slice(this.from)), this.finished, false);
+    [this.finished, this.from] = [0, 0];
+  }
+
+  private show(blocks: readonly Block[], first: number, isOpen: boolean): void {
+    blocks.forEach(({ token }, index) => this.showBlock(token, first + index, isOpen && index === blocks.length - 1));
+    for (const extra of this.shown.splice(first + blocks.length)) extra.node.remove();
+  }
+
+  private showBlock(token: Block["token"], index: number, isOpen: boolean): void {
     const known = this.shown[index];
-    if (known?.raw === token.raw) return;
-    const node = document.createElement("div");
-    node.append(render(token, links));
-    if (known) known.node.replaceWith(node);
-    else this.append(node);
-    this.shown[index] = { raw: token.raw, node };
+    const isSame = known?.raw === token.raw && (known.isOpen === isOpen || !FENCE.test(token.raw));
+    if (known && isSame) return;
+    const fragment = rendered(token, isOpen);
+    if (known) morphChildren(known.node, fragment);
+    const node = known?.node ?? document.createElement("div");
+    if (!known) {
+      node.append(fragment);
+      this.append(node);
+    }
+    this.shown[index] = { raw: token.raw, node, isOpen };
+  }
+
+  private beginCode(): void {
+    const tail = this.whole.slice(this.from);
+    const fence = openFence(tail);
+    const code = fence && this.shown[this.finished]?.node.querySelector("pre > code");
+    if (!fence || !code) return void (this.code = null);
+    const certain = fence.begins + certainCode(tail.slice(fence.begins), fence.sign);
+    const text = new Text(tail.slice(fence.begins, certain));
+    code.replaceChildren(text);
+    this.code = { ...fence, from: this.from, shownTo: this.from + certain, text };
+  }
+
+  /** Adds to code that streams; says whether it is still open. */
+  private growCode(code: Code): boolean {
+    const { whole } = this;
+    const line = whole.lastIndexOf("\n", code.shownTo - 1) + 1;
+    const fresh = whole.slice(Math.max(line, code.from + code.begins));
+    if (closes(fresh, code.sign)) {
+      this.code = null;
+      return false;
+    }
+    const certain = whole.length - fresh.length + certainCode(fresh, code.sign);
+    if (certain > code.shownTo) {
+      code.text.appendData(whole.slice(code.shownTo, certain));
+      code.shownTo = certain;
+    }
+    return true;
   }
 }
 
