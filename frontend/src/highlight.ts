@@ -47,15 +47,61 @@ function paint(code: HTMLElement, language: string): void {
   if (hljs) code.innerHTML = hljs.highlight(text, { language, ignoreIllegals: true }).value;
 }
 
-/** Colours the code in place, at once when its language is known already; unknown languages and very long code stay plain text. */
-export function highlight(code: HTMLElement, language: string): void {
+/** The name of a language that we know, by whatever people call it. */
+function known(language: string): string {
   const word = language.toLowerCase();
   const name = Object.hasOwn(ALIASES, word) ? (ALIASES[word] as string) : word;
-  if (!Object.hasOwn(LANGUAGES, name) || (code.textContent ?? "").length > LONGEST) return;
-  if (hljs?.getLanguage(name)) return paint(code, name);
+  return Object.hasOwn(LANGUAGES, name) ? name : "";
+}
+
+function whenReady(name: string, then: () => void): void {
   const ready = loading.get(name) ?? fetchLanguage(name);
   loading.set(name, ready);
-  void ready.then((isReady) => {
-    if (isReady) paint(code, name);
-  });
+  void ready.then((isReady) => isReady && then());
+}
+
+/** Colours the code in place, at once when its language is known already; unknown languages and very long code stay plain text. */
+export function highlight(code: HTMLElement, language: string): void {
+  const name = known(language);
+  if (!name || (code.textContent ?? "").length > LONGEST) return;
+  if (hljs?.getLanguage(name)) return paint(code, name);
+  whenReady(name, () => paint(code, name));
+}
+
+const ENDINGS: Record<string, string> = { bashrc: "bash", cfg: "ini", conf: "ini", htm: "xml", hs: "", jsonl: "json", pyi: "python", vue: "xml", xhtml: "xml" };
+
+/** What a file is written in, by the end of its name. */
+export function languageOfPath(path: string): string {
+  const ending = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? "";
+  return known(Object.hasOwn(ENDINGS, ending) ? (ENDINGS[ending] as string) : ending);
+}
+
+/** A piece of a line, and the class of its colour. */
+export interface Segment { text: string; name: string }
+
+const TAGS = /<span class="([^"]*)">|<\/span>|([^<]+)/g;
+const ENTITIES: Record<string, string> = { "&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'" };
+
+/** The lines of a text in coloured pieces; null when there are no colours, or none yet: then `ready` is called once they are there. */
+export function colouredLines(text: string, language: string, ready: () => void): Segment[][] | null {
+  const name = known(language);
+  if (!name || text.length > LONGEST) return null;
+  if (!hljs?.getLanguage(name)) {
+    whenReady(name, ready);
+    return null;
+  }
+  const lines: Segment[][] = [[]];
+  const names: string[] = [];
+  for (const [, opened, escaped] of hljs.highlight(text, { language: name, ignoreIllegals: true }).value.matchAll(TAGS)) {
+    if (opened !== undefined) names.push(opened);
+    else if (escaped === undefined) names.pop();
+    else {
+      const said = escaped.replace(/&(?:amp|lt|gt|quot|#x27);/g, (entity) => ENTITIES[entity] ?? entity);
+      said.split("\n").forEach((part, index) => {
+        if (index > 0) lines.push([]);
+        if (part) lines.at(-1)?.push({ text: part, name: names.at(-1) ?? "" });
+      });
+    }
+  }
+  return lines;
 }

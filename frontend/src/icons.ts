@@ -2,6 +2,9 @@
 
 import { html, type TemplateResult } from "lit";
 import { unsafeSVG } from "lit/directives/unsafe-svg.js";
+import unfold from "lucide-static/icons/unfold-vertical.svg";
+import undo from "lucide-static/icons/undo-2.svg";
+import link from "lucide-static/icons/link.svg";
 import arrowDown from "lucide-static/icons/arrow-down.svg";
 import back from "lucide-static/icons/chevron-left.svg";
 import bell from "lucide-static/icons/bell.svg";
@@ -61,62 +64,10 @@ import wrench from "lucide-static/icons/wrench.svg";
 import { drawing } from "./shape.ts";
 
 const SHAPES = {
-  arrowDown,
-  back,
-  bell,
-  building,
-  gauge,
-  key,
-  keyboard,
-  lock,
-  mail,
-  monitor,
-  palette,
-  play,
-  shieldCheck,
-  squareTerminal,
-  user,
-  users,
-  bot,
-  brain,
-  chat,
-  check,
-  chevron,
-  choose,
-  clipboard,
-  collapse,
-  copy,
-  cross,
-  expand,
-  eye,
-  eyeOff,
-  filePen,
-  fileText,
-  fold,
-  folder,
-  gitBranch,
-  globe,
-  history,
-  image,
-  info,
-  layers,
-  list,
-  menu,
-  more,
-  now,
-  panel,
-  pencil,
-  plus,
-  question,
-  search,
-  send,
-  shield,
-  stop,
-  terminal,
-  trash,
-  upload,
-  warning,
-  wrench,
+  arrowDown, back, bell, bot, brain, building, chat, check, chevron, choose, clipboard, collapse, copy, cross, expand, eye, eyeOff, filePen,
+  fileText, fold, folder, gauge, gitBranch, globe, history, image, info, key, keyboard, layers, link, list, lock, mail, menu, monitor, more, now,
+  palette, panel, pencil, play, plus, question, search, send, shield, shieldCheck, squareTerminal, stop, terminal, trash, undo, unfold, upload, user,
+  users, warning, wrench,
 };
 
 export type IconName = keyof typeof SHAPES;

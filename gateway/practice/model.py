@@ -11,7 +11,9 @@ from typing import Any
 from gateway.practice import behaviours, conversation, scripts, stream
 from gateway.practice.answers import Refusal, Reply, Step, Text, ToolCall, refuse
 
-_SESSION = re.compile(r"<session>(.*?)(?:</session>|\Z)", re.DOTALL)  # what the CLI wants a title for, among its own words
+_SESSION = re.compile(
+    r"<session>(.*?)(?:</session>|\Z)", re.DOTALL
+)  # what the CLI wants a title for, among its own words
 _NO_WORDS = re.compile(r"<<<.*?(>>>|\Z)|</?\w{1,40}>", re.DOTALL)
 _KNOWN_MODEL = re.compile(r"(?!claude-)|.*(opus|sonnet|haiku|fable)")
 

@@ -18,6 +18,7 @@ pytestmark = [
 ]
 
 EVENTS = 2000
+MOST_SHOWN = 200
 # Counts what is registered at the page's own objects, and the timers that run.
 COUNTED = """(() => {
     const counts = (window.counts = { listeners: 0, timers: new Set() });
@@ -50,11 +51,9 @@ Event.objects.bulk_create([row(seq) for seq in range(session.last_seq + 1, {last
 """
 
 
-def fill(visitor: Visitor, session: dict[str, Any]) -> int:
-    """A long log, written by an operator, since agents would take an hour; says how many calls are in it."""
-    before = int(visitor.read(session)["last_seq"])
+def fill(visitor: Visitor, session: dict[str, Any]) -> None:
+    """A long log, written by an operator, since agents would take an hour."""
     visitor.server.manage("shell", "--command", FILL.format(id=session["id"], last=EVENTS))
-    return EVENTS // 2 - before // 2
 
 
 def held(page: Page) -> dict[str, int]:
@@ -99,10 +98,11 @@ class TestATab:
         empty = alice.open(session_path(alice.session(project, name="empty")))
         expect(empty.get_by_role("heading", name="Tell the agent what to build")).to_be_visible()
         session = alice.session(project, name="long")
-        calls = fill(alice, session)
+        fill(alice, session)
 
         page = alice.open(session_path(session))
-        expect(page.locator("slw-tool")).to_have_count(calls, timeout=TURN_MS)
+        expect(page.locator("slw-tool").last).to_be_visible(timeout=TURN_MS)
+        assert page.locator("slw-tool").count() < MOST_SHOWN
 
         assert held(page) == held(empty)
         before = used(page)

@@ -1,98 +1,111 @@
-// One tool call: a line that unfolds to its input, its output, its change, or the sub-agent's own work.
+// One tool call: a line that unfolds to what its kind shows; a sub-agent's own work is nested below.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { customElement, property, state } from "lit/decorators.js";
-import { repeat } from "lit/directives/repeat.js";
+import { customElement, property } from "lit/decorators.js";
 import { PageElement, plain } from "../elements/base.ts";
 import { duration } from "../format.ts";
-import { gettext } from "../i18n.ts";
+import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import "../markdown.ts";
-import type { Json } from "../protocol.ts";
-import type { Conversation, Item, TextItem, ToolItem, ToolResult } from "./conversation.ts";
-import "./folded-text.ts";
-import { patchView } from "./patch-view.ts";
-import { countsOf, isSubAgent, isWriting, patchOf, toolLine } from "./tools.ts";
+import { isAsked } from "./asked.ts";
+import { type Conversation, EMPTY, type Item, type ToolItem, type ToolResult } from "./conversation.ts";
+import { Folds } from "./folds.ts";
+import { groupView } from "./group-view.ts";
+import { imagesView } from "./tools/images.ts";
+import { bodyOf } from "./tools/registry.ts";
+import { itemRows, type Row } from "./rows.ts";
+import { countsOf, isSubAgent, isWriting, noteOf, patchOf, toolLine } from "./tools.ts";
 
-const SAFE_IMAGE = /^image\/(?:png|jpeg|gif|webp)$/;
+const NESTED_SHOWN = 12;
+const NESTED_MORE = 100;
 
 @customElement("slw-tool")
 export class ToolView extends PageElement {
   @property({ attribute: false }) item!: ToolItem;
   @property({ attribute: false }) result: ToolResult | null = null;
   @property({ attribute: false }) inner: readonly Item[] | null = null;
+  /** Only where there is something nested. */
   @property({ attribute: false }) conversation: Conversation | null = null;
   @property({ type: Boolean }) isWaiting = false;
   @property({ type: Boolean }) isUnfinished = false;
-  @state() private isOpen = false;
+  @property({ attribute: false }) folds = new Folds(() => this.requestUpdate());
+  @property({ type: Number }) version = 0;
 
   override render(): unknown {
-    const { name, input } = this.item;
+    const { name, input, key } = this.item;
     const line = toolLine(name, input);
-    const hasChildren = this.inner !== null && this.inner.length > 0;
-    return html`<details class="tool ${this.result?.isError ? "has-failed" : ""}" .open=${this.isOpen}
-      @toggle=${(event: Event) => { if (event.target === event.currentTarget) this.isOpen = (event.target as HTMLDetailsElement).open; }}>
+    const isOpen = this.folds.isOpen(key);
+    return html`<details class="tool ${this.result?.isError ? "has-failed" : ""}" .open=${isOpen} @toggle=${this.onToggle}>
       <summary>${icon(line.icon)}<span class="verb">${plain(line.verb)}</span>
         <span class="target cut ${line.isCommand ? "mono" : ""}">${plain(line.target.split("\n", 1)[0] ?? "")}</span>
-        ${this.changeCounts(name, input)}<span class="outcome">${this.outcome()}</span><span class="icon-turn">${icon("chevron")}</span></summary>
-      ${this.isOpen ? html`<div class="tool-body">${this.body(name, input)}</div>` : nothing}
+        ${this.changeCounts()}<span class="outcome">${this.note()}${this.outcome()}</span><span class="icon-turn">${icon("chevron")}</span></summary>
+      ${isOpen ? html`<div class="tool-body">${this.body()}</div>` : nothing}
     </details>
-    ${hasChildren ? html`<div class="nested">${this.nested()}</div>` : nothing}`;
+    ${!isOpen && this.result?.images.length ? html`<div class="tool-body is-images">${imagesView(this.result.images)}</div>` : nothing}
+    ${this.inner?.length ? this.nested(this.inner) : nothing}`;
+  }
+
+  private readonly onToggle = (event: Event): void => {
+    const details = event.target as HTMLDetailsElement;
+    if (details === event.currentTarget) this.folds.set(this.item.key, details.open);
+  };
+
+  private note(): unknown {
+    const { name, input } = this.item;
+    const note = isSubAgent(name) && this.inner ? this.steps(this.inner) : noteOf(name, input, this.result);
+    return note ? html`<span class="soft tool-note">${note}</span>` : nothing;
+  }
+
+  private steps(inner: readonly Item[]): string {
+    const calls = inner.filter((item) => item.type === "tool").length;
+    return calls ? ngettext("{count} step", "{count} steps", calls) : "";
   }
 
   private outcome(): unknown {
     if (!this.result && this.isWaiting) return html`<span class="status waiting">${gettext("waits for you")}</span>`;
-    if (!this.result) return html`<span class="soft">${this.isUnfinished ? gettext("not finished") : gettext("running…")}</span>`;
+    if (!this.result) return this.isUnfinished ? html`<span class="soft">${gettext("not finished")}</span>` : html`<span class="status running">${gettext("running…")}</span>`;
     const took = Date.parse(this.result.at) - Date.parse(this.item.at);
     const time = took >= 1000 ? html`<span class="soft took">${duration(took)}</span>` : nothing;
     return this.result.isError ? html`${time}<span class="removed">${gettext("failed")}</span>` : html`${time}<span class="ok">${icon("check")}<span class="unseen">${gettext("ok")}</span></span>`;
   }
 
-  private changeCounts(name: string, input: Json): unknown {
+  private changeCounts(): unknown {
+    const { name, input } = this.item;
     if (!isWriting(name)) return nothing;
     const { added, removed } = countsOf(patchOf(name, input, this.result?.patch));
     return html`<span class="counts"><span class="added">+${added}</span> <span class="removed">−${removed}</span></span>`;
   }
 
-  private body(name: string, input: Json): unknown {
-    const patches = isWriting(name) && !this.result?.isError ? patchOf(name, input, this.result?.patch) : [];
-    if (patches.length) return patchView(patches);
-    return html`${this.input(name, input)}${this.output()}`;
+  private body(): unknown {
+    const { item, result, folds } = this;
+    return html`${bodyOf(item.name)({ item, result, folds, again: () => this.requestUpdate() })}${result ? imagesView(result.images) : nothing}`;
   }
 
-  private input(name: string, input: Json): TemplateResult {
-    if (name === "Bash") return html`<pre class="command" tabindex="0"><code>${plain(String(input.command ?? ""))}</code></pre>`;
-    if (isSubAgent(name)) return html`<slw-folded-text .text=${String(input.prompt ?? "")} .lines=${8}></slw-folded-text>`;
-    return html`<slw-folded-text .text=${JSON.stringify(input, null, 2)}></slw-folded-text>`;
+  /** The newest steps; those before them when they are asked for. */
+  private nested(inner: readonly Item[]): TemplateResult {
+    const state = this.conversation ?? EMPTY;
+    const key = `${this.item.key}:inner`;
+    const size = this.folds.size(key, NESTED_SHOWN);
+    const rows = itemRows({ items: inner, pending: state.pending, results: state.results }, null);
+    const hidden = rows.length > size * 1.25 ? rows.length - size : 0;
+    return html`<div class="nested">
+      ${hidden ? html`<p class="fold-row"><button class="fold" type="button" @click=${() => this.folds.resize(key, size + NESTED_MORE)}>${ngettext("Show {count} earlier step", "Show {count} earlier steps", hidden)}</button></p>` : nothing}
+      ${rows.slice(hidden).map((row) => this.nestedRow(row, state))}</div>`;
   }
 
-  private output(): unknown {
-    if (!this.result) return nothing;
-    const { text, isTruncated, images } = this.result;
-    return html`${text ? html`<slw-folded-text .text=${text} ?cut=${isTruncated}></slw-folded-text>` : nothing}${images.map(imageView)}
-      ${text || images.length ? nothing : html`<p class="soft">${gettext("No output.")}</p>`}`;
-  }
-
-  private nested(): unknown {
-    const state = this.conversation;
-    return repeat(this.inner ?? [], (item) => item.key, (item) => {
-      if (item.type === "tool") return html`<slw-tool .item=${item} .result=${state?.results.get(item.callId) ?? null}
-        .inner=${state?.children.get(item.callId) ?? null} .conversation=${state} .isWaiting=${state ? isAsked(state, item) : false} .isUnfinished=${state?.unfinished.has(item.callId) ?? false}></slw-tool>`;
-      return html`<slw-markdown class="prose" .text=${(item as TextItem).text ?? ""}></slw-markdown>`;
-    });
+  private nestedRow(row: Row, state: Conversation): unknown {
+    if (row.type === "group") return groupView(row, state, this.folds);
+    if (row.type !== "item") return nothing;
+    const { item } = row;
+    if (item.type === "tool") return toolView(item, state, this.folds);
+    if (item.type === "text") return html`<slw-markdown class="prose" .text=${item.text}></slw-markdown>`;
+    if (item.type === "thinking") return html`<details class="thinking"><summary>${icon("brain")} ${gettext("Thought")}<span class="icon-turn">${icon("chevron")}</span></summary><div class="thought">${item.text}</div></details>`;
+    return nothing;
   }
 }
 
-/** Whether a permission for just this call is asked for. */
-export function isAsked({ pending, results }: Conversation, { callId, name, input }: ToolItem): boolean {
-  if (!pending.length || results.has(callId)) return false;
-  const wanted = JSON.stringify(input);
-  return pending.some((one) => one.tool === name && JSON.stringify(one.input) === wanted);
-}
-
-/** Shows `{"media_type", "data"}` (base64) of the raster kinds; anything else is left out. */
-function imageView(image: unknown): unknown {
-  const { media_type: type, data } = image as { media_type?: string; data?: string };
-  if (!type || !data || !SAFE_IMAGE.test(type) || !/^[\w+\/=\s]+$/.test(data)) return nothing;
-  return html`<img class="tool-image" alt=${gettext("Image from the tool")} src="data:${type};base64,${data}" />`;
-}
+/** A call as it stands in this conversation. */
+export const toolView = (item: ToolItem, state: Conversation, folds: Folds): TemplateResult => {
+  const inner = state.children.get(item.callId) ?? null;
+  return html`<slw-tool .item=${item} .result=${state.results.get(item.callId) ?? null} .inner=${inner} .conversation=${inner ? state : null} .folds=${folds} .version=${folds.version}
+    .isWaiting=${isAsked(state, item)} .isUnfinished=${state.unfinished.has(item.callId)}></slw-tool>`;
+};

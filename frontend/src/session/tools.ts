@@ -1,72 +1,128 @@
-// How each tool of the agent is told in one line: icon, verb, target; and what unfolds below it.
+// How each tool of the agent is told in one line: icon, verb, target; and what it found or did, in a few words.
 
-import { gettext } from "../i18n.ts";
+import { gettext, ngettext } from "../i18n.ts";
 import type { IconName } from "../icons.ts";
 import type { Json } from "../protocol.ts";
+import type { ToolResult } from "./conversation.ts";
+
+export { countsOf, type Patch, type PatchLine, patchOf } from "./tools/patch.ts";
 
 export interface ToolLine { icon: IconName; verb: string; target: string; isCommand?: boolean }
-export interface PatchLine { kind: " " | "+" | "-"; text: string; old: number | null; new: number | null }
-export interface Patch { header: string; lines: PatchLine[] }
 
 const str = (value: unknown): string => (typeof value === "string" ? value : "");
 
 /** A path as seen from the working tree. */
 export const shortPath = (path: string): string => path.replace(/^\/workspace\//, "");
 
+/** A tool of an MCP server, by its full name. */
+export function mcpName(name: string): { server: string; tool: string } | null {
+  const [prefix, server, ...tool] = name.split("__");
+  return prefix === "mcp" && server && tool.length ? { server, tool: tool.join("__") } : null;
+}
+
+const firstQuestion = (input: Json): string => str((Array.isArray(input.questions) ? (input.questions[0] as Json | undefined) : undefined)?.question);
+
+function rangeOf(input: Json): string {
+  const [from, count] = [Number(input.offset) || 1, Number(input.limit) || 0];
+  if (!input.offset && !count) return "";
+  return count ? gettext("lines {from}–{to}", { from, to: from + count - 1 }) : gettext("from line {from}", { from });
+}
+
+const withMore = (...parts: string[]): string => parts.filter(Boolean).join(" · ");
+
 export function toolLine(name: string, input: Json): ToolLine {
   const path = shortPath(str(input.file_path) || str(input.notebook_path) || str(input.path));
   switch (name) {
     case "Bash": return { icon: "terminal", verb: gettext("Run"), target: str(input.command), isCommand: true };
-    case "Read": return { icon: "fileText", verb: gettext("Read"), target: path };
+    case "BashOutput":
+    case "TaskOutput": return { icon: "terminal", verb: gettext("Read output"), target: str(input.bash_id) || str(input.task_id) };
+    case "KillShell":
+    case "KillBash":
+    case "TaskStop": return { icon: "stop", verb: gettext("Stop task"), target: str(input.shell_id) || str(input.task_id) };
+    case "Read": return { icon: "fileText", verb: gettext("Read"), target: withMore(path, rangeOf(input)) };
+    case "NotebookRead": return { icon: "fileText", verb: gettext("Read"), target: path };
     case "Write": return { icon: "filePen", verb: gettext("Write"), target: path };
     case "Edit":
-    case "MultiEdit":
-    case "NotebookEdit": return { icon: "filePen", verb: gettext("Edit"), target: path };
-    case "Grep": return { icon: "search", verb: gettext("Search"), target: [str(input.pattern), path].filter(Boolean).join(" · ") };
-    case "Glob": return { icon: "search", verb: gettext("Find files"), target: str(input.pattern) };
+    case "MultiEdit": return { icon: "filePen", verb: gettext("Edit"), target: path };
+    case "NotebookEdit": return { icon: "filePen", verb: gettext("Edit notebook"), target: withMore(path, str(input.cell_id)) };
+    case "Grep": return { icon: "search", verb: gettext("Search"), target: withMore(str(input.pattern), path, str(input.glob) || str(input.type)) };
+    case "Glob": return { icon: "search", verb: gettext("Find files"), target: withMore(str(input.pattern), path) };
+    case "LS": return { icon: "search", verb: gettext("List folder"), target: path };
     case "WebFetch": return { icon: "globe", verb: gettext("Fetch"), target: str(input.url) };
     case "WebSearch": return { icon: "globe", verb: gettext("Search the web"), target: str(input.query) };
     case "Task":
     case "Agent": return { icon: "bot", verb: gettext("Sub-agent"), target: str(input.description) || str(input.subagent_type) };
-    case "TodoWrite":
+    case "TodoWrite": return { icon: "list", verb: gettext("Task list"), target: currentTask(input) };
     case "TaskCreate":
     case "TaskUpdate": return { icon: "list", verb: gettext("Plan work"), target: str(input.subject) };
+    case "EnterPlanMode": return { icon: "list", verb: gettext("Begin to plan"), target: "" };
     case "ExitPlanMode": return { icon: "list", verb: gettext("Show the plan"), target: "" };
-    case "AskUserQuestion": return { icon: "question", verb: gettext("Ask you"), target: "" };
-    default: return { icon: "wrench", verb: name, target: str(input.description) || path };
+    case "AskUserQuestion": return { icon: "question", verb: gettext("Ask you"), target: firstQuestion(input) };
+    case "Skill": return { icon: "wrench", verb: gettext("Use skill"), target: str(input.skill) || str(input.command) };
+    default: {
+      const mcp = mcpName(name);
+      return { icon: "wrench", verb: mcp ? withMore(mcp.server, mcp.tool) : name, target: str(input.description) || path };
+    }
   }
 }
 
-const textLines = (text: string): string[] => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));
+export type TodoState = "pending" | "in_progress" | "completed";
+export interface Todo { text: string; state: TodoState }
 
-function hunkOf(hunk: Json): Patch {
-  let old = Number(hunk.old_start ?? hunk.oldStart ?? 1);
-  let fresh = Number(hunk.new_start ?? hunk.newStart ?? 1);
-  const raw = Array.isArray(hunk.lines) ? (hunk.lines as unknown[]) : [];
-  const lines = raw.map((line): PatchLine => {
-    const whole = typeof line === "string" ? line : `${str((line as Json).kind)}${str((line as Json).text)}`;
-    const kind = whole.startsWith("+") ? "+" : whole.startsWith("-") ? "-" : " ";
-    return { kind, text: whole.slice(1), old: kind === "+" ? null : old++, new: kind === "-" ? null : fresh++ };
+/** The tasks of a list, whatever of it has the right shape. */
+export function todosOf(input: Json): Todo[] {
+  const todos = Array.isArray(input.todos) ? (input.todos as Json[]) : [];
+  return todos.filter((one) => typeof one === "object" && one !== null).map((one) => {
+    const state: TodoState = one.status === "completed" || one.status === "in_progress" ? one.status : "pending";
+    return { text: (state === "in_progress" ? str(one.activeForm) : "") || str(one.content), state };
   });
-  return { header: str(hunk.header), lines };
 }
 
-const allOf = (kind: "+" | "-", text: string): PatchLine[] =>
-  textLines(text).map((line, index) => ({ kind, text: line, old: kind === "-" ? index + 1 : null, new: kind === "+" ? index + 1 : null }));
+const currentTask = (input: Json): string => todosOf(input).find((one) => one.state === "in_progress")?.text ?? "";
 
-/** The change that a writing tool makes: the result's own hunks, else what its input says. */
-export function patchOf(name: string, input: Json, patch: unknown): Patch[] {
-  const hunks = Array.isArray(patch) ? patch : ((patch as Json | null)?.hunks as unknown[] | undefined);
-  if (Array.isArray(hunks) && hunks.length) return hunks.map((hunk) => hunkOf(hunk as Json));
-  if (name === "Write") return [{ header: "", lines: allOf("+", str(input.content)) }];
-  const edits = name === "Edit" ? [input] : name === "MultiEdit" && Array.isArray(input.edits) ? (input.edits as Json[]) : [];
-  return edits.map((edit) => ({ header: "", lines: [...allOf("-", str(edit.old_string)), ...allOf("+", str(edit.new_string))].map((line) => ({ ...line, old: null, new: null })) }));
+/** The result as people read it: without what the agent's program adds for the model. */
+export const readable = (text: string): string => text.replace(/\n*<system-reminder>[\s\S]*?<\/system-reminder>\s*/g, "");
+
+/** How a command that failed ended. */
+export function exitCodeOf({ text, isError }: Pick<ToolResult, "text" | "isError">): number | null {
+  const found = isError ? /^Exit code (\d+)\b/.exec(text) : null;
+  return found ? Number(found[1]) : null;
 }
 
-export const countsOf = (patches: Patch[]): { added: number; removed: number } => {
-  const lines = patches.flatMap((patch) => patch.lines);
-  return { added: lines.filter((line) => line.kind === "+").length, removed: lines.filter((line) => line.kind === "-").length };
-};
+const lineCount = (text: string): number => text.split("\n").filter((line) => line.trim()).length;
 
-export const isWriting = (name: string): boolean => ["Write", "Edit", "MultiEdit"].includes(name);
+/** How many things a search found. */
+export function foundCount(name: string, input: Json, text: string): number {
+  if (/^No (?:files|matches) found/.test(text)) return 0;
+  const told = /^Found (\d+)/.exec(text) ?? /Found (\d+) total/.exec(text);
+  if (told) return Number(told[1]);
+  if (name === "Grep" && (input["-C"] || input["-A"] || input["-B"] || input.context)) return text.split("\n").filter((line) => /^(?:[^:]*:)?\d+:/.test(line)).length;
+  return lineCount(text.replace(/^\(Results are truncated.*$/m, ""));
+}
+
+/** What came of a call, for its line; empty when the outcome says enough. */
+export function noteOf(name: string, input: Json, result: ToolResult | null): string {
+  if (name === "TodoWrite") {
+    const todos = todosOf(input);
+    return todos.length ? gettext("{done} of {all} done", { done: todos.filter((one) => one.state === "completed").length, all: todos.length }) : "";
+  }
+  if (name === "Bash" && input.run_in_background === true) return gettext("in the background");
+  if (!result) return "";
+  const code = name === "Bash" ? exitCodeOf(result) : null;
+  if (code !== null) return gettext("exit code {n}", { n: code });
+  if (result.isError) return "";
+  const text = readable(result.text);
+  if (name === "Grep" && input.output_mode === "content") return ngettext("{count} match", "{count} matches", foundCount(name, input, text));
+  if (name === "Grep" || name === "Glob") return ngettext("{count} file", "{count} files", foundCount(name, input, text));
+  if (name === "Read" && text) return result.images.length ? "" : ngettext("{count} line", "{count} lines", lineCount(text) || 1);
+  return "";
+}
+
+export const isWriting = (name: string): boolean => ["Write", "Edit", "MultiEdit", "NotebookEdit"].includes(name);
 export const isSubAgent = (name: string): boolean => name === "Task" || name === "Agent";
+
+/** Calls of which many in a row are told in one line. */
+export type GroupKind = "read" | "search";
+const GROUPS: Record<string, GroupKind> = { Read: "read", NotebookRead: "read", Grep: "search", Glob: "search", LS: "search" };
+
+export const groupOf = (name: string): GroupKind | null => (Object.hasOwn(GROUPS, name) ? (GROUPS[name] ?? null) : null);

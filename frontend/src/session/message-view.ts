@@ -1,0 +1,36 @@
+// Messages of people: sent, waiting, on their way, or taken back.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { plain } from "../elements/base.ts";
+import { ago, exactTime } from "../format.ts";
+import { gettext, told } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import type { JobState, UserItem } from "./conversation.ts";
+import type { Unsent } from "./outbox.ts";
+import { attachmentsView } from "./pictures.ts";
+
+/** Relative, and exact on hover; `main.ts` keeps it up to date, so that its text is none of the template's. */
+export const timeView = (at: string): TemplateResult => html`<time class="soft" data-ago datetime=${at} title=${exactTime(at)} .textContent=${ago(at)}></time>`;
+
+export function messageView(sessionId: string, item: UserItem, job: JobState | undefined, actions: unknown): TemplateResult {
+  if (item.isWithdrawn) return withdrawnView(item, job?.message ?? "");
+  const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[job?.status ?? ""];
+  return html`<div class="user-message">
+    <header><b>${item.author ? plain(item.author) : gettext("Someone")}</b>${timeView(item.at)}${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}<span class="row-actions">${actions}</span></header>
+    <div class="said" tabindex="0">${item.text}</div>${attachmentsView(sessionId, item.attachments)}
+  </div>`;
+}
+
+/** A message that was taken out of the queue: told in a line, its text kept below. */
+const withdrawnView = (item: UserItem, how: string): TemplateResult =>
+  html`<details class="withdrawn soft"><summary>${icon("cross")}<span class="grow">${how ? plain(told(how)) : gettext("A message was removed before the agent had it.")}</span><span class="icon-turn">${icon("chevron")}</span></summary><div class="said">${item.text}</div></details>`;
+
+export function unsentView(sessionId: string, message: Unsent, retry: () => void, discard: () => void): TemplateResult {
+  return html`<div class="user-message unsent">
+    <header><b>${gettext("You")}</b><span class="badge">${message.error ? gettext("Not sent") : gettext("Sending…")}</span></header>
+    <div class="said">${message.text}</div>${attachmentsView(sessionId, message.attachments)}
+    ${message.error ? html`<div class="note error">${icon("warning")}<span class="grow">${message.error}</span>
+      <button class="link" type="button" @click=${retry}>${gettext("Try again")}</button>
+      <button class="link" type="button" @click=${discard}>${gettext("Back to the draft")}</button></div>` : nothing}
+  </div>`;
+}

@@ -1,0 +1,51 @@
+// What else happened: failures and what to do, notices, the conversation shortened, a new day.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { plain } from "../elements/base.ts";
+import { count, day, duration } from "../format.ts";
+import { gettext, told } from "../i18n.ts";
+import { icon } from "../icons.ts";
+import type { CompactedItem, NoticeItem, TextItem } from "./conversation.ts";
+import type { Folds } from "./folds.ts";
+
+const foldedText = (item: NoticeItem, folds: Folds): TemplateResult =>
+  html`<slw-folded-text .folds=${folds} .name=${`${item.key}:detail`} .version=${folds.version} .isTerminal=${true} .text=${item.detail}></slw-folded-text>`;
+
+/** Unfolds, and stays so while the page is open. */
+export const foldedView = (key: string, folds: Folds, names: string, summary: unknown, body: () => unknown, head = ""): TemplateResult => {
+  const isOpen = folds.isOpen(key);
+  return html`<details class=${names} .open=${isOpen} @toggle=${(event: Event) => { if (event.target === event.currentTarget) folds.set(key, (event.target as HTMLDetailsElement).open); }}>
+    <summary class=${head}>${summary}</summary>${isOpen ? body() : nothing}</details>`;
+};
+
+const turned = html`<span class="icon-turn">${icon("chevron")}</span>`;
+
+export function noticeView(item: NoticeItem, folds: Folds): TemplateResult {
+  const level = item.level === "error" || item.level === "exited" ? "error" : item.level === "warning" ? "warning" : "";
+  const text = item.level === "exited" ? gettext("The agent stopped unexpectedly ({how}). Send a message to go on.", { how: item.text }) : item.level === "raw" ? gettext("Output that is not understood") : told(item.text);
+  const head = html`${icon(level ? "warning" : "info")}<span class="grow">${plain(text)}</span>`;
+  if (!item.detail) return html`<p class="note ${level}">${head}</p>`;
+  return foldedView(item.key, folds, "notice", html`${head}${turned}`, () => foldedText(item, folds), `note ${level}`);
+}
+
+/** Why a turn failed, and, while nothing came after it, the way to go on. */
+export function failureView(item: NoticeItem, folds: Folds, buttons: unknown): TemplateResult {
+  return html`<div class="note error">${icon("warning")}<div class="grow stack tight"><p>${plain(item.text ? told(item.text) : gettext("The turn failed."))}</p>
+    ${item.detail ? foldedView(item.key, folds, "", html`<span class="link">${gettext("Show what the agent said last")}</span>`, () => foldedText(item, folds)) : nothing}
+    ${buttons}
+  </div></div>`;
+}
+
+export function thinkingView(item: TextItem, folds: Folds): TemplateResult {
+  const took = item.tookMs !== undefined && item.tookMs >= 1000 ? gettext("Thought for {time}", { time: duration(item.tookMs) }) : gettext("Thought");
+  return foldedView(item.key, folds, "thinking", html`${icon("brain")} ${took}${turned}`, () => html`<div class="thought">${item.text}</div>`);
+}
+
+export function compactedView({ trigger, before, after }: CompactedItem): TemplateResult {
+  const sizes = before && after ? gettext("{before} → {after} tokens", { before: count(before), after: count(after) }) : before ? gettext("{n} tokens before", { n: count(before) }) : "";
+  return html`<p class="compacted soft">${icon("fold")}<span>${trigger === "manual" ? gettext("The conversation was shortened, as asked.") : gettext("The conversation was shortened to make room: the agent goes on with a summary.")} ${sizes}</span></p>`;
+}
+
+export const begunView = (): TemplateResult => html`<p class="begun soft">${icon("bot")}<span>${gettext("The agent went on by itself: a background task ended.")}</span></p>`;
+
+export const dayView = (at: string): TemplateResult => html`<p class="day soft"><time datetime=${at}>${day(at)}</time></p>`;

@@ -1,0 +1,19 @@
+// A command: what was run, what it wrote, how it ended.
+
+import { html, nothing } from "lit";
+import { plain } from "../../elements/base.ts";
+import { gettext } from "../../i18n.ts";
+import { exitCodeOf } from "../tools.ts";
+import { type Body, folded, output, str } from "./body.ts";
+
+export const commandBody: Body = (context) => {
+  const { input } = context.item;
+  const { result } = context;
+  const code = result ? exitCodeOf(result) : null;
+  const written = result?.text.replace(/^Exit code \d+\n?/, "") ?? "";
+  return html`${input.description ? html`<p class="soft">${plain(str(input.description))}</p>` : nothing}
+    <pre class="command" tabindex="0"><code>${plain(str(input.command))}</code></pre>
+    ${input.run_in_background === true ? html`<p class="soft">${gettext("It runs in the background, and the agent goes on meanwhile.")}</p>` : nothing}
+    ${code === null ? output(context, { isTerminal: true }) : html`${written.trim() ? folded(context, "output", written, { isTerminal: true, cut: result?.isTruncated ?? false }) : nothing}
+      <p class="removed">${gettext("It ended with exit code {n}.", { n: code })}</p>`}`;
+};
