@@ -10,19 +10,24 @@ import "../markdown.ts";
 import { blockKey, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type UserItem } from "./conversation.ts";
 import { itemsMarkdown } from "./copy-markdown.ts";
 import { decisionView } from "./decision-view.ts";
+import type { FindBar } from "./find-bar.ts";
 import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
 import type { History } from "./history.ts";
 import { messageView, unsentView } from "./message-view.ts";
-import { begunView, compactedView, dayView, failureView, noticeView, thinkingView } from "./notice-view.ts";
+import { begunView, compactedView, dayView, failureView, noticeView, restoredView, thinkingView } from "./notice-view.ts";
 import type { Unsent } from "./outbox.ts";
+import { offerReadingActions } from "./reading-actions.ts";
+import type { RestoreDialog } from "./restore-dialog.ts";
 import { itemRows, itemsOf, type Row } from "./rows.ts";
+import { messageOf, toast } from "../toast.ts";
 import { ScrollWindow } from "./scroll-window.ts";
 import { toolView } from "./tool-view.ts";
 import { actionButton, footerView } from "./turn-footer.ts";
-import { copyText, linkTo } from "./turn-links.ts";
+import { copyText, linkedTurn, linkTo } from "./turn-links.ts";
 
 const LOAD_AHEAD = 2000;
+const MARKED_MS = 2500;
 
 @customElement("slw-conversation")
 export class ConversationView extends PageElement {
@@ -36,12 +41,15 @@ export class ConversationView extends PageElement {
   @property({ type: Boolean }) isRestarting = false;
   @property({ type: Boolean }) canSend = false;
   @state() private marked = "";
+  @state() private isFinding = false;
 
   readonly folds = new Folds(() => this.requestUpdate());
   rows: readonly Row[] = [];
   private view: ScrollWindow | null = null;
   /** Answers that came while this page was open: they are read out when they are whole. */
   private readonly heard = new Set<string>();
+  private withdraw: () => void = () => {};
+  private marking: ReturnType<typeof setTimeout> | undefined;
   private rowsFor: Pick<Conversation, "items" | "pending"> = EMPTY;
   private kept: readonly Row[] = [];
   /** What was shown when the end was left; anything else by now is news. */
@@ -52,6 +60,8 @@ export class ConversationView extends PageElement {
     this.view = new ScrollWindow(this, () => this.requestUpdate());
     window.addEventListener("beforeprint", this.onPrint);
     window.addEventListener("afterprint", this.onPrint);
+    window.addEventListener("hashchange", this.onLink);
+    this.withdraw = offerReadingActions(this);
   }
 
   override disconnectedCallback(): void {
@@ -59,6 +69,13 @@ export class ConversationView extends PageElement {
     this.view?.end();
     window.removeEventListener("beforeprint", this.onPrint);
     window.removeEventListener("afterprint", this.onPrint);
+    window.removeEventListener("hashchange", this.onLink);
+    this.withdraw();
+    clearTimeout(this.marking);
+  }
+
+  override firstUpdated(): void {
+    this.onLink();
   }
 
   /** On paper everything that is loaded is there. */
@@ -104,28 +121,74 @@ export class ConversationView extends PageElement {
     const { history, view } = this;
     if (!history || !view) return;
     if (history.hasEarlier && !history.isLoading && !history.error && view.top < LOAD_AHEAD) void history.earlier();
-    else if (view.isFollowing) void history.shorten();
+    else if (view.isFollowing && !this.isFinding) void history.shorten();
   }
 
   toBottom(): void {
     this.view?.toBottom();
   }
 
-  /** Brings a row into view, and marks it for a moment. */
-  reveal(key: string): void {
-    this.marked = key;
-    this.view?.reveal(key);
+  /** Brings a row, or a part of it, into view. */
+  show(key: string, within = 0): void {
+    this.view?.reveal(key, within);
+  }
+
+  private readonly onLink = (): void => {
+    const seq = linkedTurn(location.hash);
+    if (seq) void this.goTo(seq);
+  };
+
+  /** Goes to the turn that begins with this event, however far back it is, and marks it for a moment. */
+  async goTo(seq: number): Promise<void> {
+    await this.history?.until(seq);
+    await this.updateComplete;
+    const row = this.rows.find((one) => itemsOf(one).some((item) => item.seq >= seq));
+    if (!row) return;
+    this.marked = row.key;
+    this.show(row.key);
+    clearTimeout(this.marking);
+    this.marking = setTimeout(() => (this.marked = ""), MARKED_MS);
+  }
+
+  /** Opens the find bar, or goes back to it. */
+  find(): void {
+    if (this.isFinding) this.querySelector<FindBar>("slw-find")?.focusField();
+    this.isFinding = true;
+    void import("./find-bar.ts");
+  }
+
+  get isInFindBar(): boolean {
+    return document.activeElement?.closest("slw-find") != null;
+  }
+
+  /** Unfolds or folds all that is loaded. */
+  foldAll(isOpen: boolean): void {
+    this.folds.setAll(keysOf(this.rows), isOpen);
+  }
+
+  /** The whole conversation as Markdown, also what is not loaded yet. */
+  async copyAll(): Promise<void> {
+    await this.history?.until(1);
+    await this.updateComplete;
+    await copyText(itemsMarkdown(this.conversation.items, this.conversation));
   }
 
   override render(): unknown {
     const pieces = this.view?.pieces(this.rows) ?? [];
     const isBusy = this.history?.isLoading ?? false;
-    return html`<div class="turns" role="feed" aria-label=${gettext("What was said and done")} aria-busy=${isBusy}>
+    return html`${this.isFinding ? html`<slw-find .searched=${this} .version=${this.conversation.lastSeq} @slw-find-closed=${this.closeFind}></slw-find>` : nothing}
+      <div class="turns" role="feed" aria-label=${gettext("What was said and done")} aria-busy=${isBusy}>
         ${this.earlier()}
         ${repeat(pieces, (piece) => ("gap" in piece ? piece.key : (this.rows[piece.index]?.key ?? "")), (piece) => ("gap" in piece ? html`<div class="gap" aria-hidden="true" data-gap=${piece.gap}></div>` : this.entry(piece.index)))}
       </div>
-      ${this.isFollowing ? nothing : this.pill()}`;
+      ${this.isFollowing ? nothing : this.pill()}
+      <slw-restore .sessionId=${this.sessionId}></slw-restore>`;
   }
+
+  private readonly closeFind = (): void => {
+    this.isFinding = false;
+    this.focus();
+  };
 
   private earlier(): unknown {
     const { history } = this;
@@ -179,6 +242,7 @@ export class ConversationView extends PageElement {
       case "footer": return this.footer(item, turn);
       case "begun": return begunView();
       case "compacted": return compactedView(item);
+      case "restored": return restoredView(item, this.canRestore && item.undoId && this.isLastRestored(item) ? () => void this.undoRestore(item.undoId) : null);
     }
   }
 
@@ -190,7 +254,7 @@ export class ConversationView extends PageElement {
 
   private user(item: UserItem): TemplateResult {
     const actions = html`${actionButton("copy", gettext("Copy as Markdown"), () => void copyText(item.text))}${actionButton("link", gettext("Copy a link to this turn"), () => void copyText(linkTo(item.seq)))}`;
-    return messageView(this.sessionId, item, item.jobId ? this.conversation.jobs.get(item.jobId) : undefined, actions);
+    return messageView(this.sessionId, item, item.jobId ? this.conversation.jobs.get(item.jobId) : undefined, this.folds, actions);
   }
 
   private failure(item: NoticeItem): TemplateResult {
@@ -214,7 +278,7 @@ export class ConversationView extends PageElement {
 
   private footer(item: FooterItem, turn: string): TemplateResult {
     const rows = this.rows.filter((row) => row.turn === turn);
-    const keys = rows.flatMap((row) => (row.type === "group" ? [row.key, ...row.items.map((one) => one.key)] : row.type === "item" && (row.item.type === "tool" || row.item.type === "thinking") ? [row.key] : []));
+    const keys = keysOf(rows);
     const isUnfolded = keys.length > 0 && keys.every((key) => this.folds.isOpen(key));
     const first = rows.flatMap(itemsOf)[0];
     const checkpoint = item.jobId ? this.conversation.checkpointIds.get(item.jobId) : undefined;
@@ -223,16 +287,37 @@ export class ConversationView extends PageElement {
       copyLink: () => void copyText(linkTo(first?.seq ?? item.seq)),
       toggleAll: () => this.folds.setAll(keys, !isUnfolded),
       isUnfolded,
-      restore: checkpoint && this.canSend && !this.isWorking ? () => this.emit("slw-restore", checkpoint) : null,
+      restore: checkpoint && this.canRestore ? () => void this.askToRestore(checkpoint) : null,
     });
   }
 
-  /** All that is loaded, as Markdown. */
-  get markdown(): string {
-    return itemsMarkdown(this.conversation.items, this.conversation);
+  private get canRestore(): boolean {
+    return this.canSend && !this.isWorking;
+  }
+
+  /** A later change of the files would be lost with it. */
+  private isLastRestored(item: Item): boolean {
+    return this.conversation.items.findLast((one) => one.type === "restored" || one.type === "footer") === item;
+  }
+
+  private async askToRestore(checkpointId: string): Promise<void> {
+    await import("./restore-dialog.ts");
+    await this.querySelector<RestoreDialog>("slw-restore")?.openFor(checkpointId);
+  }
+
+  private async undoRestore(checkpointId: string): Promise<void> {
+    try {
+      await (await import("./restore-dialog.ts")).restore(this.sessionId, checkpointId);
+    } catch (error) {
+      toast(messageOf(error), undefined, "error");
+    }
   }
 
   private emit(name: string, detail: string): void {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
   }
 }
+
+/** What can be unfolded in these rows. */
+const keysOf = (rows: readonly Row[]): string[] =>
+  rows.flatMap((row) => (row.type === "group" ? [row.key, ...row.items.map((one) => one.key)] : row.type === "item" && (row.item.type === "tool" || row.item.type === "thinking") ? [row.key] : []));

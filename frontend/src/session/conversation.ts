@@ -13,8 +13,10 @@ export interface ToolItem extends Entry { type: "tool"; callId: string; name: st
 export interface DecisionItem extends Entry { type: "decision"; permission: Permission }
 /** With a `messageId` it tells why that message's turn failed. */
 export interface NoticeItem extends Entry { type: "notice"; level: string; text: string; detail: string; messageId?: string }
+/** The files went back to how a turn left them; or could not, and then it says why. */
+export interface RestoredItem extends Entry { type: "restored"; by: string; filesChanged: number; undoId: string; error: string }
 export interface FooterItem extends Entry { type: "footer"; jobId: string | null; turn: Turn }
-export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem;
+export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RestoredItem;
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string }
 export interface ToolResult { at: string; isError: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
@@ -207,6 +209,12 @@ const HANDLERS: Record<string, Handler> = {
   "message.edited": (draft, { payload }) => {
     draft.queued = edited(draft.queued, str(payload.message_id), str(payload.text));
     draft.items = edited(draft.items, str(payload.message_id), str(payload.text));
+  },
+  "tree.restored": (draft, event) => {
+    const { payload } = event;
+    draft.items.push({ type: "restored", ...entry(event), by: str(obj(payload.by).name), filesChanged: num(payload.files_changed), undoId: str(payload.from_checkpoint_id), error: str(payload.error) });
+    if (!payload.error) draft.checkpoints = event.seq;
+    if (!payload.error && draft.status) draft.status = { ...draft.status, gitStatus: str(payload.git_status) || draft.status.gitStatus };
   },
   "session.changed": (draft, { seq, payload }) => {
     for (const [name, value] of Object.entries(obj(payload.changes))) draft.changes.set(name, { seq, value });

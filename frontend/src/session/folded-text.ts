@@ -3,6 +3,7 @@
 import { html, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { PageElement, plain } from "../elements/base.ts";
+import { number } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { toast } from "../toast.ts";
 import { ansiPieces, withoutAnsi } from "./ansi.ts";
@@ -41,7 +42,7 @@ export class FoldedText extends PageElement {
 
   private buttons(count: number, size: number): unknown {
     const next = Math.min(count, size <= this.lines ? LINES_AT_ONCE : size + LINES_AT_ONCE);
-    const more = next >= count ? gettext("Show all {n} lines", { n: count }) : gettext("Show {n} of {all} lines", { n: next, all: count });
+    const more = next >= count ? gettext("Show all {n} lines", { n: number(count) }) : gettext("Show {n} of {all} lines", { n: number(next), all: number(count) });
     const isWhole = size > this.lines && size >= count;
     return html`<p class="fold-row">${isWhole ? nothing : html`<button class="fold" type="button" aria-expanded="false" @click=${() => this.folds.resize(this.name, Math.max(next, this.lines + 1))}>${more}</button>`}
       ${size > this.lines ? html`<button class="fold" type="button" aria-expanded="true" @click=${() => this.folds.resize(this.name, this.lines)}>${gettext("Show less")}</button>` : nothing}

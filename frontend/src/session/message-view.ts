@@ -6,19 +6,32 @@ import { ago, exactTime } from "../format.ts";
 import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { JobState, UserItem } from "./conversation.ts";
+import type { Folds } from "./folds.ts";
 import type { Unsent } from "./outbox.ts";
 import { attachmentsView } from "./pictures.ts";
 
 /** Relative, and exact on hover; `main.ts` keeps it up to date, so that its text is none of the template's. */
 export const timeView = (at: string): TemplateResult => html`<time class="soft" data-ago datetime=${at} title=${exactTime(at)} .textContent=${ago(at)}></time>`;
 
-export function messageView(sessionId: string, item: UserItem, job: JobState | undefined, actions: unknown): TemplateResult {
+export function messageView(sessionId: string, item: UserItem, job: JobState | undefined, folds: Folds, actions: unknown): TemplateResult {
   if (item.isWithdrawn) return withdrawnView(item, job?.message ?? "");
   const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[job?.status ?? ""];
   return html`<div class="user-message">
     <header><b>${item.author ? plain(item.author) : gettext("Someone")}</b>${timeView(item.at)}${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}<span class="row-actions">${actions}</span></header>
-    <div class="said" tabindex="0">${item.text}</div>${attachmentsView(sessionId, item.attachments)}
+    ${saidView(item.key, item.text, folds)}${attachmentsView(sessionId, item.attachments)}
   </div>`;
+}
+
+const MOST_LINES = 16;
+const MOST_CHARACTERS = 1600;
+
+/** A long message shows its beginning. */
+function saidView(key: string, text: string, folds: Folds): TemplateResult {
+  const lines = text.split("\n");
+  const isLong = lines.length > MOST_LINES * 1.25 || text.length > MOST_CHARACTERS * 1.25;
+  const isOpen = folds.isOpen(key);
+  const shown = isLong && !isOpen ? `${lines.slice(0, MOST_LINES).join("\n").slice(0, MOST_CHARACTERS)}…` : text;
+  return html`<div class="said">${shown}</div>${isLong ? html`<button class="fold" type="button" aria-expanded=${isOpen} @click=${() => folds.set(key, !isOpen)}>${isOpen ? gettext("Show less") : gettext("Show the whole message")}</button>` : nothing}`;
 }
 
 /** A message that was taken out of the queue: told in a line, its text kept below. */

@@ -3,9 +3,9 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
 import { count, day, duration } from "../format.ts";
-import { gettext, told } from "../i18n.ts";
+import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import type { CompactedItem, NoticeItem, TextItem } from "./conversation.ts";
+import type { CompactedItem, NoticeItem, RestoredItem, TextItem } from "./conversation.ts";
 import type { Folds } from "./folds.ts";
 
 const foldedText = (item: NoticeItem, folds: Folds): TemplateResult =>
@@ -49,3 +49,11 @@ export function compactedView({ trigger, before, after }: CompactedItem): Templa
 export const begunView = (): TemplateResult => html`<p class="begun soft">${icon("bot")}<span>${gettext("The agent went on by itself: a background task ended.")}</span></p>`;
 
 export const dayView = (at: string): TemplateResult => html`<p class="day soft"><time datetime=${at}>${day(at)}</time></p>`;
+
+/** That the files went back, and the way to take it back. */
+export function restoredView(item: RestoredItem, undo: (() => void) | null): TemplateResult {
+  if (item.error) return html`<p class="note error">${icon("warning")}<span>${gettext("The files could not be restored, and are as they were.")} ${plain(told(item.error))}</span></p>`;
+  const by = item.by || gettext("Someone");
+  return html`<p class="restored soft">${icon("undo")}<span>${ngettext("{name} restored {count} file to an earlier state.", "{name} restored {count} files to an earlier state.", item.filesChanged, { name: by })}</span>
+    ${undo ? html`<button class="link" type="button" @click=${undo}>${gettext("Undo")}</button>` : nothing}</p>`;
+}

@@ -65,7 +65,7 @@ export function patchView(patches: readonly Patch[], options: PatchOptions = {})
   const lines = shown.flatMap((patch) => patch.lines);
   const columns = { old: lines.some((line) => line.old !== null), new: lines.some((line) => line.new !== null), signs: lines.some((line) => line.kind !== " ") };
   const colours = coloursOf(shown, options);
-  return html`<div class="patch" tabindex="0" role="region" aria-label=${options.label ?? gettext("Changed lines")}>
+  return html`<div class="patch" tabindex="0" role="group" aria-label=${options.label ?? gettext("Changed lines")}>
     <table>${shown.map((patch, index) => html`<tbody>
       ${patch.header || index > 0 ? html`<tr class="hunk"><td colspan="4"><code>${patch.header || "⋯"}</code></td></tr>` : nothing}
       ${patch.lines.map((line) => lineView(line, columns, colours))}
