@@ -150,7 +150,7 @@ class TestWhatTheAgentDid:
 
         page.get_by_text("seq 1 2000").last.click()
         expect(page.locator("pre.output")).to_have_text(re.compile(r"^1\n2\n(.*\n)+20$"))
-        page.get_by_role("button", name="Show all 2000 lines").click()
+        page.get_by_role("button", name="Show all 2,000 lines").click()
 
         expect(page.locator("pre.output")).to_have_text(re.compile(r"\n2000$"))
         changes = page.get_by_role("region", name="Changes")
@@ -204,7 +204,7 @@ class TestTheEndOfTheConversation:
         expect(page.get_by_role("button", name="New output")).to_be_visible()
         page.wait_for_timeout(500)
         place = conversation.evaluate(SCROLLED)
-        expect(page.locator(".turn-footer")).to_be_attached(timeout=TURN_MS)
+        expect(working(page)).to_be_hidden(timeout=TURN_MS)
         expect(page.get_by_text("Paragraph 59 of many.", exact=True)).to_be_attached()
         assert not at_bottom(page)
         assert conversation.evaluate(SCROLLED) == place, "the end of a message moved the reader"
