@@ -13,13 +13,13 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from uuid_utils.compat import uuid7
 
 from accounts.errors import DomainError, Unauthenticated
 from config.errors import DATABASE_AWAY, problem_for_status, problem_of, unavailable
 from runtime import metrics, tracing
 from sandbox.errors import SandboxError
+from sessions import error_pages
 
 log = structlog.get_logger(__name__)
 
@@ -93,9 +93,9 @@ def outage_answer(request: HttpRequest) -> HttpResponse:
     if request.path.startswith("/api/"):
         return problem.response(request)
     is_read = request.method == "GET"  # what was sent with a form would be lost by loading its page again
-    page = render_to_string("503.html", {"request_id": getattr(request, "request_id", ""), "comes_back": is_read})
     again = {"Refresh": problem.headers["Retry-After"]} if is_read else {}
-    return HttpResponse(page, status=problem.status, headers={**problem.headers, **again})
+    told = error_pages.COMES_BACK if is_read else None
+    return error_pages.respond(request, problem.status, told=told, headers={**problem.headers, **again})
 
 
 class ApiFrameMiddleware:
@@ -137,6 +137,4 @@ class DomainErrorMiddleware:
         problem = problem_of(error).told()
         if problem.status >= 500:
             log.error("page.failed", path=request.path, exc_info=error)
-        names = [f"{problem.status}.html", "error.html"]
-        body = render_to_string(names, {"problem": problem, "exception": problem.message}, request)
-        return HttpResponse(body, status=problem.status, headers=problem.headers)
+        return error_pages.respond(request, problem.status, problem.message, headers=problem.headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
 
 from config.api import api
 from config.observability.operations import operations
@@ -13,5 +14,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("api/", api.urls),
+    path("i18n/setlang/", set_language, name="set_language"),
     path("", include("sessions.urls")),
 ]
+
+handler400 = "sessions.error_pages.bad_request"
+handler403 = "sessions.error_pages.forbidden"
+handler404 = "sessions.error_pages.not_found"
+handler429 = "sessions.error_pages.too_many"  # allauth's
+handler500 = "sessions.error_pages.server_error"

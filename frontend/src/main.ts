@@ -1,6 +1,7 @@
 // What every page needs: wires what the server-rendered pages ask for by data attributes, and loads the elements that a page has.
 
 import { closeMenu, closeMenus, listenToMenus } from "./components/menu.ts";
+import { listenToPageButtons } from "./components/page-buttons.ts";
 import { listenToTabs } from "./components/tabs.ts";
 import { listenToTitles } from "./components/tooltip.ts";
 import { openPart } from "./dialogs.ts";
@@ -75,6 +76,7 @@ function tellTimes(): void {
 offerStandardActions();
 listenToKeys();
 listenToMenus();
+listenToPageButtons();
 listenToTabs();
 listenToTitles();
 keepToasts();

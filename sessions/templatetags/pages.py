@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from allauth.usersessions.models import UserSession
 from django import template
-from django.forms import BoundField, CheckboxInput
+from django.forms import BaseForm, BoundField, CheckboxInput, PasswordInput
 from django.template.context import RequestContext
 from django.utils.translation import gettext_lazy as _
 
@@ -60,16 +60,37 @@ def theme_choices(context: RequestContext) -> list[tuple[str, Any, bool]]:
     ]
 
 
+@register.simple_tag
+def focus_of(form: BaseForm) -> str:
+    """Where somebody goes on writing: the first field that is wrong, else the first that is empty."""
+    fields = [field for field in form.visible_fields() if not isinstance(field.field.widget, CheckboxInput)]
+    wrong = [field.name for field in fields if field.errors]
+    empty = [field.name for field in fields if not field.value()]
+    return next(iter([*wrong, *empty]), "")
+
+
 @register.inclusion_tag("partials/form_field.html")
-def form_field(field: BoundField) -> dict[str, Any]:
-    """A labelled control with its errors and its help."""
+def form_field(field: BoundField, focus: str = "") -> dict[str, Any]:
+    """A labelled control with its errors and its help; `focus` names the field that has the focus at first."""
     widget = field.field.widget
-    attributes: dict[str, str | bool] = {} if isinstance(widget, CheckboxInput) else {"class": "input"}
-    if field.errors:
-        attributes["aria-invalid"] = "true"
-    # allauth repeats the label as placeholder, which says nothing and looks filled in.
-    widget.attrs.pop("placeholder", None)
-    return {"field": field, "control": field.as_widget(attrs=attributes), "help_text": field.help_text}
+    is_box = isinstance(widget, CheckboxInput)
+    attributes: dict[str, str | bool] = {} if is_box else {"class": "input"}
+    if field.name == "code":
+        attributes |= {"class": "input code-field", "autocomplete": "one-time-code", "autocapitalize": "characters"}
+        attributes |= {"spellcheck": "false"}
+    # allauth repeats the label as placeholder, which looks filled in, and has its own mind about the focus.
+    for name in ("placeholder", "autofocus"):
+        widget.attrs.pop(name, None)
+    if field.name == focus:
+        attributes["autofocus"] = True
+    is_secret = isinstance(widget, PasswordInput)
+    return {
+        "field": field,
+        "control": field.as_widget(attrs=attributes),
+        "help_text": field.help_text,
+        "is_box": is_box,
+        "is_secret": is_secret,
+    }
 
 
 @register.filter

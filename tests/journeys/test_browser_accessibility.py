@@ -170,7 +170,6 @@ class TestTheKeyboard:
         menu = page.get_by_label("More about this session")
         menu.focus()
         page.keyboard.press("Enter")
-        page.keyboard.press("Tab")
         expect(page.get_by_role("button", name="Rename…")).to_be_focused()
 
         page.keyboard.press("Enter")

@@ -50,7 +50,7 @@ class TestPages:
         }
 
     def test_of_errors_load_the_same_without_a_request(self) -> None:
-        assert asked(render_to_string("500.html"))
+        assert asked(render_to_string("errors/alone.html"))
 
 
 class TestFiles:

@@ -69,7 +69,6 @@ function onKey(event: KeyboardEvent): void {
     lift(menu);
     return itemsOf(menu).at(event.key === "ArrowDown" ? 0 : -1)?.focus();
   }
-  if (event.key === "Tab") return closeMenu(menu, false);
   if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
   if (rovingOf(menu).onKey(event)) event.stopPropagation();
 }
@@ -84,7 +83,14 @@ function onToggle(event: Event): void {
   if (summaryOf(menu)?.matches(":focus-visible") && menu.contains(document.activeElement)) itemsOf(menu)[0]?.focus();
 }
 
+/** Whoever goes on with Tab leaves the menu behind its last item. */
+function onLeave({ target, relatedTarget }: FocusEvent): void {
+  const menu = target instanceof Element ? target.closest<HTMLDetailsElement>(OPEN) : null;
+  if (menu && relatedTarget instanceof Node && !menu.contains(relatedTarget)) closeMenu(menu, false);
+}
+
 export function listenToMenus(): void {
+  document.addEventListener("focusout", onLeave);
   document.addEventListener("keydown", onKey, true);
   document.addEventListener("toggle", onToggle, true);
   addEventListener("resize", () => openMenus().forEach(put));

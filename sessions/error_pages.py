@@ -1,0 +1,132 @@
+"""What is shown when something is wrong: what happened, what it means, what to do; inside of the app for members."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+from accounts.errors import DomainError
+from accounts.pages import KEPT, organizations_of
+from sessions.views import frame
+
+
+class Told(NamedTuple):
+    """The words of one kind of error; `again` offers the same address once more."""
+
+    title: Any
+    meaning: Any
+    advice: Any
+    again: bool = False
+
+
+OTHER = Told(_("This did not work"), "", _("Nothing was changed. Go back, look at what you sent, and try again."))
+TOLD = {
+    400: Told(
+        _("This request makes no sense"),
+        _("The address or the form that your browser sent is damaged."),
+        _("Go back, load the page again, and repeat what you did."),
+    ),
+    403: Told(
+        _("You may not see this"),
+        _("Your role does not allow this page."),
+        _("Ask an admin of your organisation for a role that does."),
+    ),
+    404: Told(
+        _("There is nothing here"),
+        _("The address is wrong, or what was here is gone, or you have no access to it."),
+        _("Look for it among your projects, or ask whoever gave you the address."),
+    ),
+    413: Told(_("This is too large"), _("The server does not take that much at once."), _("Send less, or in parts.")),
+    429: Told(
+        _("That was a little fast"),
+        _("To keep passwords and codes safe, only so many tries are answered in a time."),
+        _("Wait a few minutes, then try again."),
+        again=True,
+    ),
+    500: Told(
+        _("Something broke on our side"),
+        _("Nothing that you did before is lost. We have noted what happened."),
+        _("Try again in a moment. If it stays so, tell whoever runs this server the request below."),
+        again=True,
+    ),
+    503: Told(
+        _("One moment"),
+        _("The database does not answer at the moment. Agents go on working, and nothing was lost."),
+        _("Go back and send it again in a few seconds."),
+        again=True,
+    ),
+}
+COMES_BACK = TOLD[503]._replace(advice=_("This page is loaded again by itself in a few seconds."))
+OLD_FORM = Told(
+    _("This form is too old"),
+    _("Your sign-in changed since the page was loaded, or cookies are blocked."),
+    _("Open the form again and repeat what you did; allow cookies for this address if it stays so."),
+    again=True,
+)
+INSIDE = (400, 403, 404, 413)  # what may be told with the sidebar, which needs the database
+
+
+def respond(
+    request: HttpRequest,
+    status: int,
+    message: str = "",
+    told: Told | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> HttpResponse:
+    """The page of this status; `message` is what the server says about this very case."""
+    if request.path.startswith("/api/"):  # ApiFrameMiddleware tells it in the API's one form
+        return HttpResponse(status=status, headers=headers)
+    told = told or TOLD.get(status, OTHER)
+    shown = {"told": told, "status": status, "message": "" if message == str(told.meaning) else message}
+    shown |= {"request_id": getattr(request, "request_id", ""), "again": request.get_full_path() if told.again else ""}
+    around = _around(request) if status in INSIDE or status not in TOLD else None
+    if around is None:
+        page = render_to_string("errors/alone.html", shown | {"request": request})
+    else:
+        page = render_to_string("errors/inside.html", shown | around, request)
+    return HttpResponse(page, status=status, headers=headers)
+
+
+def _around(request: HttpRequest) -> dict[str, Any] | None:
+    """The frame of the app; none for strangers, nor when even that cannot be had."""
+    if isinstance(getattr(request, "user", AnonymousUser()), AnonymousUser):
+        return None
+    try:
+        organizations = organizations_of(request.actor)  # type: ignore[attr-defined]
+        kept = request.session.get(KEPT)
+        organization = next((one for one in organizations if str(one.pk) == kept), *organizations[:1])
+        return frame(request.actor, organization).context()  # type: ignore[attr-defined]
+    except (DomainError, TypeError):
+        return None
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, HTTPStatus.BAD_REQUEST)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, HTTPStatus.FORBIDDEN)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, HTTPStatus.NOT_FOUND)
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    return respond(request, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return respond(request, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def old_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's check against forged forms refused it; why is told in developer mode only."""
+    return respond(request, HTTPStatus.FORBIDDEN, reason if settings.DEBUG else "", OLD_FORM)
