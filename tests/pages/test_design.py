@@ -12,7 +12,7 @@ from tests.pages.conftest import browser
 
 STYLES = sorted((BASE_DIR / "frontend" / "src" / "styles").glob("*.css"))
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgba?|hsla?|oklch|light-dark)\(")
-SHADOW = re.compile(r"box-shadow:(?!\s*(?:var\(--shadow\)|none|inset))")
+SHADOW = re.compile(r"box-shadow:(?!\s*(?:var\(--shadow\)|none|inset|0 0 0 ))")
 SLOW = re.compile(r"transition:[^;]*?(?<![\w.-])(\d+m?s|\.?\d+s)")
 
 
