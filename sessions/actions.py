@@ -25,7 +25,9 @@ def send(session: AgentSession, user: User, frame: MessageFrame, now: datetime) 
 
 
 def approve(session: AgentSession, user: User, frame: ApproveFrame, now: datetime) -> None:
-    given = services.Answer("allow", answers=frame.answers, is_always=frame.always, scope=frame.scope)
+    given = services.Answer(
+        "allow", answers=frame.answers, is_always=frame.always, scope=frame.scope, only=frame.only, mode=frame.mode
+    )
     services.answer_permission(session=session, permission_id=frame.permission_id, by=user, answer=given, now=now)
 
 

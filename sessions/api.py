@@ -131,7 +131,13 @@ def stream(request: ActorRequest, session_id: uuid.UUID, after: str = "", tail: 
 def answer_permission(request: ActorRequest, session_id: uuid.UUID, body: AnswerIn) -> PermissionRequest:
     """Allow or deny what the agent asks; the first answer counts."""
     given = services.Answer(
-        body.decision, reason=body.reason, answers=body.answers, is_always=body.always, scope=body.scope
+        body.decision,
+        reason=body.reason,
+        answers=body.answers,
+        is_always=body.always,
+        scope=body.scope,
+        only=body.only,
+        mode=body.mode,
     )
     return services.answer_permission(
         session=_session(request, session_id),

@@ -57,6 +57,8 @@ class ApproveFrame(ClientFrame):
     answers: dict[str, str] = {}
     always: bool = False
     scope: Literal["session", "project"] = "session"
+    only: list[str] = []
+    mode: str = ""
 
 
 class DenyFrame(ClientFrame):

@@ -54,6 +54,8 @@ class AnswerIn(Schema):
     answers: dict[str, str] = {}
     always: bool = False
     scope: Literal["session", "project"] = "session"
+    only: list[str] = Field([], max_length=100)
+    mode: str = ""
 
 
 class JobIn(Schema):

@@ -31,6 +31,8 @@ export interface Permission {
   description: string;
   suggestions: unknown[];
   cwd?: string;
+  /** The tool call of the sub-agent that asks. */
+  parent?: string | null;
   status?: string;
 }
 

@@ -127,7 +127,7 @@ def _answer_line(answer: wishes.Answer) -> bytes:
     given = answer.answer
     if not answer.is_allowed:
         return claude.answer_deny(answer.request_id, given.get("reason") or "The user declined this.")
-    always = answer.suggestions if given.get("always") else []
+    updates = given.get("updates") or (answer.suggestions if given.get("always") else [])
     return claude.answer_allow(
-        answer.request_id, answer.input, updated_permissions=always, answers=given.get("answers") or None
+        answer.request_id, answer.input, updated_permissions=updates, answers=given.get("answers") or None
     )

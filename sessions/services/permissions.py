@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -19,6 +21,7 @@ from sessions.services import entries, rules
 from sessions.services.locking import locked
 from sessions.services.messages import require_storable
 
+EDITS = "acceptEdits"
 MAX_REASON = 4000
 MAX_ANSWERS = 50
 MAX_ANSWER = 20_000
@@ -27,13 +30,18 @@ _STATUS = {"allow": PermissionStatus.ALLOWED, "deny": PermissionStatus.DENIED}
 
 @dataclass(frozen=True)
 class Answer:
-    """`answers` maps a question's text to the chosen label or free text; `always` takes the agent's suggested rules."""
+    """`answers` maps a question's text to the chosen label or free text; `always` takes the agent's suggested rules.
+
+    With `only` not all of them: see `rules.chosen`. `mode` is the one in which an approved plan is carried out.
+    """
 
     decision: str
     reason: str = ""
     answers: dict[str, str] = field(default_factory=dict)
     is_always: bool = False
     scope: str = rules.SESSION  # of the rules: this session, or all of its project
+    only: Sequence[str] = ()
+    mode: str = ""
 
 
 @transaction.atomic
@@ -51,7 +59,7 @@ def answer_permission(
     if request is None:
         raise NotFound
     _check(request, answer)
-    given = {"reason": answer.reason, "answers": answer.answers, "always": answer.is_always}
+    given = _given(request, answer)
     changed = PermissionRequest.objects.filter(pk=request.pk, status=PermissionStatus.PENDING).update(
         status=_STATUS[answer.decision],
         answer=given,
@@ -77,6 +85,20 @@ def answer_permission(
     return request
 
 
+def _given(request: PermissionRequest, answer: Answer) -> dict[str, Any]:
+    """What is kept of an answer; `updates` are the permissions that the agent's program is to change with it."""
+    given: dict[str, Any] = {"reason": answer.reason, "answers": answer.answers, "always": answer.is_always}
+    if answer.mode:
+        given["updates"] = [{"type": "setMode", "mode": answer.mode, "destination": "session"}]
+    elif answer.only:
+        given["updates"] = _wanted(request, answer)
+    return given
+
+
+def _wanted(request: PermissionRequest, answer: Answer) -> list[Any]:
+    return rules.chosen(request.suggestions, answer.only) if answer.only else list(request.suggestions)
+
+
 def withdraw(session: AgentSession, *, which: Q | None = None, reason: str = "", now: datetime) -> list[events.Entry]:
     """Take back what nobody can answer any more; returns what the log is to tell of it."""
     waiting = session.permission_requests.filter(which or Q(), status=PermissionStatus.PENDING)
@@ -92,7 +114,7 @@ def _keep_rules(
 ) -> list[PermissionRule]:
     if not answer.is_always or request.status != PermissionStatus.ALLOWED:
         return []
-    found = rules.suggested(request.suggestions)
+    found = rules.suggested(_wanted(request, answer))
     return rules.add_rules(session=session, rules=found, scope=answer.scope, by=by, now=now) if found else []
 
 
@@ -101,6 +123,10 @@ def _check(request: PermissionRequest, answer: Answer) -> None:
         raise Invalid.field("decision", "The decision is `allow` or `deny`.")
     if answer.scope not in rules.SCOPES:
         raise Invalid.field("scope", f"The scope is one of: {', '.join(rules.SCOPES)}.")
+    if answer.only and not (answer.is_always and answer.decision == "allow"):
+        raise Invalid.field("only", "Only what is always allowed can be chosen.")
+    if answer.mode and (answer.mode != EDITS or request.kind != "PLAN" or answer.decision != "allow"):
+        raise Invalid.field("mode", f"Only an approved plan takes a mode, which is `{EDITS}`.")
     if len(answer.reason) > MAX_REASON:
         raise Invalid.field("reason", f"A reason has at most {MAX_REASON} characters.")
     require_storable(answer.reason, "reason")

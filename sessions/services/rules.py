@@ -28,6 +28,8 @@ _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
 _WHOLE_TOOL = ("", "*")
 _SHELLS = ("Bash", "PowerShell")
 _ANYTHING = re.compile(r"[\s*:?.]*")  # as the content of a rule: every command
+_PLACE = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,3}))?", re.ASCII)
+_NOT_SUGGESTED = "Choose among what the agent suggests, each once."
 _REFUSED = "What the agent suggests cannot be kept as a rule. Allow it once instead."
 
 logger = structlog.get_logger(__name__)
@@ -51,6 +53,22 @@ def suggested(suggestions: Sequence[Any]) -> list[str]:
     if len(unique) > MAX_AT_ONCE:
         raise Invalid.field("always", _REFUSED)
     return unique
+
+
+def chosen(suggestions: Sequence[Any], only: Sequence[str]) -> list[dict[str, Any]]:
+    """The suggestions that a person chose of the agent's: "2" is the third one, "0.1" the second rule of the first one.
+
+    Raises: Invalid (there is none of that number, or one is named twice).
+    """
+    found: dict[int, list[int] | None] = {}
+    for name in only:
+        at, rule = _place(suggestions, name)
+        known = found.setdefault(at, None if rule is None else [])
+        if (known is None) != (rule is None) or (known is not None and rule in known):
+            raise Invalid.field("only", _NOT_SUGGESTED)
+        if known is not None and rule is not None:
+            known.append(rule)
+    return [_with_rules(suggestions[at], which) for at, which in sorted(found.items())]
 
 
 def add_rules(
@@ -82,6 +100,21 @@ def remove_rule(*, rule: PermissionRule, by: User) -> None:
     rule.delete()
     # Not its text: commands have secrets in them.
     logger.info("permission_rule_removed", rule_id=str(id), project_id=str(rule.project_id), by=str(by.pk))
+
+
+def _place(suggestions: Sequence[Any], name: str) -> tuple[int, int | None]:
+    match = _PLACE.fullmatch(name)
+    at, rule = (int(match[1]), match[2] and int(match[2])) if match else (-1, None)
+    suggestion = suggestions[at] if 0 <= at < len(suggestions) else None
+    rules = suggestion.get("rules") if isinstance(suggestion, dict) else None
+    is_there = isinstance(suggestion, dict) and (rule is None or (isinstance(rules, list) and rule < len(rules)))
+    if not is_there:
+        raise Invalid.field("only", _NOT_SUGGESTED)
+    return at, rule
+
+
+def _with_rules(suggestion: dict[str, Any], which: list[int] | None) -> dict[str, Any]:
+    return suggestion if which is None else {**suggestion, "rules": [suggestion["rules"][at] for at in sorted(which)]}
 
 
 def _rule(given: Any) -> str:

@@ -104,6 +104,7 @@ class TestARule:
         page = alice.open(session_path(session))
         expect(card(page)).to_be_visible(timeout=TURN_MS)
         page.keyboard.press("Escape")
+        expect(page.locator(".permission:not(.is-settling)")).to_be_visible()
         page.keyboard.press("Shift+A")
         expect(card(page).get_by_text("From now on the agent may do this without asking:")).to_be_visible()
         rule = card(page).locator("code.rule").first.inner_text()

@@ -112,6 +112,7 @@ class TestWhatTheAgentAsks:
         expect(card(page, "May the agent do this?")).to_be_visible(timeout=TURN_MS)
 
         page.keyboard.press("Escape")
+        expect(page.locator(".permission:not(.is-settling)")).to_be_visible()
         page.keyboard.press("d")
         page.get_by_label("What should the agent do instead?").fill("no, thanks")
         page.keyboard.press("Enter")

@@ -132,9 +132,10 @@ class TestPermissionCard:
         text = page.evaluate(
             """async (permission) => {
                 const card = document.createElement("slw-permission");
-                card.permission = {description: "", suggestions: [], ...JSON.parse(permission)};
+                card.pending = [{description: "", suggestions: [], ...JSON.parse(permission)}];
                 document.body.replaceChildren(card);
                 await card.updateComplete;
+                await card.querySelector("slw-asked-code").updateComplete;
                 return card.querySelector(".command").textContent;
             }""",
             json.dumps(permission),

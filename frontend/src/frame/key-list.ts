@@ -13,10 +13,12 @@ import { caps } from "./key-caps.ts";
 const local = (): Pick<Action, "title" | "group" | "keys" | "alsoKeys">[] => [
   { title: gettext("Send"), group: gettext("Message"), keys: "Enter" },
   { title: gettext("New line"), group: gettext("Message"), keys: "Shift+Enter" },
+  { title: gettext("Send at once, interrupting what runs"), group: gettext("Message"), keys: "Ctrl+Enter" },
+  { title: gettext("Earlier messages, and later ones again"), group: gettext("Message"), keys: "↑", alsoKeys: "↓" },
+  { title: gettext("Search in earlier messages"), group: gettext("Message"), keys: "Ctrl+R" },
+  { title: gettext("The next permission mode"), group: gettext("Message"), keys: "Shift+Tab" },
   { title: gettext("Commands of the agent"), group: gettext("Message"), keys: "/" },
-  { title: gettext("Allow once"), group: gettext("Permission"), keys: "a" },
-  { title: gettext("Always allow"), group: gettext("Permission"), keys: "Shift+A" },
-  { title: gettext("Deny"), group: gettext("Permission"), keys: "d" },
+  { title: gettext("Files"), group: gettext("Message"), keys: "@" },
 ];
 
 type Listed = Pick<Action, "title" | "keys" | "alsoKeys">;

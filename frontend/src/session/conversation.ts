@@ -143,7 +143,7 @@ function permissionOf(payload: Json): Permission {
   const kind = payload.kind === "PLAN" || payload.kind === "QUESTION" ? payload.kind : "TOOL";
   return {
     id: str(payload.id), kind, tool: str(payload.tool), input: obj(payload.input), description: str(payload.description),
-    suggestions: arr(payload.suggestions), cwd: str(payload.cwd),
+    suggestions: arr(payload.suggestions), cwd: str(payload.cwd), parent: str(payload.parent) || null,
   };
 }
 

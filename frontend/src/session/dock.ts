@@ -3,8 +3,9 @@
 import { html, nothing, type PropertyValues } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { errorNote, PageElement } from "../elements/base.ts";
+import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import type { Session } from "../protocol.ts";
+import type { Permission, Session } from "../protocol.ts";
 import { backgroundView } from "./chat-parts.ts";
 import "./composer.ts";
 import { connectionNote, reloadNote } from "./connection-note.ts";
@@ -43,6 +44,14 @@ export class Dock extends PageElement {
     return [...items, ...queued].flatMap((item) => (item.type === "user" && !item.isWithdrawn ? [item.text] : [])).reverse();
   };
 
+  /** The sub-agent that asks, in the words of its task. */
+  private readonly asker = ({ parent }: Permission): string => {
+    if (!parent) return "";
+    const { items, children } = this.conversation;
+    const call = [...items, ...[...children.values()].flat()].find((item) => item.type === "tool" && item.callId === parent);
+    return (call?.type === "tool" && String(call.input.description || call.input.subagent_type || "")) || gettext("without a name");
+  };
+
   /** The page makes a new one with each piece of the stream; what is below it is drawn anew only when something of it has changed. */
   override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("session") && !isSame(this.steady, this.session)) this.steady = this.session;
@@ -52,7 +61,6 @@ export class Dock extends PageElement {
     const { steady: session, conversation, page, isOver } = this;
     const canWrite = page.can_write && !isOver;
     const waiting = isPlainlyWaiting(conversation, this.places) ? conversation.queued : [];
-    const [first] = conversation.pending;
     return html`<div class="dock">
       ${connectionNote(this.connection, this.hasSettled)}${this.hasNewVersion ? reloadNote() : nothing}
       ${errorNote(this.error)}
@@ -60,7 +68,7 @@ export class Dock extends PageElement {
       ${backgroundView(session?.background ?? [])}
       ${this.isWorking || isOver ? nothing : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "")}
       <slw-queue .sessionId=${page.id} .items=${waiting} .jobs=${conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
-      ${first && !isOver ? html`<slw-permission .sessionId=${page.id} .permission=${first} .others=${conversation.pending.length - 1} .canAnswer=${canWrite}></slw-permission>` : nothing}
+      ${conversation.pending.length && !isOver ? html`<slw-permission .sessionId=${page.id} .pending=${conversation.pending} .asker=${this.asker} .canAnswer=${canWrite}></slw-permission>` : nothing}
       <slw-composer .page=${page} .session=${session} .isWorking=${this.isWorking} .canSend=${canWrite} .said=${this.said}></slw-composer>
     </div>`;
   }

@@ -2,176 +2,328 @@
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { groups, offer } from "../actions.ts";
 import { ApiError, post } from "../api.ts";
 import { errorNote, PageElement, plain } from "../elements/base.ts";
-import { gettext } from "../i18n.ts";
+import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
+import { askedView, headingOf, summaryOf } from "../permission/asked.ts";
+import { GRACE_MS, isSettled } from "../permission/readiness.ts";
 import type { Permission } from "../protocol.ts";
-import { patchView } from "./patch-view.ts";
 import { Questions } from "./questions-view.ts";
-import { alwaysOf } from "./suggestions.ts";
-import { isWriting, patchOf } from "./tools.ts";
+import { type Lasting, lastingOf } from "./suggestions.ts";
 
-export const isTyping = (event: KeyboardEvent): boolean => {
-  const target = event.composedPath()[0];
-  return target instanceof HTMLElement && (target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
-};
-
-type Step = "asking" | "denying" | "always";
+type Step = "asking" | "denying" | "always" | "all";
 type Scope = "session" | "project";
+
+/** What has been done about one question so far; kept while others are looked at. */
+interface Work { step: Step; scope: Scope; left: ReadonlySet<string>; reason: string; isBusy: boolean; error: unknown; questions: Questions | null }
+
+const FRESH: Omit<Work, "questions"> = { step: "asking", scope: "session", left: new Set(), reason: "", isBusy: false, error: null };
+const PLAN_MODE = "acceptEdits";
 
 @customElement("slw-permission")
 export class PermissionCard extends PageElement {
   @property() sessionId = "";
-  @property({ attribute: false }) permission!: Permission;
-  @property({ type: Number }) others = 0;
+  /** All that wait, the oldest first; never none. */
+  @property({ attribute: false }) pending: readonly Permission[] = [];
+  @property({ attribute: false }) asker: (permission: Permission) => string = () => "";
   @property({ type: Boolean }) canAnswer = true;
-  @state() private isBusy = false;
-  @state() private step: Step = "asking";
-  @state() private scope: Scope = "session";
-  @state() private error: unknown = null;
-  private questions!: Questions;
+  @state() private shownId = "";
+  @state() private isSmall = false;
+  /** For a moment after a question came neither keys nor, when it took another one's place, buttons answer it. */
+  @state() private settling: "" | "keys" | "all" = "";
+  @state() private works: ReadonlyMap<string, Work> = new Map();
+  private shownAt = 0;
+  private typedAt = 0;
+  private withdraw: (() => void)[] = [];
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.addEventListener("keydown", this.onKey);
+    document.addEventListener("beforeinput", this.onTyped, true);
+    this.withdraw = this.offers().map(offer);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.removeEventListener("keydown", this.onKey);
+    document.removeEventListener("beforeinput", this.onTyped, true);
+    clearTimeout(this.timer);
+    for (const take of this.withdraw) take();
+  }
+
+  private readonly onTyped = (event: Event): void => void (this.typedAt = event.timeStamp);
+
+  private get permission(): Permission | undefined {
+    return this.pending.find((one) => one.id === this.shownId) ?? this.pending[0];
   }
 
   override willUpdate(changed: PropertyValues<this>): void {
-    const before = changed.get("permission");
-    if (!changed.has("permission") || before?.id === this.permission.id) return;
-    this.isBusy = false;
-    this.step = "asking";
-    this.scope = "session";
-    this.error = null;
-    this.questions = new Questions(this.permission, () => this.requestUpdate(), () => void this.answer("allow", { answers: this.questions.answers() }));
+    if (!changed.has("pending")) return;
+    const before = changed.get("pending") as readonly Permission[] | undefined;
+    const known = new Set((before ?? []).map((one) => one.id));
+    if (this.pending.some((one) => !known.has(one.id))) this.isSmall = false; // what is new comes back by itself
+    this.works = new Map(this.pending.map((one) => [one.id, this.works.get(one.id) ?? { ...FRESH, questions: this.questionsOf(one) }]));
+    if (this.permission && this.permission.id !== this.shownId) this.show(this.permission.id);
   }
 
-  private readonly onKey = (event: KeyboardEvent): void => {
-    if (isTyping(event) || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
-    if (!this.canAnswer || this.isBusy || this.permission.kind === "QUESTION") return;
-    if (event.key === "a") void this.answer("allow");
-    else if (event.key === "A" && this.always) void this.go("always");
-    else if (event.key === "d") void this.go("denying");
-    else return;
-    event.preventDefault();
-  };
+  private questionsOf(permission: Permission): Questions | null {
+    if (permission.kind !== "QUESTION") return null;
+    const questions: Questions = new Questions(permission, () => this.requestUpdate(), () => void this.answer("allow", { answers: questions.answers() }));
+    return questions;
+  }
 
-  private get always(): ReturnType<typeof alwaysOf> {
-    return this.permission.kind === "TOOL" ? alwaysOf(this.permission.suggestions) : null;
+  private show(id: string): void {
+    // Who answered with the keyboard goes on with it; the next card's buttons are not under the finger yet.
+    const hadFocus = this.shownId !== "" && this.contains(document.activeElement);
+    this.settle(this.shownId && this.shownId !== id ? "all" : "keys");
+    this.shownId = id;
+    if (hadFocus) void this.updateComplete.then(() => this.querySelector<HTMLElement>(".permission")?.focus());
+  }
+
+  private settle(what: "keys" | "all"): void {
+    this.shownAt = performance.now();
+    this.settling = what;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => (this.settling = ""), GRACE_MS);
+  }
+
+  private get isHeld(): boolean {
+    return this.work.isBusy || this.settling === "all";
+  }
+
+  private get work(): Work {
+    return this.works.get(this.permission?.id ?? "") ?? { ...FRESH, questions: null };
+  }
+
+  private change(fields: Partial<Work>, id = this.permission?.id ?? ""): void {
+    const work = this.works.get(id);
+    if (work) this.works = new Map([...this.works, [id, { ...work, ...fields }]]);
+  }
+
+  // Keys, offered to the one place that hears them
+
+  private get isReady(): boolean {
+    const isNow = isSettled({ shownAt: this.shownAt, typedAt: this.typedAt, now: performance.now() });
+    return isNow && this.canAnswer && !this.isSmall && !this.work.isBusy && this.permission !== undefined;
+  }
+
+  private offers(): Parameters<typeof offer>[0][] {
+    const group = groups.session();
+    const is = (kind: Permission["kind"]): boolean => this.isReady && this.permission?.kind === kind;
+    const card = this;
+    return [
+      { id: "permission-allow", get title() { return card.permission?.kind === "PLAN" ? gettext("Approve the plan") : gettext("Allow once"); }, group, keys: "a", isOffered: () => is("TOOL") || is("PLAN"), run: () => void this.answer("allow") },
+      { id: "permission-always", title: gettext("Always allow…"), group, keys: "Shift+A", isOffered: () => is("TOOL") && this.lasting.length > 0, run: () => void this.go("always") },
+      { id: "permission-edits", title: gettext("Approve the plan and accept edits"), group, keys: "Shift+A", isOffered: () => is("PLAN"), run: () => void this.answer("allow", { mode: PLAN_MODE }) },
+      { id: "permission-deny", get title() { return card.permission?.kind === "PLAN" ? gettext("Keep planning…") : gettext("Deny…"); }, group, keys: "d", isOffered: () => is("TOOL") || is("PLAN"), run: () => void this.go("denying") },
+      { id: "permission-next", title: gettext("Next question of the agent"), group, keys: "→", isOffered: () => this.pending.length > 1, run: () => this.turn(1) },
+      { id: "permission-previous", title: gettext("Previous question of the agent"), group, keys: "←", isOffered: () => this.pending.length > 1, run: () => this.turn(-1) },
+      ...Array.from({ length: 9 }, (_, index) => ({
+        id: `permission-option-${index + 1}`, get title() { return gettext("Answer: {option}", { option: card.work.questions?.labels[index] ?? "" }); }, group, keys: String(index + 1),
+        isOffered: () => is("QUESTION") && index < (this.work.questions?.labels.length ?? 0), run: () => this.work.questions?.press(index + 1),
+      })),
+    ];
+  }
+
+  private turn(step: number): void {
+    const at = this.pending.findIndex((one) => one.id === this.permission?.id);
+    const next = this.pending[(at + step + this.pending.length) % this.pending.length];
+    if (next) this.show(next.id);
+    if (this.settling) this.settle("keys"); // whoever turned the page knows what comes
+  }
+
+  private get lasting(): Lasting[] {
+    return this.permission?.kind === "TOOL" ? lastingOf(this.permission.suggestions) : [];
+  }
+
+  /** Those that wait and ask for the same kind of thing. */
+  private get alike(): readonly Permission[] {
+    const { kind, tool } = this.permission ?? {};
+    return kind === "TOOL" ? this.pending.filter((one) => one.kind === kind && one.tool === tool) : [];
   }
 
   private async go(step: Step): Promise<void> {
-    this.step = step;
+    this.change({ step });
     await this.updateComplete;
     this.querySelector<HTMLElement>("[data-first]")?.focus();
   }
 
-  private async answer(decision: "allow" | "deny", more: object = {}): Promise<void> {
-    const { id } = this.permission;
-    this.isBusy = true;
-    this.error = null;
+  private async back(): Promise<void> {
+    this.change({ step: "asking" });
+    await this.updateComplete;
+    this.querySelector<HTMLElement>(".permission footer .button")?.focus();
+  }
+
+  // Answers
+
+  private async answer(decision: "allow" | "deny", more: object = {}, id = this.permission?.id ?? ""): Promise<void> {
+    this.change({ isBusy: true, error: null }, id);
     this.dispatchEvent(new CustomEvent("slw-answering", { detail: id, bubbles: true }));
     try {
       await post(`/sessions/${this.sessionId}/approve`, { permission_id: id, decision, ...more });
     } catch (error) {
-      if (id !== this.permission?.id) return;
       this.dispatchEvent(new CustomEvent("slw-not-answered", { detail: id, bubbles: true }));
       // Someone else was first, and the message says who: the log brings what was decided.
-      this.error = error;
-      this.isBusy = error instanceof ApiError && error.status === 409;
+      this.change({ error, isBusy: error instanceof ApiError && error.status === 409 }, id);
     }
+  }
+
+  private always(): void {
+    const { left, scope } = this.work;
+    const kept = this.lasting.filter((one) => !left.has(one.place));
+    if (!kept.length) return;
+    void this.answer("allow", { always: true, ...(left.size ? { only: kept.map((one) => one.place) } : {}), ...(kept.some((one) => one.rule) ? { scope } : {}) });
+  }
+
+  private async allowAll(): Promise<void> {
+    for (const { id } of this.alike) await this.answer("allow", {}, id);
   }
 
   private deny(): void {
-    const reason = this.querySelector<HTMLTextAreaElement>(".reason-input")?.value.trim() ?? "";
+    const reason = this.work.reason.trim();
     void this.answer("deny", reason ? { reason } : {});
   }
 
+  // How it looks
+
   override render(): unknown {
-    const { kind } = this.permission;
-    const title = { TOOL: gettext("May the agent do this?"), PLAN: gettext("Approve this plan?"), QUESTION: gettext("The agent asks") }[kind];
-    return html`<section class="permission" role="region" aria-label=${title}>
-      <header>${icon(kind === "QUESTION" ? "question" : kind === "PLAN" ? "list" : "shield")}<h2>${title}</h2>
-        ${this.others ? html`<span class="badge">${gettext("{n} more after this", { n: this.others })}</span>` : nothing}</header>
-      <div class="permission-body">${kind === "TOOL" ? this.tool() : kind === "PLAN" ? this.plan() : this.questions.view()}${this.step === "always" ? this.whatAlways() : nothing}</div>
-      ${errorNote(this.error)}
-      ${!this.canAnswer ? html`<p class="soft">${gettext("Your role does not allow you to answer.")}</p>` : this.buttons()}
-    </section>`;
+    const { permission } = this;
+    if (!permission) return nothing;
+    const label = { TOOL: gettext("May the agent do this?"), PLAN: gettext("Approve this plan?"), QUESTION: gettext("The agent asks") }[permission.kind];
+    return html`<span class="unseen" role="alert">${this.spoken(permission)}</span>
+      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy}>
+      ${this.head(permission)}
+      <div class="permission-body">${this.asking(permission)}${this.body(permission)}</div>
+      ${errorNote(this.work.error)}
+      ${!this.canAnswer ? html`<p class="soft">${gettext("Your role does not allow you to answer.")}</p>` : this.buttons(permission)}
+    </section>`}`;
   }
 
-  private tool(): TemplateResult {
-    const { tool, input, description, cwd } = this.permission;
-    const patches = isWriting(tool) ? patchOf(tool, input, null) : [];
-    const path = String(input.file_path ?? "");
-    return html`<p><b>${plain(tool)}</b>${description ? html` <span class="soft">${plain(description)}</span>` : nothing}</p>
-      ${tool === "Bash"
-        ? html`<pre class="command" tabindex="0"><code>${plain(String(input.command ?? ""))}</code></pre>`
-        : patches.length
-          ? html`<p class="mono">${plain(path)}</p>${patchView(patches)}`
-          : html`<pre class="command" tabindex="0"><code>${plain(JSON.stringify(input, null, 2))}</code></pre>`}
-      ${cwd ? html`<p class="soft">${gettext("in")} <span class="mono">${plain(cwd)}</span></p>` : nothing}`;
+  /** Read out once for each question that comes. */
+  private spoken(permission: Permission): string {
+    const values = { question: headingOf(permission).text, what: summaryOf(permission).slice(0, 200) };
+    if (!this.canAnswer || permission.kind === "QUESTION") return gettext("The agent waits: {question} {what}", values);
+    return gettext("The agent waits: {question} {what}. A allows it once, D denies it, when no field has the focus.", values);
   }
 
-  private plan(): TemplateResult {
-    return html`<slw-markdown class="prose" .text=${String(this.permission.input.plan ?? gettext("The agent gave no plan."))}></slw-markdown>`;
+  private head(permission: Permission): TemplateResult {
+    const { icon: symbol, text } = headingOf(permission);
+    return html`<header>${icon(symbol)}<h2 class="cut">${text}</h2>
+      <span class="grow"></span>${this.pager()}
+      <button class="button quiet square" type="button" aria-label=${gettext("Fold this question")} title=${gettext("Fold it, to see the conversation")} @click=${() => this.fold(true)}>${icon("collapse")}</button></header>`;
   }
 
-  private buttons(): TemplateResult {
-    return { asking: () => this.actions(), denying: () => this.denying(), always: () => this.confirming() }[this.step]();
+  private asking(permission: Permission): TemplateResult | typeof nothing {
+    const asker = this.asker(permission);
+    return asker && this.work.step !== "all" ? html`<p class="permission-asker">${icon("bot")}<span>${plain(gettext("The sub-agent “{task}” asks.", { task: asker }))}</span></p>` : nothing;
   }
 
-  private actions(): TemplateResult {
-    const { kind } = this.permission;
-    if (kind === "QUESTION") {
-      const { isComplete } = this.questions;
-      return html`<footer><button class="button primary" form="questions" ?disabled=${this.isBusy || !isComplete}>${gettext("Answer")}</button>
-        <button class="button" type="button" ?disabled=${this.isBusy} @click=${() => this.answer("deny")}>${gettext("Dismiss")}</button></footer>`;
+  private pager(): TemplateResult | typeof nothing {
+    if (this.pending.length < 2) return nothing;
+    const at = this.pending.findIndex((one) => one.id === this.permission?.id) + 1;
+    return html`<span class="permission-pager"><button class="button quiet square" type="button" aria-label=${gettext("Previous question")} title=${gettext("Previous (←)")} @click=${() => this.turn(-1)}>${icon("back")}</button>
+      <span>${gettext("{n} of {all}", { n: at, all: this.pending.length })}</span>
+      <button class="button quiet square" type="button" aria-label=${gettext("Next question")} title=${gettext("Next (→)")} @click=${() => this.turn(1)}>${icon("chevron")}</button></span>`;
+  }
+
+  private bar(permission: Permission): TemplateResult {
+    const { icon: symbol, text } = headingOf(permission);
+    return html`<button class="permission-bar" type="button" aria-expanded="false" @click=${() => this.fold(false)}>${icon(symbol)}<b>${text}</b><span class="cut grow soft">${plain(summaryOf(permission))}</span>
+      ${this.pending.length > 1 ? html`<span class="badge">${this.pending.length}</span>` : nothing}${icon("expand")}<span class="unseen">${gettext("Unfold the question")}</span></button>`;
+  }
+
+  private fold(isSmall: boolean): void {
+    this.isSmall = isSmall;
+    this.settle("keys");
+    void this.updateComplete.then(() => this.querySelector<HTMLElement>(isSmall ? ".permission-bar" : ".permission")?.focus());
+  }
+
+  private body(permission: Permission): unknown {
+    if (this.work.step === "all") return this.list();
+    if (permission.kind === "QUESTION") return this.work.questions?.view();
+    if (permission.kind === "PLAN") return html`<slw-markdown class="prose" .text=${String(permission.input.plan ?? gettext("The agent gave no plan."))}></slw-markdown>`;
+    return html`${askedView(permission)}${this.work.step === "always" ? this.whatAlways() : nothing}`;
+  }
+
+  private list(): TemplateResult {
+    return html`<ol class="permission-list">${this.alike.map((one) => html`<li>${askedView(one)}</li>`)}</ol>`;
+  }
+
+  private buttons(permission: Permission): TemplateResult {
+    switch (this.work.step) {
+      case "denying": return this.denying(permission);
+      case "always": return this.confirming(gettext("Always allow this"), () => this.always(), this.work.left.size >= this.lasting.length);
+      case "all": return this.confirming(ngettext("Allow {count} of them once", "Allow all {count} once", this.alike.length), () => void this.allowAll());
+      case "asking": return permission.kind === "QUESTION" ? this.answering() : this.actions(permission);
     }
-    const [yes, no] = kind === "PLAN" ? [gettext("Approve the plan"), gettext("Keep planning…")] : [gettext("Allow once"), gettext("Deny…")];
-    return html`<footer>
-      <button class="button primary" type="button" ?disabled=${this.isBusy} @click=${() => this.answer("allow")}>${yes} <kbd>a</kbd></button>
-      ${this.always ? html`<button class="button" type="button" ?disabled=${this.isBusy} @click=${() => this.go("always")}>${gettext("Always allow…")} <kbd>${gettext("shift")} a</kbd></button>` : nothing}
-      <button class="button" type="button" ?disabled=${this.isBusy} @click=${() => this.go("denying")}>${no} <kbd>d</kbd></button>
-    </footer>`;
+  }
+
+  private button(word: string, keys: string, act: () => void, className = ""): TemplateResult {
+    return html`<button class="button ${className}" type="button" ?disabled=${this.isHeld} @click=${act}>${word}${keys ? html` <kbd>${keys}</kbd>` : nothing}</button>`;
+  }
+
+  private actions({ kind }: Permission): TemplateResult {
+    const deny = (): void => void this.go("denying");
+    if (kind === "PLAN") {
+      return html`<footer class="permission-actions">${this.button(gettext("Approve the plan"), "a", () => void this.answer("allow"), "primary")}
+        ${this.button(gettext("Approve and accept edits"), gettext("shift a"), () => void this.answer("allow", { mode: PLAN_MODE }))}${this.button(gettext("Keep planning…"), "d", deny)}</footer>`;
+    }
+    return html`<footer class="permission-actions">${this.button(gettext("Allow once"), "a", () => void this.answer("allow"), "primary")}
+      ${this.lasting.length ? this.button(gettext("Always allow…"), gettext("shift a"), () => void this.go("always")) : nothing}
+      ${this.button(gettext("Deny…"), "d", deny)}
+      ${this.alike.length > 1 ? this.button(gettext("Allow all {n}…", { n: this.alike.length }), "", () => void this.go("all"), "quiet") : nothing}</footer>`;
+  }
+
+  private answering(): TemplateResult {
+    const isComplete = this.work.questions?.isComplete ?? false;
+    return html`<footer class="permission-actions"><button class="button primary" form="questions" ?disabled=${this.isHeld || !isComplete}>${gettext("Answer")} <kbd>${gettext("enter")}</kbd></button>
+      ${this.button(gettext("Dismiss"), "", () => void this.answer("deny"))}</footer>`;
   }
 
   /** Exactly what would hold from now on, and where. */
   private whatAlways(): TemplateResult {
-    const { rules, others } = this.always ?? { rules: [], others: [] };
-    const choice = (scope: Scope, word: string): TemplateResult => html`<label class="option"><input type="radio" name="scope" .checked=${this.scope === scope} @change=${() => (this.scope = scope)} /><span>${word}</span></label>`;
+    const { lasting, work } = this;
+    const scope = (name: Scope, word: string): TemplateResult => html`<label class="option"><input type="radio" name="scope" .checked=${work.scope === name} @change=${() => this.change({ scope: name })} /><span>${word}</span></label>`;
     return html`<div class="always"><h3>${gettext("From now on the agent may do this without asking:")}</h3>
-      <ul>${rules.map((rule) => html`<li><code class="rule">${plain(rule)}</code></li>`)}${others.map((other) => html`<li>${plain(other)}</li>`)}</ul>
-      ${rules.length ? html`<fieldset class="scopes"><legend>${gettext("Where?")}</legend>${choice("session", gettext("In this session"))}${choice("project", gettext("In this project, in all of its sessions"))}</fieldset>` : nothing}</div>`;
+      <ul>${lasting.map((one) => html`<li>${lasting.length > 1 ? this.lastingChoice(one) : lastingView(one)}</li>`)}</ul>
+      ${lasting.some((one) => one.rule) ? html`<fieldset class="scopes"><legend>${gettext("Where?")}</legend>${scope("session", gettext("In this session"))}${scope("project", gettext("In this project, in all of its sessions"))}</fieldset>` : nothing}</div>`;
   }
 
-  private confirming(): TemplateResult {
-    const more = this.always?.rules.length ? { always: true, scope: this.scope } : { always: true };
-    return html`<footer><button class="button primary" type="button" data-first ?disabled=${this.isBusy} @click=${() => this.answer("allow", more)}>${gettext("Always allow this")}</button>
-      <button class="button quiet" type="button" ?disabled=${this.isBusy} @click=${() => (this.step = "asking")}>${gettext("Back")}</button></footer>`;
+  private lastingChoice(one: Lasting): TemplateResult {
+    const { left } = this.work;
+    const toggle = (event: Event): void => {
+      const others = [...left].filter((place) => place !== one.place);
+      this.change({ left: new Set((event.target as HTMLInputElement).checked ? others : [...others, one.place]) });
+    };
+    return html`<label class="option"><input type="checkbox" .checked=${!left.has(one.place)} @change=${toggle} />${lastingView(one)}</label>`;
   }
 
-  private denying(): TemplateResult {
-    const isPlan = this.permission.kind === "PLAN";
+  private confirming(word: string, act: () => void, isNothing = false): TemplateResult {
+    return html`<footer class="permission-actions"><button class="button primary" type="button" data-first ?disabled=${this.isHeld || isNothing} @click=${act}>${word}</button>
+      ${this.button(gettext("Back"), "", () => void this.back(), "quiet")}</footer>`;
+  }
+
+  private denying({ kind }: Permission): TemplateResult {
+    const isPlan = kind === "PLAN";
     return html`<div class="field"><label for="deny-reason">${isPlan ? gettext("What should be different?") : gettext("What should the agent do instead? (optional)")}</label>
-        <textarea id="deny-reason" class="input reason-input" data-first rows="2" @keydown=${this.onReasonKey}></textarea></div>
-      <footer><button class="button danger" type="button" ?disabled=${this.isBusy} @click=${() => this.deny()}>${isPlan ? gettext("Keep planning") : gettext("Deny")}</button>
-        <button class="button quiet" type="button" @click=${() => (this.step = "asking")}>${gettext("Back")}</button></footer>`;
+        <textarea id="deny-reason" class="input reason-input" data-first rows="2" maxlength="4000" .value=${this.work.reason} @keydown=${this.onReasonKey} @input=${(event: Event) => this.change({ reason: (event.target as HTMLTextAreaElement).value })}></textarea></div>
+      <footer class="permission-actions"><button class="button danger" type="button" ?disabled=${this.isHeld} @click=${() => this.deny()}>${isPlan ? gettext("Keep planning") : gettext("Deny")}</button>
+        ${this.button(gettext("Back"), "", () => void this.back(), "quiet")}</footer>`;
   }
 
   private readonly onReasonKey = (event: KeyboardEvent): void => {
+    if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Escape") {
       event.stopPropagation();
-      this.step = "asking";
-    } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      void this.back();
+    } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       this.deny();
     }
   };
 }
+
+const lastingView = (one: Lasting): TemplateResult => html`<span class="lasting">${one.rule ? html`<code class="rule">${plain(one.rule)}</code>` : nothing}${one.words ? html` <span class=${one.rule ? "soft" : ""}>${plain(one.words)}</span>` : nothing}</span>`;

@@ -3,7 +3,8 @@
 import { gettext } from "../i18n.ts";
 import type { Json } from "../protocol.ts";
 
-export interface Always { rules: string[]; others: string[] }
+/** One thing that would hold from now on; `place` is how the server calls it, `rule` how it is kept. */
+export interface Lasting { place: string; rule: string; words: string }
 
 const obj = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
@@ -16,17 +17,29 @@ function ruleText(given: unknown): string {
   return `${toolName}(${ruleContent.replace(/[\\()]/g, (character) => `\\${character}`)})`;
 }
 
-function otherText(suggestion: Json): string {
+/** What a rule allows, in words; empty when its text says as much. */
+function ruleWords(given: unknown): string {
+  const { toolName, ruleContent } = obj(given);
+  const [tool, content] = [String(toolName), typeof ruleContent === "string" ? ruleContent : ""];
+  if (!content || content === "*") return gettext("Every use of {tool}", { tool });
+  if (tool !== "Bash") return "";
+  const start = /^(.*?)(?::\*| \*)$/s.exec(content)?.[1];
+  if (start && !start.includes("*")) return gettext("Every command that begins with “{start}”", { start });
+  return content.includes("*") ? gettext("Commands of this form; * stands for anything") : gettext("Just this command");
+}
+
+function otherWords(suggestion: Json): string {
   if (suggestion.type === "setMode" && suggestion.mode === "acceptEdits") return gettext("All edits of files, while this agent runs");
   if (suggestion.type === "addDirectories") return gettext("Work in {folders}, while this agent runs", { folders: list(suggestion.directories).map(String).join(", ") });
   return "";
 }
 
-/** Null when there is nothing that could be allowed for good. */
-export function alwaysOf(suggestions: readonly unknown[]): Always | null {
-  const all = suggestions.map(obj);
-  const rules = all.filter((one) => one.type === "addRules" && one.behavior === "allow").flatMap((one) => list(one.rules).map(ruleText));
-  const others = all.map(otherText).filter(Boolean);
-  const found = { rules: [...new Set(rules.filter(Boolean))], others };
-  return found.rules.length || found.others.length ? found : null;
+/** All that could be allowed for good, each once; nothing when there is nothing. */
+export function lastingOf(suggestions: readonly unknown[]): Lasting[] {
+  const found = suggestions.map(obj).flatMap((one, at): Lasting[] => {
+    if (one.type === "addRules" && one.behavior === "allow") return list(one.rules).map((rule, index) => ({ place: `${at}.${index}`, rule: ruleText(rule), words: ruleWords(rule) })).filter(({ rule }) => rule);
+    const words = otherWords(one);
+    return words ? [{ place: String(at), rule: "", words }] : [];
+  });
+  return found.filter((one, index) => found.findIndex((other) => other.rule === one.rule && other.words === one.words) === index);
 }

@@ -46,6 +46,19 @@ class TestAnswerPermission:
             "rules": [],
         }
 
+    def test_approves_a_plan_with_the_mode_in_which_it_is_carried_out(self, session: AgentSession, bob: User) -> None:
+        request = answer(session, make_permission(session, kind="PLAN").pk, bob, mode="acceptEdits")
+
+        assert request.answer["updates"] == [{"type": "setMode", "mode": "acceptEdits", "destination": "session"}]
+
+    @pytest.mark.parametrize(
+        ("kind", "decision", "mode"),
+        [("PLAN", "allow", "bypassPermissions"), ("TOOL", "allow", "acceptEdits"), ("PLAN", "deny", "acceptEdits")],
+    )
+    def test_takes_no_other_mode(self, session: AgentSession, bob: User, kind: str, decision: str, mode: str) -> None:
+        with pytest.raises(Invalid):
+            answer(session, make_permission(session, kind=kind).pk, bob, decision, mode=mode)
+
     def test_lets_the_session_go_on_after_the_last_answer(self, session: AgentSession, bob: User) -> None:
         first, second = make_permission(session), make_permission(session)
 

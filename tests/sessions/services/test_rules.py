@@ -39,6 +39,38 @@ def answer(
     )
 
 
+class TestChosen:
+    GIVEN = (allow(rule("Bash", "cd x"), rule("Bash", "npm test")), {"type": "setMode", "mode": "acceptEdits"})
+
+    def test_takes_single_rules_and_whole_suggestions(self) -> None:
+        assert rules.chosen(self.GIVEN, ["1", "0.1"]) == [allow(rule("Bash", "npm test")), self.GIVEN[1]]
+        assert rules.chosen(self.GIVEN, ["0.1", "0.0"]) == [self.GIVEN[0]]
+
+    @pytest.mark.parametrize("only", [["2"], ["0.2"], ["1.0"], ["-1"], ["x"], [""], ["0", "0.1"], ["0.1", "0.1"]])
+    def test_refuses_what_was_not_suggested_or_is_named_twice(self, only: list[str]) -> None:
+        with pytest.raises(Invalid):
+            rules.chosen(self.GIVEN, only)
+
+    def test_is_kept_and_given_to_the_agent_alone(self, session: AgentSession, bob: User) -> None:
+        request = make_permission(session, suggestions=list(self.GIVEN))
+        given = Answer("allow", is_always=True, only=["0.1"])
+
+        services.answer_permission(session=session, permission_id=request.pk, by=bob, answer=given, now=timezone.now())
+
+        assert [one.rule for one in PermissionRule.objects.all()] == ["Bash(npm test)"]
+        request.refresh_from_db()
+        assert request.answer["updates"] == [allow(rule("Bash", "npm test"))]
+
+    def test_needs_an_answer_that_allows_always(self, session: AgentSession, bob: User) -> None:
+        request = make_permission(session, suggestions=list(self.GIVEN))
+        given = Answer("allow", only=["0.1"])
+
+        with pytest.raises(Invalid):
+            services.answer_permission(
+                session=session, permission_id=request.pk, by=bob, answer=given, now=timezone.now()
+            )
+
+
 class TestSuggested:
     @pytest.mark.parametrize(
         ("given", "kept"),
