@@ -34,15 +34,17 @@ def language_of(scope: Mapping[str, Any]) -> str:
 
 
 def told(text: str) -> str:
-    """As one text or sentence by sentence; as it is when one of them is not known."""
+    """As one text or sentence by sentence. What is not known stays; behind known sentences it may be a program."""
     book = _book(get_language() or "")
     if not text or not book.texts:
         return text
     if text in book.texts:
         return book.texts[text]
     sentences = SENTENCE_END.split(text)
-    found = _in_parts(book, sentences) if len(sentences) <= MAX_SENTENCES else _known(book, text)
-    return text if found is None else found
+    for size in range(min(len(sentences), MAX_SENTENCES), 0, -1):
+        if (found := _in_parts(book, sentences[:size])) is not None:
+            return " ".join([found, *sentences[size:]])
+    return _known(book, text) or text
 
 
 def _in_parts(book: Book, sentences: list[str]) -> str | None:
@@ -58,11 +60,12 @@ def _in_parts(book: Book, sentences: list[str]) -> str | None:
 
 
 def _known(book: Book, text: str) -> str | None:
+    """A text as the catalogue has it, or with values; those may be texts themselves."""
     if text in book.texts:
         return book.texts[text]
     for form, said in book.forms:
         if found := form.fullmatch(text):
-            return re.sub(r"\{(\d)\}", lambda value: found[f"v{value[1]}"], said)
+            return said.format(*(_known(book, value) or value for _, value in sorted(found.groupdict().items())))
     return None
 
 

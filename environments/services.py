@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop
 
 from accounts.errors import Conflict, Invalid, NotFound
 from accounts.models import Organization
@@ -24,7 +25,7 @@ def create_default_environment(organization: Organization) -> Environment:
     """The HOST environment that each organisation starts with."""
     return Environment.objects.create(
         organization=organization,
-        name="This machine",
+        name=gettext_noop("This machine"),
         kind=EnvironmentKind.HOST,
         description="A sandbox on the machine that runs Slipway.",
         is_default=True,

@@ -213,7 +213,9 @@ def _check_path(entry: Entry) -> None:
     path = entry.path
     parts = path.split("/")
     if parts[0] == ".git":
-        raise _bad("The archive holds a .git folder; send a git bundle instead: git bundle create project.bundle --all")
+        raise _bad(
+            "The archive holds a .git folder; send a git bundle instead (git bundle create project.bundle --all)."
+        )
     if len(parts) > MAX_DEPTH:
         raise _bad("The archive's folders lie too deep.")
     if any(_GIT_DIRECTORY.fullmatch(part.rstrip(" .")) for part in parts):

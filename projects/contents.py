@@ -64,7 +64,7 @@ def _fill_bundle(scratch: Repository, source: Path, watch: Watch) -> str:
     header = _read_header(source)
     changes = {ref: oid for ref, oid in header.refs.items() if ref.startswith(("refs/heads/", "refs/tags/"))}
     if not any(ref.startswith("refs/heads/") for ref in changes):
-        raise BadArchive.field("file", "The bundle holds no branch; make it with: git bundle create x.bundle --all")
+        raise BadArchive.field("file", "The bundle holds no branch; make it anew (git bundle create x.bundle --all).")
     max_bytes = settings.CLONE_MAX_BYTES
     scratch.index_pack(source, offset=header.pack_offset, max_bytes=max_bytes, is_strict=False, watch=watch)
     try:

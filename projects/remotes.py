@@ -81,7 +81,7 @@ def probe(remote: Remote, *, token: str, timeout_s: float = PROBE_TIMEOUT_S, wat
     branches = [name for name in names if refs.is_branch(name)]
     if not branches:
         # A web page of one line passes for an empty repository, so the two cannot be told apart.
-        raise NotARepository.field("url", "Not a Git repository, or one without any commit")
+        raise NotARepository.field("url", "Not a Git repository, or one without any commit.")
     default = head[1].decode(errors="replace") if head else None
     return Advertisement(default if default in branches else None, branches)
 

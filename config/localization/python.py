@@ -16,7 +16,8 @@ from config.localization.text import Text
 ERRORS = {"Conflict", "Forbidden", "GitFailed", "Invalid", "NotFound", "RateLimited"}
 MARKERS = {"gettext", "gettext_lazy", "gettext_noop", "_"}
 PLURAL_MARKERS = {"ngettext", "ngettext_lazy"}
-SENTENCE = re.compile(r"[A-Z“{][^\n]*[.!?]")
+SENTENCE = re.compile(r"[A-Z“{][^\n]*[.!?]|[A-Z]\w* [\w' ]+: \{\d\}")
+LAST_VALUE = re.compile(r"(?<=[.!?])(?: \{\d\})+$")  # another sentence follows, which is a text of its own
 WORDS = re.compile(r"[a-z]{2}")
 UNSHOWN_ARGUMENTS = {"description", "help", "hint", "documentation", "title", "summary"}
 LOGS = {"log", "logger", "metrics"}
@@ -50,7 +51,7 @@ def sentences(source: str) -> Iterator[Text]:
         ):
             yield Text(said)
     for expression in _expressions(tree):
-        said = literal(expression) or ""
+        said = LAST_VALUE.sub("", literal(expression) or "")
         if SENTENCE.fullmatch(said) and WORDS.search(re.sub(r"\{\d\}", "", said)):
             yield Text(said)
 

@@ -19,7 +19,7 @@ FOREIGN = {"admin", "admin.py", "operations.py", "observability", "env.py", "doc
 FOREIGN |= {"worker.py", "daphne.py", "sockets.py", "management", "design", "design.ts", "design.py"}
 FOREIGN |= {"practice", "sample", "testing.py", "migrations", "localization"}
 # What these say is kept in the log or in rows, in English, and translated by the page that shows it.
-TOLD_LATER = ("guest/", "projects/", "sandbox/", "sessions/")
+TOLD_LATER = ("environments/", "guest/", "projects/", "sandbox/", "sessions/")
 
 
 def texts() -> dict[str, list[Text]]:

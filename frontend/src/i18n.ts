@@ -41,13 +41,22 @@ export function ngettext(one: string, many: string, count: number, values: Recor
   return fill(text || (count === 1 ? one : many), { count: new Intl.NumberFormat(language).format(count), ...values });
 }
 
-/** What the log says in English, in the reader's language: as one text or sentence by sentence; unknown texts stay as they are. */
+const MOST_SENTENCES = 8;
+
+/**
+ * What the log says in English, in the reader's language: as one text or sentence by sentence. What is not known stays as it is;
+ * behind known sentences it may be what a program wrote.
+ */
 export function told(text: string): string {
   if (!text || translations === NONE) return text;
   const whole = known(text);
   if (typeof whole === "string") return whole;
   const sentences = text.split(/(?<=[.!?]) /);
-  return (sentences.length < 9 ? toldInParts(sentences) : toldAsOne(text)) ?? text;
+  for (let size = Math.min(sentences.length, MOST_SENTENCES); size > 0; size -= 1) {
+    const found = toldInParts(sentences.slice(0, size));
+    if (found !== null) return [found, ...sentences.slice(size)].join(" ");
+  }
+  return toldAsOne(text) ?? text;
 }
 
 /** The shortest beginning that is known, if the rest is known too. */
@@ -61,12 +70,13 @@ function toldInParts(sentences: string[]): string | null {
   return null;
 }
 
+/** A text as the catalogue has it, or with values; those may be texts themselves. */
 function toldAsOne(text: string): string | null {
   const found = known(text);
   if (typeof found === "string") return found;
   for (const [form, said] of (forms ??= allForms())) {
     const values = form.exec(text);
-    if (values) return said.replace(/\{(\d)\}/g, (_, number: string) => values[Number(number) + 1] ?? "");
+    if (values) return said.replace(/\{(\d)\}/g, (_, number: string) => toldAsOne(values[Number(number) + 1] ?? "") ?? values[Number(number) + 1] ?? "");
   }
   return null;
 }

@@ -10,6 +10,8 @@ const JAPANESE = {
     "{count} line": ["{count} 行"],
     "The sandbox was killed.": "サンドボックスが強制終了されました。",
     "Send a message to go on.": "続けるにはメッセージを送信してください。",
+    "The agent ended ({0}).": "エージェントが終了しました: {0}。",
+    "signal {0}": "シグナル {0}",
     "Removed by {0}.": "{0} が削除しました。",
     "The agent did not take over the {0} “{1}”.": "エージェントは「{1}」: {0}に切り替えませんでした。",
   },
@@ -59,9 +61,15 @@ describe("what the log says", () => {
     assert.equal(told("Removed by Mr. X. Send a message to go on."), "Mr. X が削除しました。続けるにはメッセージを送信してください。");
   });
 
+  it("keeps what a program wrote behind it, and knows its values", () => {
+    speak("ja", JAPANESE);
+    assert.equal(told("The sandbox was killed. Traceback. Boom!"), "サンドボックスが強制終了されました。 Traceback. Boom!");
+    assert.equal(told("The agent ended (signal 9). Send a message to go on."), "エージェントが終了しました: シグナル 9。続けるにはメッセージを送信してください。");
+  });
+
   it("stays as it is when a part of it is not known, or the page is English", () => {
     speak("ja", JAPANESE);
-    assert.equal(told("The sandbox was killed. Something else."), "The sandbox was killed. Something else.");
+    assert.equal(told("Something else. The sandbox was killed."), "Something else. The sandbox was killed.");
     speak("en");
     assert.equal(told("The sandbox was killed."), "The sandbox was killed.");
   });

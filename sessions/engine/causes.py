@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
+from django.utils.translation import gettext_noop
+
 from sandbox.answers import AgentStatus
 
 GO_ON = "Send a message to go on."
@@ -15,12 +17,12 @@ MUTE = "The agent does not answer any more. Send a message to go on with a new o
 def agent_ending(status: AgentStatus) -> str:
     """How an agent process ended, in a few words for a sentence."""
     if status.oom_killed:
-        return "signal 9, most likely because memory ran out"
+        return gettext_noop("signal 9, most likely because memory ran out")
     if status.signal is not None:
-        return f"signal {status.signal}"
+        return gettext_noop(f"signal {status.signal}")
     if status.exit_code is not None:
-        return f"exit code {status.exit_code}"
-    return "its sandbox was lost"
+        return gettext_noop(f"exit code {status.exit_code}")
+    return gettext_noop("its sandbox was lost")
 
 
 def end_lost(status: AgentStatus) -> str:

@@ -18,6 +18,8 @@ from sessions.protocol import error_frame
 TEXTS = {
     "The session was stopped.": "セッションは停止されました。",
     "Send a message to go on.": "続けるにはメッセージを送信してください。",
+    "The agent ended ({0}).": "エージェントが終了しました: {0}。",
+    "signal {0}": "シグナル {0}",
     "Removed by {0}.": "{0} が削除しました。",
     "The agent did not take over the {0} “{1}”.": "エージェントは「{1}」: {0}に切り替えませんでした。",
 }
@@ -51,7 +53,9 @@ class TestTold:
                 "Removed by Mr. X. Send a message to go on.",
                 "Mr. X が削除しました。続けるにはメッセージを送信してください。",
             ),
-            ("The session was stopped. Nobody knows why.", "The session was stopped. Nobody knows why."),
+            ("Nobody knows why. The session was stopped.", "Nobody knows why. The session was stopped."),
+            ("The session was stopped. Traceback. Boom!", "セッションは停止されました。 Traceback. Boom!"),
+            ("The agent ended (signal 9).", "エージェントが終了しました: シグナル 9。"),
             ("", ""),
         ],
     )
