@@ -98,6 +98,7 @@ function enriched(fragment: DocumentFragment, isOpen: boolean): DocumentFragment
     if (!isOpen) highlight(code, language);
     frameCode(code, language);
   }
+  for (const item of fragment.querySelectorAll("li")) if (/^\s*[☑☐] /.test(item.textContent ?? "")) item.classList.add("task");
   for (const table of fragment.querySelectorAll("table")) {
     const frame = Object.assign(document.createElement("div"), { className: "table-frame", tabIndex: 0 });
     table.replaceWith(frame);

@@ -249,7 +249,7 @@ export class ConversationView extends PageElement {
   private working(): TemplateResult {
     const job = [...this.conversation.jobs.values()].findLast((one) => one.status === "PROCESSING" || one.status === "PENDING");
     const word = this.conversation.pending.length ? gettext("Waits for your answer…") : this.isInLine ? gettext("Waits until others are through…") : job?.message ? `${told(job.message)}…` : gettext("Working…");
-    return html`<p class="working soft" role="status"><span class="pulse" aria-hidden="true"></span>${plain(word)}</p>`;
+    return html`<p class="working soft" role="status"><span class="pulse ${this.conversation.pending.length ? "is-waiting" : ""}" aria-hidden="true"></span>${plain(word)}</p>`;
   }
 
   private user(item: UserItem): TemplateResult {

@@ -27,9 +27,12 @@ export function decisionView(permission: Permission, resolution: Resolution | un
   const status = resolution?.status ?? "";
   const line = toolLine(permission.tool, permission.input);
   const target = permission.kind === "TOOL" ? [line.verb, line.target.split("\n", 1)[0]].filter(Boolean).join(" ") : "";
-  return html`<div class="decision soft">${icon(status === "ALLOWED" ? "check" : "cross")}
+  const plan = permission.kind === "PLAN" ? String(permission.input.plan ?? "") : "";
+  const head = html`${icon(status === "ALLOWED" ? "check" : "cross")}
     <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}${target ? html`: <span class="mono">${plain(target)}</span>` : nothing}
     ${resolution?.rules.length ? html`<span class="reason">${gettext("From now on without asking:")} ${resolution.rules.map((rule) => html`<code class="rule">${plain(rule)}</code> `)}</span>` : nothing}
-    ${resolution?.reason ? html`<span class="reason">“${resolution.reason}”</span>` : nothing}</span></div>
-    ${permission.kind === "PLAN" ? html`<details class="plan-kept"><summary class="link">${gettext("Show the plan")}</summary><slw-markdown class="prose" .text=${String(permission.input.plan ?? "")}></slw-markdown></details>` : nothing}`;
+    ${resolution?.reason ? html`<span class="reason">“${plain(resolution.reason)}”</span>` : nothing}</span>`;
+  if (!plan) return html`<div class="decision soft">${head}</div>`;
+  return html`<details class="plan-kept"><summary class="decision soft">${head}<span class="soft">${gettext("Show the plan")}</span><span class="icon-turn">${icon("chevron")}</span></summary>
+    <div class="plan-text"><slw-markdown class="prose" .text=${plan}></slw-markdown></div></details>`;
 }

@@ -6,6 +6,7 @@ import { count, day, duration } from "../format.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { CompactedItem, NoticeItem, RestoredItem, TextItem } from "./conversation.ts";
+import { explained } from "./explained.ts";
 import type { Folds } from "./folds.ts";
 
 const foldedText = (item: NoticeItem, folds: Folds): TemplateResult =>
@@ -30,7 +31,8 @@ export function noticeView(item: NoticeItem, folds: Folds): TemplateResult {
 
 /** Why a turn failed, and, while nothing came after it, the way to go on. */
 export function failureView(item: NoticeItem, folds: Folds, buttons: unknown): TemplateResult {
-  return html`<div class="note error">${icon("warning")}<div class="grow stack tight"><p>${plain(item.text ? told(item.text) : gettext("The turn failed."))}</p>
+  const advice = explained(item.text);
+  return html`<div class="note error">${icon("warning")}<div class="grow stack tight"><p>${plain(item.text ? told(item.text) : gettext("The turn failed."))}</p>${advice ? html`<p class="soft">${advice}</p>` : nothing}
     ${item.detail ? foldedView(item.key, folds, "", html`<span class="link">${gettext("Show what the agent said last")}</span>`, () => foldedText(item, folds)) : nothing}
     ${buttons}
   </div></div>`;

@@ -72,7 +72,7 @@ export class ToolView extends PageElement {
     const { name, input } = this.item;
     if (!isWriting(name)) return nothing;
     const { added, removed } = countsOf(patchOf(name, input, this.result?.patch));
-    return html`<span class="counts"><span class="added">+${added}</span> <span class="removed">−${removed}</span></span>`;
+    return html`<span class="counts">${added ? html`<span class="added">+${added}</span>` : nothing} ${removed ? html`<span class="removed">−${removed}</span>` : nothing}</span>`;
   }
 
   private body(): unknown {

@@ -100,6 +100,9 @@ export function foundCount(name: string, input: Json, text: string): number {
   return lineCount(text.replace(/^\(Results are truncated.*$/m, ""));
 }
 
+/** What people answered, out of what the agent's program makes of it. */
+export const answersIn = (text: string): string[] => [...text.matchAll(/"="([^"]*)"/g)].map(([, answer]) => answer ?? "");
+
 /** What came of a call, for its line; empty when the outcome says enough. */
 export function noteOf(name: string, input: Json, result: ToolResult | null): string {
   if (name === "TodoWrite") {
@@ -111,6 +114,7 @@ export function noteOf(name: string, input: Json, result: ToolResult | null): st
   const code = name === "Bash" ? exitCodeOf(result) : null;
   if (code !== null) return gettext("exit code {n}", { n: code });
   if (result.isError) return "";
+  if (name === "AskUserQuestion") return answersIn(result.text).join(", ");
   const text = readable(result.text);
   if (name === "Grep" && input.output_mode === "content") return ngettext("{count} match", "{count} matches", foundCount(name, input, text));
   if (name === "Grep" || name === "Glob") return ngettext("{count} file", "{count} files", foundCount(name, input, text));

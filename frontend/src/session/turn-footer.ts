@@ -6,6 +6,7 @@ import { count, duration, exactTime, money, number } from "../format.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import type { Conversation, FooterItem } from "./conversation.ts";
+import { explained } from "./explained.ts";
 
 export interface TurnActions {
   copy: () => void;
@@ -22,7 +23,8 @@ export const actionButton = (name: IconName, label: string, run: () => void): Te
 
 export function footerView({ turn, jobId, at }: FooterItem, conversation: Conversation, actions: TurnActions): TemplateResult {
   const files = jobId ? conversation.filesChanged.get(jobId) : undefined;
-  return html`${turn.isError ? html`<p class="note error">${icon("warning")}<span>${turn.error ? plain(told(turn.error)) : gettext("The turn ended with an error.")}</span></p>` : nothing}
+  const advice = turn.isError ? explained(turn.error) : "";
+  return html`${turn.isError ? html`<div class="note error">${icon("warning")}<div><p>${turn.error ? plain(told(turn.error)) : gettext("The turn ended with an error.")}</p>${advice ? html`<p class="soft">${advice}</p>` : nothing}</div></div>` : nothing}
     <footer class="turn-footer soft"><span class="turn-facts" title=${exactTime(at)}>
       <span>${duration(turn.durationMs)}</span>
       <span title=${gettext("{in} tokens in, {out} tokens out", { in: number(turn.inputTokens), out: number(turn.outputTokens) })}>${gettext("{n} tokens", { n: count(turn.inputTokens + turn.outputTokens) })}</span>
