@@ -89,6 +89,8 @@ export class ScrollWindow {
 
   toBottom(): void {
     this.isFollowing = true;
+    // The press that asked for it is no wish to read.
+    this.touchedAt = -TOUCH_MS;
     this.drift = 0;
     this.changed();
     this.settle();
