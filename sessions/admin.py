@@ -12,7 +12,16 @@ from django.utils.html import format_html, format_html_join
 
 from accounts.errors import DomainError
 from sessions import queries, services
-from sessions.models import AgentSession, Attachment, Checkpoint, Job, Message, PermissionRequest, PermissionRule
+from sessions.models import (
+    AgentSession,
+    Attachment,
+    Checkpoint,
+    Job,
+    Message,
+    PermissionRequest,
+    PermissionRule,
+    Prompt,
+)
 
 TAIL = 100
 
@@ -152,6 +161,20 @@ class CheckpointAdmin(ReadOnlyAdmin):
     list_filter = ["git_status", "created_at"]
     search_fields = ["id", "commit", "session__id", "session__name"]
     list_select_related = ["organization", "session"]
+
+
+@admin.register(Prompt)
+class PromptAdmin(ReadOnlyAdmin):
+    """How much is kept of whom; what people asked is not the operator's to read here."""
+
+    list_display = ["id", "organization", "project", "user", "used_count", "last_used_at"]
+    list_filter = ["last_used_at"]
+    search_fields = ["id", "user__email", "project__name", "project__sessions__id"]
+    list_select_related = ["organization", "project", "user"]
+    exclude = ["text", "digest"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prompt]:
+        return super().get_queryset(request).defer("text")
 
 
 def _tried(action: Any) -> bool:

@@ -15,7 +15,7 @@ from accounts.client_keys import client_key
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
 from projects.models import Project
-from sessions import message_api, queries, rule_api, services, tree_api, work_api
+from sessions import message_api, prompt_api, queries, rule_api, services, tree_api, work_api
 from sessions.live.credentials import Credentials
 from sessions.live.start import Start
 from sessions.live.stream import sse
@@ -37,6 +37,7 @@ from sessions.schemas import (
 
 router = Router(tags=["sessions"])
 router.add_router("", message_api.router)
+router.add_router("", prompt_api.router)
 router.add_router("", rule_api.router)
 router.add_router("", tree_api.router)
 router.add_router("", work_api.router)

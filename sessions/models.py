@@ -304,3 +304,21 @@ class Checkpoint(TenantModel):
 
     def __str__(self) -> str:
         return self.commit[:12]
+
+
+class Prompt(TenantModel):
+    """What somebody asked in a project, once however often; it is that person's own."""
+
+    project = models.ForeignKey("projects.Project", on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="+")
+    text = models.TextField()
+    digest = models.CharField(max_length=64)  # sha256 of the text
+    used_count = models.PositiveIntegerField(default=1)
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "project", "digest"], name="one_prompt_per_text")]
+        indexes = [models.Index(fields=["user", "project", "-last_used_at"])]
+
+    def __str__(self) -> str:
+        return f"prompt {self.id}"  # the text is its owner's

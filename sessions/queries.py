@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import Case, Exists, OuterRef, Prefetch, Q, QuerySet, Value, When
 from django.db.models.functions import Left, Length
 
+from accounts.models import User
 from accounts.tenancy import TenantQuerySet
 from environments.models import MachineStatus
 from projects import finding
@@ -34,6 +35,7 @@ from sessions.models import (
     PermissionRequest,
     PermissionRule,
     PermissionStatus,
+    Prompt,
 )
 
 SUB_AGENT_TOOLS = ("Agent", "Task")
@@ -292,3 +294,9 @@ def files(session: AgentSession, query: str, limit: int) -> dict[str, Any]:
 
 def checkpoints(session: AgentSession) -> QuerySet[Checkpoint]:
     return Checkpoint.objects.filter(session=session).order_by("pk")
+
+
+def prompts(user: User) -> TenantQuerySet[Prompt]:
+    """What a person asked before in projects that are there; nobody else has a query for it."""
+    found: TenantQuerySet[Prompt] = Prompt.objects.filter(user=user, project__deleted_at=None)
+    return found

@@ -329,69 +329,22 @@ class LogOut(Schema):
     has_more: bool
 
 
-class LineOut(Schema):
-    kind: str
-    text: str
-    old: int | None
-    new: int | None
-
-
-class HunkOut(Schema):
-    header: str
-    old_start: int
-    new_start: int
-    lines: list[LineOut]
-
-
-class FileOut(Schema):
-    path: str
-    old_path: str | None
-    status: str
-    additions: int
-    deletions: int
-    is_binary: bool
-    hunks: list[HunkOut]
-
-
-class DiffOut(Schema):
-    base: str
-    head: str
-    files: list[FileOut]
-    additions: int
-    deletions: int
-    is_truncated: bool
-
-
-class FilesQuery(Schema):
+class PromptsQuery(Schema):
+    project_id: uuid.UUID | None = None
     q: str = Field("", max_length=200)
     limit: int = Field(50, ge=1, le=200)
 
 
-class FileFoundOut(Schema):
-    path: str
-    is_folder: bool
-    is_recent: bool
-
-
-class FilesOut(Schema):
-    """Paths of the newest snapshot, the best first; `is_truncated` when the tree has more than is looked at."""
-
-    items: list[FileFoundOut]
-    is_truncated: bool
-    commit: str
-
-
-class CheckpointOut(Schema):
+class PromptOut(Schema):
     id: uuid.UUID
-    commit: str
-    git_status: str
-    files_changed: int
-    job_id: uuid.UUID | None
-    created_at: datetime
+    text: str
+    used_count: int
+    last_used_at: datetime
+    project_id: uuid.UUID
 
 
-class CheckpointsOut(Schema):
-    items: list[CheckpointOut]
+class PromptsOut(Schema):
+    items: list[PromptOut]
 
 
 def session_json(session: AgentSession) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from accounts.auth import ActorRequest
 from accounts.tenancy import fetch
 from projects.diffs import Diff
 from sessions import queries
-from sessions.schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery
+from sessions.work_schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery
 
 router = Router(tags=["sessions"])
 

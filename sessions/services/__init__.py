@@ -9,6 +9,7 @@ from sessions.services.interrupts import interrupt
 from sessions.services.marks import mark_session, order_sessions
 from sessions.services.messages import Sent, send_message
 from sessions.services.permissions import Answer, answer_permission
+from sessions.services.prompts import note_prompt, remove_prompt
 from sessions.services.queue import edit_message, remove_message, send_now
 from sessions.services.restart import restart_session
 from sessions.services.rules import remove_rule
@@ -29,10 +30,12 @@ __all__ = [
     "edit_message",
     "interrupt",
     "mark_session",
+    "note_prompt",
     "order_sessions",
     "prune_attachments",
     "prune_commands",
     "remove_message",
+    "remove_prompt",
     "remove_rule",
     "restart_session",
     "send_message",

@@ -22,6 +22,7 @@ from sessions.models import AgentSession, Job, JobStatus, Message
 from sessions.services import attachments, entries
 from sessions.services.interrupts import interrupt_running
 from sessions.services.locking import locked
+from sessions.services.prompts import note_prompt
 from sessions.storable import clean
 
 MAX_WAITING = 50
@@ -64,12 +65,14 @@ def send_message(
     message_id: uuid.UUID | None = None,
     attachment_ids: Sequence[uuid.UUID] = (),
     is_urgent: bool = False,
+    is_own_words: bool = True,
     now: datetime,
 ) -> Sent:
     """Store the message and queue its job, also while another one runs. The same id again gives the same answer.
 
     Args:
         is_urgent: what runs is interrupted, and this goes before all that waits.
+        is_own_words: the author wrote it, and finds it again among what they asked before.
     Raises: Unprocessable, Invalid (the text, the attachments); MessageIdTaken (the id is known with another text or
         session); QueueFull; NotFound (deleted meanwhile).
     """
@@ -96,6 +99,8 @@ def send_message(
     new = [*_brought_back(session), entries.user_message(message, author, attachments.shown(message))]
     new.append(entries.job_status(job))
     log.append(session, new, job_id=job.pk, now=now)
+    if is_own_words:
+        note_prompt(session=session, user=author, text=text, now=now)
     if is_urgent:
         interrupt_running(session, now)
     dispatch.enqueue(session.pk)

@@ -40,7 +40,7 @@ def _restart(session: AgentSession, by: User, now: datetime) -> None:
         _wait_again(session, last, by, now)
     else:
         again = uuid.uuid5(last.pk, "restart")
-        send_message(session=session, author=by, text=GO_ON, message_id=again, now=now)
+        send_message(session=session, author=by, text=GO_ON, message_id=again, is_own_words=False, now=now)
 
 
 def _last(session: AgentSession) -> Job | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.tenancy import Role
 from environments.models import Environment
 from projects.models import Project
 from projects.vault import Vault
-from sessions.models import AgentSession, JobStatus, PermissionRule
+from sessions.models import AgentSession, JobStatus, PermissionRule, Prompt
 from tests.access.table import Case, Route, Socket, Tenant
 from tests.sessions.rows import IMAGE, make_attachment, make_job, make_permission, make_session, make_vault_project
 
@@ -125,6 +127,22 @@ def mark(tenant: Tenant) -> Case:
     return Case(params={"session_id": _session(tenant).pk}, body={"is_pinned": True})
 
 
+def in_prompt_query(tenant: Tenant) -> Case:
+    return Case(query={"project_id": _project(tenant).pk})
+
+
+def own_prompt(tenant: Tenant) -> Case:
+    made = Prompt.objects.create(
+        organization=tenant.organization,
+        project=_project(tenant),
+        user=tenant.caller,
+        text="do it",
+        digest=uuid.uuid4().hex,
+        last_used_at=timezone.now(),
+    )
+    return Case(params={"prompt_id": made.pk})
+
+
 def in_session_query(tenant: Tenant) -> Case:
     return Case(query={"organization_id": tenant.organization.pk, "project_id": _project(tenant).pk})
 
@@ -151,6 +169,8 @@ ROUTES = [
     Route("GET", "/sessions/{session_id}/rules", Role.VIEWER, session),
     Route("GET", "/projects/{project_id}/rules", Role.VIEWER, project),
     Route("DELETE", "/rules/{rule_id}", Role.MEMBER, rule),
+    Route("GET", "/prompts", Role.VIEWER, in_prompt_query),
+    Route("DELETE", "/prompts/{prompt_id}", Role.VIEWER, own_prompt),
     Route("GET", "/sessions/{session_id}/events", Role.VIEWER, session),
     Route("GET", "/sessions/{session_id}/stream", Role.VIEWER, session),
     Route("POST", "/sessions/{session_id}/approve", Role.MEMBER, answer),

@@ -11,9 +11,9 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import Organization, User
-from sessions import log
+from sessions import log, services
 from sessions.events import Entry
-from sessions.models import AgentSession, Checkpoint, Event, Job, JobStatus, PermissionRule
+from sessions.models import AgentSession, Checkpoint, Event, Job, JobStatus, PermissionRule, Prompt
 from tests.sessions.rows import make_attachment, make_job, make_permission, make_session
 
 
@@ -33,6 +33,8 @@ def session(organization: Organization) -> AgentSession:
     Checkpoint.objects.create(
         organization=organization, session=session, commit="b" * 40, git_status="CLEAN", files_changed=0
     )
+    bob = User.objects.create(email="bob-the-asker@example.com", name="Bob")
+    services.note_prompt(session=session, user=bob, text="whispered", now=timezone.now())
     log.append(session, [Entry("agent.raw", {"text": "<script>alert(1)</script>"})], now=timezone.now())
     return session
 
@@ -43,6 +45,7 @@ def act(client: Client, model: str, action: str, *rows: Any) -> None:
 
 
 MODELS = ["agentsession", "job", "message", "permissionrequest", "permissionrule", "attachment", "checkpoint"]
+MODELS += ["prompt"]
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -91,3 +94,11 @@ class TestActions:
         act(operator, "agentsession", "stop_sessions", session)
 
         assert ProcrastinateJob.objects.get().task_name == "sessions.stop_session"
+
+
+def test_what_people_asked_is_not_shown_to_the_operator(operator: Client, session: AgentSession) -> None:
+    prompt = Prompt.objects.get()
+
+    pages = [operator.get(f"/admin/agent_sessions/prompt/{path}").content for path in ("", f"{prompt.pk}/change/")]
+
+    assert all(b"whispered" not in page for page in pages)
