@@ -20,7 +20,7 @@ Money = Annotated[Decimal, PlainSerializer(lambda value: f"{value:f}", return_ty
 
 class NewSessionsIn(Schema):
     id: uuid.UUID | None = None
-    name: str
+    name: str = ""
     count: int = 1
     prompt: str = ""
     model: str = ""

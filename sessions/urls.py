@@ -9,6 +9,7 @@ from sessions import settings_views, views
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("design/", views.design, name="design"),
+    path("first-turn/", views.first_turn, name="first_turn"),
     path("sidebar/", views.sidebar, name="sidebar"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
     path("projects/<uuid:project_id>/", views.project, name="project"),

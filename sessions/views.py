@@ -9,17 +9,30 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth import ActorRequest
-from accounts.models import Organization
+from accounts.errors import Invalid
+from accounts.models import Membership, Organization
 from accounts.pages import chosen_organization, keep_organization, organizations_of
 from accounts.tenancy import Actor, Role, fetch
 from gateway import services as gateway
 from projects.models import Project
-from sessions import queries
+from sessions import queries, services
+from sessions.templatetags.pages import summary_of
+
+# What newcomers may begin with: a word, and what is asked of the agent.
+SUGGESTIONS = [
+    (_("Fix a failing test"), _("Run the tests, find out why one fails, and fix the program. Do not change the test.")),
+    (_("Write a small program"), _("Write a small fizzbuzz program and test it.")),
+    (_("Make a plan first"), _("Make a plan for a small calculator and its test, then carry it out when I agree.")),
+]
 
 
 @dataclass(frozen=True)
@@ -48,7 +61,7 @@ class Frame:
 
 def frame(actor: Actor, organization: Organization, session_id: uuid.UUID | None = None) -> Frame:
     """The same few queries however many projects and sessions there are."""
-    sessions = queries.listed(queries.sessions()).order_by("-created_at", "pk")
+    sessions = queries.listed(queries.sessions()).select_related("machine", "created_by").order_by("-created_at", "pk")
     projects = Project.objects.visible_to(actor).filter(organization=organization).order_by("-created_at", "pk")
     tree = projects.prefetch_related(Prefetch("sessions", queryset=sessions, to_attr="shown_sessions"))
     return Frame(actor, organization, organizations_of(actor), list(tree), session_id)
@@ -62,10 +75,52 @@ def frame_of(request: ActorRequest) -> Frame:
 @require_safe
 @login_required
 def dashboard(request: ActorRequest) -> HttpResponse:
+    return _dashboard(request, prompt=str(SUGGESTIONS[0][1]))
+
+
+@require_POST
+@login_required
+def first_turn(request: ActorRequest) -> HttpResponse:
+    """From a plain form: the sample project and a session at work on it; a wrong prompt is shown again."""
+    organization = chosen_organization(request, organizations_of(request.actor))
+    prompt = request.POST.get("prompt", "")
+    try:
+        session = services.start_first_turn(
+            actor=request.actor,
+            organization_id=organization.pk,
+            project_name=gettext("sample"),
+            prompt=prompt,
+            key=_key(request.POST.get("key", "")),
+            now=timezone.now(),
+        )
+    except Invalid as error:
+        return _dashboard(request, prompt=prompt, error=error.message, status=400)
+    return HttpResponseRedirect(f"{reverse('session', args=[session.pk])}?tour")
+
+
+def _key(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise Invalid.field("key", "This is not an id.") from error
+
+
+def _dashboard(request: ActorRequest, *, prompt: str, error: str = "", status: int = 200) -> HttpResponse:
     around = frame_of(request)
     keep_organization(request, around.organization)
-    is_practice = gateway.is_practice(around.organization.pk)
-    return render(request, "pages/dashboard.html", around.context(is_practice=is_practice))
+    cards = [(project, summary_of(project)) for project in around.projects]
+    context = around.context(
+        cards=sorted(cards, key=lambda card: card[1].last_at, reverse=True),
+        is_practice=gateway.is_practice(around.organization.pk),
+        prompt=prompt,
+        prompt_error=error,
+        suggestions=SUGGESTIONS,
+        key=uuid.uuid4(),
+    )
+    if not context["can_write"] and not around.projects:
+        admins = Membership.objects.filter(organization=around.organization, role__in=(Role.ADMIN, Role.OWNER))
+        context["admins"] = admins.select_related("user").order_by("created_at")[:5]
+    return render(request, "pages/dashboard.html", context, status=status)
 
 
 @require_safe
@@ -85,6 +140,7 @@ def session(request: ActorRequest, session_id: uuid.UUID) -> HttpResponse:
         "environment": row.environment.name if row.environment else "",
         "can_write": around["can_write"],
     }
+    around["shows_tour"] = "tour" in request.GET and not request.preferences.is_tour_done
     return render(request, "pages/session.html", around)
 
 

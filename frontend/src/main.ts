@@ -11,7 +11,7 @@ import type { NewSession } from "./elements/new-session.ts";
 import { ago, exactTime } from "./format.ts";
 import { listenToKeys } from "./frame/keys.ts";
 import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
-import { loadParts } from "./parts.ts";
+import { load, loadParts } from "./parts.ts";
 import { CHANGED, hasPreferences, type Preferences, watchPreferences } from "./preferences.ts";
 import { offerSettings } from "./settings/pages.ts";
 import { setTheme, showTheme } from "./theme.ts";
@@ -45,6 +45,12 @@ document.addEventListener("click", (event) => {
   const theme = find<HTMLElement>(event, "[data-theme-choice]");
   if (theme) setTheme(theme.dataset.themeChoice ?? "system");
   closeMenus(event.target as Node);
+});
+
+/** Who points at a button that opens a dialog finds it ready. */
+document.addEventListener("pointerover", (event) => {
+  const opener = find<HTMLElement>(event, "[data-open=new-session]");
+  if (opener) void load("slw-new-session").then(() => document.querySelector<NewSession>("slw-new-session")?.prepare(opener.dataset.project), () => undefined);
 });
 
 document.addEventListener("keydown", (event) => {

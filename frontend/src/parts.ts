@@ -5,6 +5,8 @@
 export const PARTS = {
   "slw-autosave": () => import("./settings/autosave.ts"),
   "slw-design": () => import("./elements/design.ts"),
+  "slw-filter": () => import("./elements/filter.ts"),
+  "slw-first-run": () => import("./elements/first-run.ts"),
   "slw-import": () => import("./elements/import-progress.ts"),
   "slw-key-list": () => import("./frame/key-list.ts"),
   "slw-manage": () => import("./elements/manage.ts"),
@@ -17,6 +19,7 @@ export const PARTS = {
   "slw-session": () => import("./session/session-view.ts"),
   "slw-shortcuts": () => import("./settings/shortcuts.ts"),
   "slw-sidebar": () => import("./elements/sidebar.ts"),
+  "slw-tour": () => import("./elements/tour.ts"),
   "slw-tokens": () => import("./elements/tokens.ts"),
   "slw-usage": () => import("./elements/usage.ts"),
 };

@@ -12,7 +12,7 @@ class TestCountWords(unittest.TestCase):
         self.assertEqual(count_words("one two two"), {"one": 1, "two": 2})
 
     def test_takes_no_notice_of_punctuation(self) -> None:
-        self.assertEqual(count_words("Stop! Stop, please."), {"Stop": 2, "please": 1})
+        self.assertEqual(count_words("stop! stop, please."), {"stop": 2, "please": 1})
 
     def test_takes_no_notice_of_case(self) -> None:
         self.assertEqual(count_words("The end of the road"), {"the": 2, "end": 1, "of": 1, "road": 1})

@@ -5,6 +5,7 @@ from sessions.services.attachments import Uploaded, add_attachment, prune_attach
 from sessions.services.commands import prune_commands
 from sessions.services.control import cancel, delete_session, stop_session, update_session
 from sessions.services.creation import NewSessions, create_sessions
+from sessions.services.first_turn import start_first_turn
 from sessions.services.interrupts import interrupt
 from sessions.services.marks import mark_session, order_sessions
 from sessions.services.messages import Sent, send_message
@@ -41,6 +42,7 @@ __all__ = [
     "send_message",
     "send_now",
     "sessions_to_archive",
+    "start_first_turn",
     "stop_session",
     "unarchive_session",
     "update_session",

@@ -26,9 +26,12 @@ from sessions.services import messages, naming
 
 @dataclass(frozen=True)
 class NewSessions:
-    """What is asked for; what is left out comes from the project. `key` is the client's mark for the whole request."""
+    """What is asked for; what is left out comes from the project, the name from the prompt.
 
-    name: str
+    `key` is the client's mark for the whole request.
+    """
+
+    name: str = ""
     count: int = 1
     prompt: str = ""
     model: str = ""
@@ -65,7 +68,8 @@ def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: da
         MessageIdTaken; KindNotAvailable.
     """
     actor.require(project.organization_id, Role.MEMBER)
-    names = naming.names_for(new.name, new.count)
+    is_named = bool(new.name.strip())
+    names = naming.names_for(new.name if is_named else naming.name_from(new.prompt), new.count)
     if new.prompt:
         messages.clean_text(new.prompt, "prompt")
     keys = _keys(new)
@@ -74,9 +78,12 @@ def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: da
     base = _base(actor, project, new)
     with transaction.atomic(), _one_project_a_key():
         _lock(project)
-        if known := _known(project, names, keys, new.prompt):
+        if known := _known(project, names if is_named else None, keys, new.prompt):
             return known
-        _require_free(project, names)
+        if is_named:
+            _require_free(project, names)
+        else:
+            names = naming.free_names(names, _taken_names(project))
         taken = _taken_branches(project)
         made = [
             _create(actor, project, base, name, key, new.prompt, taken, now)
@@ -130,16 +137,18 @@ def _lock(project: Project) -> None:
         raise NotFound
 
 
-def _known(project: Project, names: list[str], keys: list[uuid.UUID | None], prompt: str) -> list[AgentSession]:
-    """What the same request made before; empty when it is new. Raises: MessageIdTaken (it was another request)."""
+def _known(project: Project, names: list[str] | None, keys: list[uuid.UUID | None], prompt: str) -> list[AgentSession]:
+    """What the same request made before; empty when it is new; without `names` they were found for it.
+
+    Raises: MessageIdTaken (it was another request).
+    """
     rows = AgentSession.with_deleted.filter(request_key__in=[key for key in keys if key])
     found = {row.request_key: row for row in rows}
     if not found:
         return []
     made = [found[key] for key in keys if key in found]
-    is_same = [row.name for row in made] == names and all(
-        row.project_id == project.pk and row.deleted_at is None for row in made
-    )
+    is_named_so = len(made) == len(keys) if names is None else [row.name for row in made] == names
+    is_same = is_named_so and all(row.project_id == project.pk and row.deleted_at is None for row in made)
     if not is_same or not _had_prompt(made, prompt):
         raise MessageIdTaken
     return made
@@ -158,6 +167,10 @@ def _require_free(project: Project, names: list[str]) -> None:
         raise NameTaken(
             f"This project has a session named “{name}” already.", details=[{"field": "name", "message": "Taken."}]
         )
+
+
+def _taken_names(project: Project) -> set[str]:
+    return set(AgentSession.objects.filter(project=project).values_list("name", flat=True))
 
 
 def _taken_branches(project: Project) -> set[str]:

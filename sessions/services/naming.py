@@ -6,10 +6,11 @@ import re
 import unicodedata
 
 from accounts.errors import Invalid
-from accounts.names import UNSAFE
+from accounts.names import UNSAFE, one_line
 
 MAX_NAME = 100
 MAX_SLUG = 60
+SHORT_NAME = 50  # of a name that nobody chose
 PREFIX = "slipway/"
 
 
@@ -34,6 +35,27 @@ def names_for(name: str, count: int) -> list[str]:
         raise Invalid.field("count", "Between 1 and 10 sessions can be started at once.")
     name = clean_name(name)
     return [name] if count == 1 else [clean_name(f"{name}-{number}") for number in range(1, count + 1)]
+
+
+def name_from(prompt: str) -> str:
+    """What a session may be called that was given no name: the beginning of its prompt, to the end of a word."""
+    first = next((line for line in prompt.splitlines() if one_line(line)), "")
+    text = one_line(first).strip("#*`>-_ ")
+    if len(text) > SHORT_NAME:
+        text = text[: SHORT_NAME + 1].rpartition(" ")[0] or text[:SHORT_NAME]
+    return text.strip(" ,.:;!?") or "New session"
+
+
+def free_names(names: list[str], taken: set[str]) -> list[str]:
+    """The same names, each with a number where somebody has it already."""
+    found: list[str] = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in taken or candidate in found:
+            number += 1
+            candidate = f"{name} {number}"
+        found.append(candidate)
+    return found
 
 
 def branch_for(name: str, taken: set[str]) -> str:

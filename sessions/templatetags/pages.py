@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from allauth.usersessions.models import UserSession
@@ -113,3 +114,35 @@ def role_word(role: str) -> Any:
 def recognized(rows: list[UserSession]) -> list[tuple[UserSession, browsers.Browser]]:
     """Signed-in browsers with what they call themselves."""
     return [(one, browsers.recognize(one.user_agent)) for one in rows]
+
+
+class Summary(NamedTuple):
+    """A project at a glance: how many of its sessions are in which state, and those that matter most now."""
+
+    waiting: int
+    running: int
+    failed: int
+    total: int
+    last_at: datetime
+    shown: list[AgentSession]
+
+
+MOST_SHOWN = 6
+
+
+@register.simple_tag
+def summary_of(project: Project) -> Summary:
+    rows: list[AgentSession] = project.shown_sessions  # type: ignore[attr-defined]
+
+    def urgency(row: AgentSession) -> tuple[bool, bool, float]:
+        return not row.is_waiting, row.status != SessionStatus.RUNNING, -row.updated_at.timestamp()  # type: ignore[attr-defined]
+
+    states = [STATUSES[SessionStatus(row.status)].meaning for row in rows if not row.is_waiting]  # type: ignore[attr-defined]
+    return Summary(
+        waiting=len(rows) - len(states),
+        running=states.count("running"),
+        failed=states.count("failed"),
+        total=len(rows),
+        last_at=max([project.created_at, *(row.updated_at for row in rows)]),
+        shown=sorted(rows, key=urgency)[:MOST_SHOWN],
+    )

@@ -152,7 +152,7 @@ class TestTheKeyboard:
         opener.focus()
         page.keyboard.press("Enter")
         dialog = page.get_by_role("dialog", name="New session")
-        expect(dialog.get_by_label("Project")).to_be_focused()
+        expect(dialog.get_by_label("What should the agent do?")).to_be_focused()
 
         for _ in range(16):
             page.keyboard.press("Tab")

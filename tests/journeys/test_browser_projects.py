@@ -40,6 +40,14 @@ def new_project(page: Page, source: str) -> Locator:
     return dialog
 
 
+def more(dialog: Locator) -> Locator:
+    """The dialog with all that is folded away at first."""
+    summary = dialog.locator("details.more > summary")
+    if not dialog.get_by_label("Name").is_visible():
+        summary.click()
+    return dialog
+
+
 class TestAnImport:
     @pytest.fixture(autouse=True)
     def _slow(self, repository: GitServer) -> Iterator[None]:
@@ -303,7 +311,7 @@ class TestTheNewSessionDialog:
     def open_and_name(self, page: Page) -> Locator:
         page.locator("main").get_by_role("button", name="New session").click()
         dialog = page.get_by_role("dialog", name="New session")
-        dialog.get_by_label("Name").fill("feature")
+        more(dialog).get_by_label("Name").fill("feature")
         return dialog.get_by_role("button", name="Start")
 
 
@@ -313,7 +321,7 @@ class TestSeveralAgents:
         page = alice.open("/")
         page.locator("main").get_by_role("button", name="New session").click()
         dialog = page.get_by_role("dialog", name="New session")
-        dialog.get_by_label("Name").fill("trio")
+        more(dialog).get_by_label("Name").fill("trio")
         dialog.get_by_label("How many").fill("3")
         dialog.get_by_role("button", name="Start").click()
 

@@ -64,7 +64,6 @@ class TestTheWalk:
     def start_session(page: Page, prompt: str) -> None:
         page.locator("section.card").get_by_role("button", name="New session").click()
         dialog = page.get_by_role("dialog", name="New session")
-        dialog.get_by_label("Name").fill("feature")
         dialog.get_by_label("What should the agent do?").fill(prompt)
         dialog.get_by_role("button", name="Start").click()
         page.wait_for_url(re.compile("/sessions/"))

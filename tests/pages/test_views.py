@@ -55,14 +55,14 @@ class TestDashboard:
         page = browser(alice).get("/").content.decode()
 
         assert 'data-open="new-project"' in page
-        assert "Try the sample project" in page
+        assert "Try it on the sample project" in page
 
     def test_shows_projects_and_their_sessions(self, alice: User, session: AgentSession) -> None:
         page = browser(alice).get("/").content.decode()
 
         assert "shop" in page
         assert f'href="/sessions/{session.pk}/"' in page
-        assert "Try the sample project" not in page
+        assert "Try it on the sample project" not in page
 
     def test_follows_a_running_import(self, alice: User, project: Project) -> None:
         Project.objects.filter(pk=project.pk).update(status=ProjectStatus.IMPORTING)
@@ -176,3 +176,42 @@ class TestSession:
 
         assert 'aria-current="page"' in tree
         assert "<html" not in tree
+
+
+class TestTheFirstTurn:
+    KEY = "0190a000-0000-7000-8000-000000000001"
+
+    def test_makes_the_sample_project_and_a_session_once_however_often_it_is_pressed(self, alice: User) -> None:
+        client = browser(alice)
+        answers = [client.post("/first-turn/", {"key": self.KEY, "prompt": "fix it"}) for _ in range(2)]
+
+        session = AgentSession.objects.get()
+        assert {answer["Location"] for answer in answers} == {f"/sessions/{session.pk}/?tour"}
+        assert (session.name, session.project.source) == ("fix it", ProjectSource.SAMPLE)
+
+    def test_shows_again_what_was_typed_when_something_is_wrong_with_it(self, alice: User) -> None:
+        answer = browser(alice).post("/first-turn/", {"key": self.KEY, "prompt": "fix\0it"})
+
+        assert answer.status_code == 400
+        assert 'role="alert"' in answer.content.decode()
+        assert not Project.objects.exists()
+
+    @pytest.mark.parametrize("key", ["", "x"])
+    def test_needs_an_id(self, alice: User, key: str) -> None:
+        assert browser(alice).post("/first-turn/", {"key": key, "prompt": "fix it"}).status_code == 400
+
+    def test_is_not_for_viewers_who_are_told_whom_to_ask(self, vera: User) -> None:
+        client = browser(vera)
+
+        page = client.get("/").content.decode()
+        assert "alice@example.com" in page
+        assert "first-turn" not in page
+        assert client.post("/first-turn/", {"key": self.KEY, "prompt": "fix it"}).status_code == 403
+
+    def test_shows_the_way_only_until_it_was_seen(self, alice: User, session: AgentSession) -> None:
+        client = browser(alice)
+
+        assert "<slw-tour>" in client.get(f"/sessions/{session.pk}/?tour").content.decode()
+        assert "<slw-tour>" not in client.get(f"/sessions/{session.pk}/").content.decode()
+        client.patch("/api/me/preferences", {"is_tour_done": True}, content_type="application/json")
+        assert "<slw-tour>" not in client.get(f"/sessions/{session.pk}/?tour").content.decode()

@@ -11,6 +11,7 @@ export abstract class FormDialog extends PageElement {
   @query("dialog") protected dialog!: HTMLDialogElement;
   @state() protected error: unknown = null;
   @state() protected isBusy = false;
+  @state() protected wrong: Record<string, string> = {};
 
   /** Names of the fields that show their own errors. */
   protected abstract readonly fields: string[];
@@ -75,24 +76,52 @@ export abstract class FormDialog extends PageElement {
     return field?.value ?? "";
   }
 
+  /** What the browser finds wrong before anything is sent, said beside each field in its own words. */
+  private objections(): Record<string, string> {
+    const found: Record<string, string> = {};
+    for (const control of this.dialog.querySelectorAll<HTMLInputElement>("form :invalid:is(input, select, textarea)")) found[control.name] = control.validationMessage;
+    return found;
+  }
+
+  /** Where the first error is, even when it is folded away. */
+  private async showError(): Promise<void> {
+    await this.updateComplete;
+    const wrong = this.dialog.querySelector<HTMLElement>("[aria-invalid=true]");
+    wrong?.closest("details")?.setAttribute("open", "");
+    wrong?.focus();
+  }
+
+  protected readonly onKey = (event: KeyboardEvent): void => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    this.dialog.querySelector("form")?.requestSubmit();
+  };
+
+  /** What is being mended is no longer complained of. */
+  protected readonly onInput = (event: Event): void => {
+    const { name } = event.target as HTMLInputElement;
+    if (name in this.wrong) this.wrong = Object.fromEntries(Object.entries(this.wrong).filter(([field]) => field !== name));
+  };
+
   protected async submit(event: Event, work: () => Promise<void>): Promise<void> {
     event.preventDefault();
     if (this.isBusy) return;
-    this.isBusy = true;
     this.error = null;
+    this.wrong = this.objections();
+    if (Object.keys(this.wrong).length) return this.showError();
+    this.isBusy = true;
     try {
       await work();
     } catch (error) {
       this.error = error;
-      await this.updateComplete;
-      this.dialog.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+      await this.showError();
     } finally {
       this.isBusy = this.isLeaving;
     }
   }
 
   protected field(name: string, label: string, control: (attributes: { id: string; invalid: "true" | "false" }) => TemplateResult, hint = "", className = ""): TemplateResult {
-    const error = fieldError(this.error, name);
+    const error = this.wrong[name] ?? fieldError(this.error, name);
     const id = `${this.tagName.toLowerCase()}-${name}`;
     return html`<div class="field ${className}"><label for=${id}>${label}</label>
       ${control({ id, invalid: error ? "true" : "false" })}

@@ -49,7 +49,7 @@ export class Manage extends FormDialog {
     const title = isRename
       ? { project: gettext("Rename the project"), session: gettext("Rename the session") }[this.kind]
       : { project: gettext("Delete the project?"), session: gettext("Delete the session?") }[this.kind];
-    return html`<dialog class="dialog small" aria-label=${title}><form @submit=${(event: Event) => this.submit(event, () => this.save())}>
+    return html`<dialog class="dialog small" aria-label=${title}><form novalidate @keydown=${this.onKey} @input=${this.onInput} @submit=${(event: Event) => this.submit(event, () => this.save())}>
       ${this.head(title)}
       <div class="body">${this.generalError()}${isRename ? this.nameField() : this.question()}</div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>

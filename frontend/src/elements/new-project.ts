@@ -114,7 +114,7 @@ export class NewProject extends FormDialog {
   }
 
   private form(): TemplateResult {
-    return html`<form @submit=${(event: Event) => this.submit(event, () => this.create())}>
+    return html`<form novalidate @keydown=${this.onKey} @input=${this.onInput} @submit=${(event: Event) => this.submit(event, () => this.create())}>
       ${this.head(gettext("New project"))}
       <div class="body">
         ${this.generalError()}
@@ -140,10 +140,10 @@ export class NewProject extends FormDialog {
       event.preventDefault();
       this.isOver = isOver;
     };
-    return this.field("file", gettext("Archive"), ({ id, invalid }) => html`<div class="drop ${this.isOver ? "over" : ""}" @dragover=${over(true)} @dragleave=${over(false)}
+    return this.field("file", gettext("Archive"), ({ id, invalid }) => html`<label class="drop ${this.isOver ? "over" : ""}" @dragover=${over(true)} @dragleave=${over(false)}
         @drop=${(event: DragEvent) => { over(false)(event); this.take(event.dataTransfer?.files[0]); }}>
         <input id=${id} name="file" type="file" accept=".zip,.tar.gz,.tgz,.bundle" aria-invalid=${invalid} @change=${(event: Event) => this.take((event.target as HTMLInputElement).files?.[0])} />
         ${icon("upload")}<span class="strong">${this.file ? this.file.name : gettext("Drop a file here, or choose one")}</span>
-        <span class="soft">${this.file ? bytes(this.file.size) : gettext("zip, tar.gz or git bundle")}</span></div>`);
+        <span class="soft">${this.file ? bytes(this.file.size) : gettext("zip, tar.gz or git bundle")}</span></label>`);
   }
 }

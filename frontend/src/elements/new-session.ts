@@ -1,101 +1,104 @@
-// The dialog that starts sessions: one or several agents on the same project, each on its own branch.
+// The dialog that starts sessions: say what is to be done and press Start; all else has a sensible value, and is folded away.
 
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { get, post } from "../api.ts";
+import { post } from "../api.ts";
 import { gettext } from "../i18n.ts";
-import type { Project, Session } from "../protocol.ts";
+import { icon } from "../icons.ts";
+import type { Session } from "../protocol.ts";
+import { modes } from "../session/modes.ts";
 import { errorNote, pageData } from "./base.ts";
 import { FormDialog } from "./dialog.ts";
+import { type Lists, listsOf } from "./new-session-lists.ts";
 
-interface Model { name: string; label: string }
-interface Models { items: Model[]; default: string; is_practice: boolean }
-interface Environment { id: string; name: string; kind: string; is_default: boolean }
-interface Branch { name: string; is_default: boolean }
 export interface ProjectChoice { id: string; name: string; organization_id: string }
 
-const modes = (): [string, string][] => [
-  ["default", gettext("Ask before acting")],
-  ["acceptEdits", gettext("Accept edits, ask for commands")],
-  ["plan", gettext("Plan first")],
-  ["bypassPermissions", gettext("Never ask (the sandbox is the only fence)")],
-];
+/** What was chosen last, on this device. */
+interface Remembered { model?: string; permission_mode?: string; isMore?: boolean }
+const REMEMBERED = "slipway.new-session";
+/** Never the mode that asks for nothing: that one is chosen each time. */
+const MODES_KEPT = ["default", "acceptEdits", "plan"];
 
 @customElement("slw-new-session")
 export class NewSession extends FormDialog {
   @property({ attribute: "organization-id" }) organizationId = "";
   @state() private projectId = "";
-  @state() private models: Models = { items: [], default: "", is_practice: false };
-  @state() private environments: Environment[] = [];
-  @state() private branches: Branch[] = [];
-  @state() private project: Project | null = null;
+  @state() private lists: Lists | null = null;
   @state() private loadError: unknown = null;
-  @state() private isLoading = false;
+  private remembered: Remembered = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}") as Remembered;
   protected readonly fields = ["name", "count", "prompt", "model", "permission_mode", "environment_id", "base_branch"];
 
   private get projects(): ProjectChoice[] {
     return pageData<ProjectChoice[]>("projects-data") ?? [];
   }
 
+  private chosen(projectId: string | undefined): string {
+    return projectId || this.projectId || this.projects[0]?.id || "";
+  }
+
+  /** Asks for the lists of a dialog that will probably be opened. */
+  prepare(projectId: string | undefined): void {
+    const id = this.chosen(projectId);
+    if (id) void listsOf(this.organizationId, id).catch(() => undefined);
+  }
+
   openFor(projectId: string | undefined): void {
     void this.open();
-    void this.load(projectId || this.projectId || this.projects[0]?.id || "");
+    void this.load(this.chosen(projectId));
   }
 
   private async load(projectId: string): Promise<void> {
+    if (projectId !== this.projectId) this.lists = null;
     this.projectId = projectId;
     if (!projectId) return;
-    this.isLoading = true;
     try {
-      const [project, branches, models, environments] = await Promise.all([
-        get<Project>(`/projects/${projectId}`),
-        get<{ items: Branch[] }>(`/projects/${projectId}/branches`),
-        get<Models>(`/models?organization_id=${this.organizationId}`),
-        get<{ items: Environment[] }>(`/environments?organization_id=${this.organizationId}`),
-      ]);
-      if (projectId !== this.projectId) return;
-      Object.assign(this, { project, branches: branches.items, models, environments: environments.items, loadError: null, isLoading: false });
+      const lists = await listsOf(this.organizationId, projectId);
+      if (projectId === this.projectId) Object.assign(this, { lists, loadError: null });
     } catch (error) {
-      if (projectId === this.projectId) Object.assign(this, { loadError: error, isLoading: false });
+      if (projectId === this.projectId) this.loadError = error;
     }
   }
 
+  private remember(fields: Remembered): void {
+    Object.assign(this.remembered, fields);
+    localStorage.setItem(REMEMBERED, JSON.stringify(this.remembered));
+  }
+
+  private get model(): string {
+    const known = this.lists?.models.items.some(({ name }) => name === this.remembered.model);
+    return known ? (this.remembered.model ?? "") : this.lists?.project.default_model || this.lists?.models.default || "";
+  }
+
   private async create(): Promise<void> {
-    const prompt = this.value("prompt");
-    const environment = this.value("environment_id");
-    const base = this.value("base_branch");
+    // A click can be faster than the lists; the values that are shown then come with them.
+    await listsOf(this.organizationId, this.projectId).then(() => this.updateComplete, () => undefined);
+    const given = { name: this.value("name").trim(), prompt: this.value("prompt"), environment_id: this.value("environment_id"), base_branch: this.value("base_branch"), model: this.value("model") || this.model };
     const body = {
-      name: this.value("name"), count: Number(this.value("count")), model: this.value("model"), permission_mode: this.value("permission_mode"),
-      ...(prompt.trim() ? { prompt } : {}),
-      ...(environment ? { environment_id: environment } : {}),
-      ...(base ? { base_branch: base } : {}),
+      count: Number(this.value("count")), permission_mode: this.value("permission_mode"),
+      ...Object.fromEntries(Object.entries(given).filter(([, value]) => value.trim())),
     };
     const path = `/projects/${this.projectId}/sessions`;
     const { items } = await post<{ items: Session[] }>(path, body, { key: this.keyFor([path, body]) });
+    this.remember({ model: given.model, ...(MODES_KEPT.includes(body.permission_mode) ? { permission_mode: body.permission_mode } : {}) });
     const first = items[0];
     if (first) this.leave(`/sessions/${first.id}/`);
   }
 
-  // What comes in moves the button: one that was pressed already would be somewhere else when it is let go, and nothing would start.
   override render(): unknown {
-    return html`<dialog class="dialog" aria-label=${gettext("New session")}><form @submit=${(event: Event) => this.submit(event, () => this.create())}>
+    return html`<dialog class="dialog new-session" aria-label=${gettext("New session")}><form novalidate @keydown=${this.onKey} @input=${this.onInput} @submit=${(event: Event) => this.submit(event, () => this.create())}>
       ${this.head(gettext("New session"))}
       <div class="body">
         ${errorNote(this.loadError)}${this.generalError()}
-        ${this.models.is_practice ? html`<p class="row wrap"><span class="badge practice">${gettext("Practice model")}</span><span class="soft">${gettext("No model key is configured; a built-in model stands in.")}</span></p>` : nothing}
-        <div class="fields">
-          ${this.projectField()}
-          ${this.field("name", gettext("Name"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" required maxlength="100" autocomplete="off" placeholder=${gettext("fix-login")} aria-invalid=${invalid} />`)}
-          ${this.field("prompt", gettext("What should the agent do?"), ({ id, invalid }) => html`<textarea class="input" id=${id} name="prompt" rows="4" aria-invalid=${invalid} placeholder=${gettext("You can also start without and write it later.")}></textarea>`, "", "full")}
-          ${this.select("model", gettext("Model"), this.models.items.map(({ name, label }) => [name, label]), this.project?.default_model || this.models.default)}
-          ${this.select("permission_mode", gettext("Permissions"), modes(), "default")}
-          ${this.environmentField()}
-          ${this.select("base_branch", gettext("Start from"), this.branches.map(({ name }) => [name, name]), this.project?.default_branch ?? "")}
-          ${this.field("count", gettext("How many"), ({ id, invalid }) => html`<input class="input" id=${id} name="count" type="number" min="1" max="10" value="1" required aria-invalid=${invalid} />`, gettext("Each agent gets its own branch and sandbox."))}
-        </div>
+        ${this.field("prompt", gettext("What should the agent do?"), ({ id, invalid }) => html`<textarea class="input prompt" id=${id} name="prompt" rows="6" aria-invalid=${invalid} placeholder=${gettext("Fix the failing test in the word counter, and say what was wrong.")}></textarea>`, gettext("You can also start without and write it later."))}
+        ${this.projectField()}
+        <details class="more" ?open=${this.remembered.isMore ?? false} @toggle=${(event: Event) => this.remember({ isMore: (event.target as HTMLDetailsElement).open })}>
+          <summary>${icon("chevron")}<span class="strong">${gettext("More")}</span><span class="soft cut">${this.summary()}</span></summary>
+          ${this.more()}
+        </details>
       </div>
-      <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
-        <button class="button primary" ?disabled=${this.isBusy || this.isLoading || !this.projectId}>${this.isBusy ? gettext("Starting…") : gettext("Start")}</button></footer>
+      <footer><span class="grow">${this.lists?.models.is_practice ? html`<span class="badge practice" title=${gettext("No model key is configured; a built-in model stands in.")}>${gettext("Practice model")}</span>` : nothing}</span>
+        <button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
+        <button class="button primary" ?disabled=${this.isBusy || !this.projectId}>${this.isBusy ? gettext("Starting…") : gettext("Start")}</button></footer>
     </form></dialog>`;
   }
 
@@ -104,15 +107,33 @@ export class NewSession extends FormDialog {
       ${this.projects.map((project) => html`<option value=${project.id} ?selected=${project.id === this.projectId}>${project.name}</option>`)}</select>`);
   }
 
-  private select(name: string, label: string, options: [string, string][], chosen: string): TemplateResult {
-    return this.field(name, label, ({ id, invalid }) => html`<select class="input" id=${id} name=${name} aria-invalid=${invalid}>
-      ${options.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}</select>`);
+  /** What holds while nothing is unfolded. */
+  private summary(): string {
+    const { lists } = this;
+    if (!lists) return "";
+    const model = lists.models.items.find(({ name }) => name === this.model)?.label ?? this.model;
+    const mode = modes().find(([name]) => name === this.mode)?.[1] ?? "";
+    return gettext("{model} · {mode} · from {branch}", { model, mode, branch: lists.project.default_branch });
   }
 
-  private environmentField(): TemplateResult {
-    const coming = [gettext("Docker"), gettext("SSH"), gettext("Modal")];
-    return this.field("environment_id", gettext("Environment"), ({ id, invalid }) => html`<select class="input" id=${id} name="environment_id" aria-invalid=${invalid}>
-      ${this.environments.map((one) => html`<option value=${one.id} ?selected=${one.is_default}>${one.name}</option>`)}
-      ${coming.map((name) => html`<option disabled>${gettext("{name} (coming)", { name })}</option>`)}</select>`);
+  private get mode(): string {
+    return this.remembered.permission_mode ?? "default";
+  }
+
+  private more(): TemplateResult {
+    const { lists } = this;
+    return html`<div class="fields">
+      ${this.field("name", gettext("Name"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" maxlength="100" autocomplete="off" placeholder=${gettext("From what you write above")} aria-invalid=${invalid} />`)}
+      ${this.select("permission_mode", gettext("Permissions"), modes(), this.mode)}
+      ${this.select("model", gettext("Model"), lists?.models.items.map(({ name, label }) => [name, label]), this.model)}
+      ${this.select("environment_id", gettext("Environment"), lists?.environments.map(({ id, name }) => [id, name]), lists?.project.default_environment_id ?? lists?.environments.find((one) => one.is_default)?.id ?? "")}
+      ${this.select("base_branch", gettext("Start from"), lists?.branches.map(({ name }) => [name, name]), lists?.project.default_branch ?? "")}
+      ${this.field("count", gettext("How many"), ({ id, invalid }) => html`<input class="input" id=${id} name="count" type="number" min="1" max="10" value="1" required aria-invalid=${invalid} />`, gettext("Each agent gets its own branch and sandbox."))}
+    </div>`;
+  }
+
+  private select(name: string, label: string, options: [string, string][] | undefined, chosen: string): TemplateResult {
+    return this.field(name, label, ({ id, invalid }) => html`<select class="input" id=${id} name=${name} aria-invalid=${invalid} aria-busy=${options ? "false" : "true"}>
+      ${(options ?? []).map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}</select>`);
   }
 }

@@ -114,6 +114,25 @@ class TestCreateSessions:
 
         assert AgentSession.objects.count() == 1
 
+    def test_finds_a_name_in_the_prompt_that_nobody_has(self, bob: User, project: Project) -> None:
+        prompt = "Run the tests, find out why one fails, and fix the program.\nDo not change the test."
+        (first,) = create(bob, project, name="", prompt=prompt)
+        (second,) = create(bob, project, name=" ", prompt=prompt)
+        several = create(bob, project, name="", count=2)
+
+        assert first.name == "Run the tests, find out why one fails, and fix the"
+        assert second.name == f"{first.name} 2"
+        assert [one.name for one in several] == ["New session-1", "New session-2"]
+
+    def test_finds_the_same_when_it_is_repeated(self, bob: User, project: Project) -> None:
+        key = uuid.uuid4()
+        (first,) = create(bob, project, name="", prompt="build it", key=key)
+        (again,) = create(bob, project, name="", prompt="build it", key=key)
+
+        assert again.pk == first.pk
+        with pytest.raises(MessageIdTaken):
+            create(bob, project, name="", prompt="build something else", key=key)
+
     def test_gives_each_session_a_branch_of_its_own(self, bob: User, project: Project) -> None:
         names = ["A b", "a-B", "日本", "日本語", "--upload-pack=x"]
 
@@ -130,8 +149,6 @@ class TestCreateSessions:
     @pytest.mark.parametrize(
         ("fields", "error", "field"),
         [
-            ({"name": ""}, Invalid, "name"),
-            ({"name": "  "}, Invalid, "name"),
             ({"name": "x" * 101}, Invalid, "name"),
             ({"name": "x" * 10_000}, Invalid, "name"),
             ({"name": "a\0b"}, Invalid, "name"),
@@ -192,3 +209,20 @@ class TestBranchFor:
     def test_is_always_a_valid_ref(self) -> None:
         for name in ["..", ".git", "a.lock", "-x", "a/b", "HEAD", "x" * 100, "🚀", "ÄÖ ß", "con", "a~^:?*[\\"]:
             assert is_branch(naming.branch_for(name, set())), name
+
+
+class TestANameFromAPrompt:
+    @pytest.mark.parametrize(
+        ("prompt", "name"),
+        [
+            ("# Fix the login", "Fix the login"),
+            ("\n\n  build it!  \nand more", "build it"),
+            ("x" * 200, "x" * 50),
+            ("", "New session"),
+            ("\u202e\u200b", "New session"),
+            ("ログインを直して", "ログインを直して"),
+        ],
+    )
+    def test_is_its_beginning_made_readable(self, prompt: str, name: str) -> None:
+        assert naming.name_from(prompt) == name
+        assert naming.clean_name(naming.name_from(prompt)) == name
