@@ -4,6 +4,7 @@ import { closeMenu, closeMenus, listenToMenus } from "./components/menu.ts";
 import { listenToPageButtons } from "./components/page-buttons.ts";
 import { listenToTabs } from "./components/tabs.ts";
 import { listenToTitles } from "./components/tooltip.ts";
+import { drawAttention } from "./attention.ts";
 import { openPart } from "./dialogs.ts";
 import type { Manage, Managed } from "./elements/manage.ts";
 import type { NewProject } from "./elements/new-project.ts";
@@ -21,7 +22,10 @@ void loadParts();
 watchPreferences();
 document.addEventListener(CHANGED, (event) => showTheme((event as CustomEvent<Preferences>).detail.theme.toLowerCase()));
 
-if (hasPreferences()) offerSettings();
+if (hasPreferences()) {
+  offerSettings();
+  drawAttention();
+}
 
 function find<T extends Element>(event: Event, selector: string): T | null {
   return event.target instanceof Element ? event.target.closest<T>(selector) : null;

@@ -7,6 +7,7 @@ import { PageElement, pageData } from "../elements/base.ts";
 import type { Managed } from "../elements/manage.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
+import { pageTitle, setPageTitle } from "../page-title.ts";
 import type { Session } from "../protocol.ts";
 import "./changes-view.ts";
 import { emptyView, loadingView } from "./chat-parts.ts";
@@ -56,7 +57,7 @@ export class SessionView extends PageElement {
   @state() private error: unknown = null;
   @state() private isRestarting = false;
   private page: PageSession = pageData<PageSession>("session-data") ?? NO_PAGE;
-  private pageTitle = document.title;
+  private pageTitle = pageTitle();
   private connection: Connection | null = null;
   private readonly fetching: Fetching = {
     after: (seq) => get<EventPage>(`/sessions/${this.sessionId}/events?after=${seq}&limit=1000`, AbortSignal.timeout(FETCH_TIMEOUT_MS)),
@@ -190,7 +191,7 @@ export class SessionView extends PageElement {
   }
 
   override updated(): void {
-    document.title = this.isWaiting ? `(!) ${this.pageTitle}` : this.pageTitle;
+    setPageTitle(this.pageTitle);
     const panes = this.querySelector<HTMLElement>(".panes");
     if (panes) attachSplit(panes);
   }
