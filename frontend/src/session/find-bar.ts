@@ -19,6 +19,7 @@ export interface Searched { readonly rows: readonly Row[]; readonly conversation
 const PAUSE_MS = 150;
 const LINES_AROUND = 20;
 const SETTLES_MS = 60;
+const TRIES = 8;
 
 @customElement("slw-find")
 export class FindBar extends PageElement {
@@ -30,6 +31,8 @@ export class FindBar extends PageElement {
   private wanted = "";
   private pause: ReturnType<typeof setTimeout> | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
+  /** What is about to be brought into view. */
+  private coming: { match: Match; tries: number } | null = null;
   private stopped = new AbortController();
   private lookedAt: readonly Row[] = [];
 
@@ -57,8 +60,20 @@ export class FindBar extends PageElement {
   override updated(): void {
     if (!this.wanted) return unmark();
     if (this.searched.rows !== this.lookedAt && !this.isSearching) this.look();
+    this.settleSoon();
+  }
+
+  /** What was unfolded and brought near is there a moment later. */
+  private settleSoon(): void {
     clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.markShown(), SETTLES_MS);
+    this.settling = setTimeout(() => {
+      const { coming } = this;
+      if (coming && this.rangeOf(coming.match) === null && coming.tries > 0) this.coming = { ...coming, tries: coming.tries - 1 };
+      else this.coming = null;
+      if (coming && !this.coming) this.bringToRange(coming.match);
+      else if (this.coming) this.settleSoon();
+      else this.markShown();
+    }, SETTLES_MS);
   }
 
   private readonly onInput = (): void => {
@@ -114,8 +129,8 @@ export class FindBar extends PageElement {
       if (match.line > folds.size(key, LINES_AROUND) - LINES_AROUND) folds.resize(key, match.line + LINES_AROUND);
     }
     this.searched.show(match.row);
-    clearTimeout(this.settling);
-    this.settling = setTimeout(() => this.bringToRange(match), SETTLES_MS);
+    this.coming = { match, tries: TRIES };
+    this.settleSoon();
   }
 
   private scopeOf(match: Match): Element | null {

@@ -1,0 +1,223 @@
+"""A long conversation read: ten thousand events, of which the page holds few; links, finding, copying; and text that streams."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
+from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.operating import add_member
+
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(240)]
+
+FREE = {"permission_mode": "bypassPermissions"}
+EVENTS = 10_000
+MOST_ELEMENTS, MOST_ROWS = 2500, 150
+TURN_EVENTS = 20
+FILL = """
+import uuid
+from django.utils import timezone
+from sessions.models import AgentSession, Event
+session = AgentSession.objects.get(pk="{id}")
+Event.objects.filter(session=session).delete()
+TEXT = "Some **words** on what was done, which go on for a while. " * 4
+def turn(number):
+    job, message = str(uuid.UUID(int=number)), str(uuid.UUID(int=10**6 + number))
+    author = dict(id="1", name="Alice")
+    status = lambda word: ("job.status", dict(job_id=job, message_id=message, status=word, error=""))
+    user = dict(message_id=message, job_id=job, text=f"Question {{number}}", author=author, attachments=[])
+    yield "message.user", user
+    yield status("PROCESSING")
+    for one in range(7):
+        name, call = ("Read" if one < 4 else "Bash"), f"call-{{number}}-{{one}}"
+        given = dict(file_path=f"/workspace/part{{one}}.py") if one < 4 else dict(command=f"make part{{one}}")
+        lines = "\\n".join(f"line {{line}} of {{number}}-{{one}}" for line in range(40))
+        yield "tool.call", dict(call_id=call, parent=None, name=name, input=given)
+        yield "tool.result", dict(call_id=call, is_error=False, text=lines, is_truncated=False, images=[], patch=None)
+    yield "assistant.text", dict(block=f"{{number}}:0", parent=None, text=TEXT)
+    yield "assistant.text", dict(block=f"{{number}}:1", parent=None, text=f"Answer {{number}}")
+    yield "turn.completed", dict(is_error=False, duration_ms=1000, input_tokens=1, output_tokens=1, cost_usd="0.01")
+    yield status("COMPLETED")
+rows = [entry for number in range(1, {last} // {size} + 1) for entry in turn(number)]
+Event.objects.bulk_create([
+    Event(session=session, organization_id=session.organization_id, seq=seq, kind=kind, payload=payload,
+          created_at=timezone.now())
+    for seq, (kind, payload) in enumerate(rows, 1)
+])
+AgentSession.objects.filter(pk=session.pk).update(last_seq=len(rows), status="WAITING_INPUT")
+"""
+ELEMENTS = "document.querySelectorAll('*').length"
+PLACE = """async (text) => {
+    const find = () => [...document.querySelectorAll('.entry')].find((one) => one.textContent.trim() === text);
+    return find()?.getBoundingClientRect().top ?? null;
+}"""
+MARKED = "() => CSS.highlights.get('slw-found-current')?.size === 1"
+MARKED_TEXT = """() => {
+    const [range] = CSS.highlights.get('slw-found-current');
+    const box = range.getBoundingClientRect(), view = document.querySelector('slw-conversation').getBoundingClientRect();
+    return [range.toString(), box.top >= view.top && box.bottom <= view.bottom];
+}"""
+
+
+def long_session(visitor: Visitor, events: int = EVENTS) -> dict[str, Any]:
+    """A session with a log that agents would need days for."""
+    session = visitor.session(visitor.project(), name="long")
+    code = FILL.format(id=session["id"], last=events, size=TURN_EVENTS)
+    visitor.server.manage("shell", "--command", code)
+    return session
+
+
+def answer(page: Page, number: int) -> Any:
+    return page.locator(".entry").get_by_text(f"Answer {number}", exact=True)
+
+
+def copied(page: Page) -> str:
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+class TestTenThousandEvents:
+    def test_are_read_linked_to_found_and_copied_in_a_page_that_holds_few_of_them(
+        self, visit: Visit, shoot: Shoot
+    ) -> None:
+        alice, bob = visit(), visit()
+        session = long_session(alice)
+        add_member(alice.server, alice.organization_id, bob.person, "MEMBER")
+        alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = alice.open(session_path(session))
+        expect(answer(page, 500)).to_be_visible(timeout=TURN_MS)
+        self.holds_few(page)
+
+        # What is before comes when one scrolls up, and moves nothing that is read.
+        page.locator("slw-conversation").hover()
+        page.mouse.wheel(0, -1200)
+        expect(page.get_by_role("button", name="To the end")).to_be_visible()
+        page.wait_for_timeout(500)
+        before = page.evaluate(PLACE, "Answer 498")
+        first = page.evaluate("document.querySelector('slw-conversation').history.first")
+        page.evaluate("document.querySelector('slw-conversation').history.earlier()")
+        page.wait_for_function(f"() => document.querySelector('slw-conversation').history.first < {first}")
+        page.wait_for_timeout(300)
+        assert before is not None
+        assert abs(page.evaluate(PLACE, "Answer 498") - before) < 1, "what came before moved the reader"
+
+        # Many reads are one line, and unfold to lines with numbers.
+        reads = page.locator(".tool-group").last
+        reads.get_by_text("Read 4 files").click()
+        expect(reads.locator("slw-tool")).to_have_count(4)
+        shoot(page, "conversation-long")
+
+        self.finds(page)
+        self.holds_few(page)
+
+        # A link to a turn works far back, and for another member.
+        page.locator(".entry.is-user", has_text="Question 2").first.hover()
+        page.locator(".entry.is-user", has_text="Question 2").first.get_by_label("Copy a link to this turn").click()
+        link = copied(page)
+        assert re.search(r"#turn-\d+$", link)
+        other = bob.context.new_page()
+        other.goto(link)
+        expect(other.locator(".entry.is-user.is-marked", has_text="Question 2")).to_be_visible(timeout=TURN_MS)
+
+        page.get_by_role("button", name="To the end").click()
+        expect(answer(page, 500)).to_be_visible()
+        footer = page.locator(".turn-footer").last
+        footer.hover()
+        footer.get_by_label("Copy this turn as Markdown").click()
+        text = copied(page)
+        assert "Question 500" in text
+        assert "```sh\nmake part4\n```" in text
+        assert text.endswith("Answer 500")
+        footer.get_by_label("Unfold all of this turn").click()
+        expect(page.locator(".entry .output").last).to_contain_text("line 0 of 500-6")
+        footer.get_by_label("Fold all of this turn").click()
+        self.holds_few(page)
+
+    def holds_few(self, page: Page) -> None:
+        assert page.evaluate(ELEMENTS) < MOST_ELEMENTS
+        assert page.locator(".entry").count() < MOST_ROWS
+
+    def finds(self, page: Page) -> None:
+        """In what is not loaded, in what is folded, forwards and backwards."""
+        page.keyboard.press("Control+f")
+        field = page.get_by_role("searchbox", name="Find in the conversation")
+        expect(field).to_be_focused()
+        field.fill("line 33 of 2-2")
+        expect(page.locator(".find-count")).to_have_text("1 of 1", timeout=TURN_MS)
+        page.wait_for_function(MARKED)
+        page.wait_for_timeout(300)
+        assert page.evaluate(MARKED_TEXT) == ["line 33 of 2-2", True]
+
+        field.fill("of 499-")
+        expect(page.locator(".find-count")).to_have_text("280 of 280")
+        page.keyboard.press("Enter")
+        expect(page.locator(".find-count")).to_have_text("1 of 280")
+        page.keyboard.press("Shift+Enter")
+        page.keyboard.press("Shift+Enter")
+        expect(page.locator(".find-count")).to_have_text("279 of 280")
+        field.fill("nowhere to be found")
+        expect(page.locator(".find-count")).to_have_text("Nothing found")
+        field.fill("Question 2")
+        expect(page.locator(".find-count")).to_have_text(re.compile(" of 111"))
+        page.keyboard.press("Enter")
+        page.keyboard.press("Escape")
+        expect(field).to_have_count(0)
+        expect(page.locator("slw-conversation")).to_be_focused()
+
+    def test_are_read_on_a_phone(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit(size="small")
+        page = alice.open(session_path(long_session(alice, 2000)))
+        expect(answer(page, 100)).to_be_visible(timeout=TURN_MS)
+        page.locator(".tool > summary").last.click()
+        expect(page.locator(".entry .output").last).to_be_visible()
+        sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert sideways == 0
+        page.goto(page.url + "#turn-1")
+        page.reload()
+        expect(page.locator(".entry.is-marked", has_text="Question 1")).to_be_visible(timeout=TURN_MS)
+        page.get_by_role("button", name="To the end").click()
+        expect(answer(page, 100)).to_be_visible()
+        self.holds_few(page)
+        shoot(page, "conversation-phone")
+
+
+PARTS = "\n\n".join(
+    f"Paragraph {number} has **bold words** and `code`.\n\n```python\nx = {number}  # {number}\n```"
+    for number in range(12)
+)
+KEPT = """() => {
+    const view = document.querySelector('slw-markdown');
+    window.kept = [...view.children].slice(0, 4);
+    window.moved = [];
+    const tops = () => kept.map((one) => one.getBoundingClientRect().top - kept[0].getBoundingClientRect().top);
+    const before = tops().join();
+    new MutationObserver(() => { if (tops().join() !== before) moved.push(tops().join()); })
+        .observe(view, { childList: true, subtree: true, characterData: true });
+    document.getSelection().selectAllChildren(kept[2]);
+    window.chosen = document.getSelection().toString();
+}"""
+
+
+class TestTextThatStreams:
+    def test_keeps_its_finished_blocks_their_places_and_what_is_selected_in_them(self, visit: Visit) -> None:
+        alice = visit()
+        text = [{"text": PARTS, "chunks": 120, "delay": 0.05}]
+        session = alice.session(alice.project(), script(bash("printf '\\033[31mred\\033[0m'"), text), **FREE)
+        page = alice.open(session_path(session))
+        expect(page.get_by_text("Paragraph 3 has")).to_be_visible(timeout=TURN_MS)
+        page.evaluate(KEPT)
+        assert "**" not in page.locator("slw-markdown").inner_text()
+
+        expect(page.locator(".turn-footer")).to_be_attached(timeout=TURN_MS)
+
+        assert page.evaluate("kept.every((one, at) => one === document.querySelector('slw-markdown').children[at])")
+        assert page.evaluate("moved") == []
+        assert page.evaluate("chosen !== '' && document.getSelection().toString() === chosen")
+        expect(page.locator("slw-markdown .code")).to_have_count(12)
+        expect(page.locator("slw-markdown .hljs-number").first).to_be_attached()
+
+        page.locator(".tool > summary").click()
+        expect(page.locator(".output .ansi-red")).to_have_text("red")
