@@ -37,6 +37,12 @@ describe("itemRows", () => {
     assert.deepEqual(shape(log(...["a", "b", "c", "d"].map((id) => call(id, "Read")), call("x", "Read", { file_path: "/x" }), asked)), ["read 4", "tool"]);
   });
 
+  it("folds commands that only look, and none that does anything", () => {
+    const run = (command: string): [string, object] => call(command, "Bash", { command });
+    assert.deepEqual(shape(log(...["ls -la", "cat a.py", "git log --oneline", "grep -rn def ."].map(run))), ["look 4"]);
+    assert.deepEqual(shape(log(...["ls; rm x", "cat a > b", "find . -delete", "grep `x`", "git push", "head $(x)"].map(run))), Array(6).fill("tool"));
+  });
+
   it("keeps a row's key while its run grows", () => {
     const keys = [4, 5, 9].map((count) => itemRows(log(...Array.from({ length: count }, (_, one) => call(`r${one}`, "Read"))), today)[0]?.key);
     assert.deepEqual(new Set(keys).size, 1);
@@ -114,6 +120,7 @@ describe("tools", () => {
     assert.equal(noteOf("Grep", {}, answered("Found 3 files\na\nb\nc")), "3 files");
     assert.equal(noteOf("Glob", {}, answered("No files found")), "0 files");
     assert.equal(noteOf("Read", {}, answered("     1→a\n     2→b")), "2 lines");
+    assert.equal(noteOf("Read", {}, answered("1\ta\n2\t")), "1 line");
     assert.equal(noteOf("TodoWrite", { todos: [{ content: "a", status: "completed" }, { content: "b", status: "odd" }, "x"] }, null), "1 of 2 done");
     assert.equal(foundCount("Grep", { "-C": 2 }, "a-1-x\na:2:y\na-3-z"), 1);
   });

@@ -1,4 +1,4 @@
-"""A long conversation read: ten thousand events, of which the page holds few; links, finding, copying; and text that streams."""
+"""A long conversation read: ten thousand events, of which the page holds few; links, finding, copying; streaming."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ PLACE = """async (text) => {
 MARKED = "() => CSS.highlights.get('slw-found-current')?.size === 1"
 MARKED_TEXT = """() => {
     const [range] = CSS.highlights.get('slw-found-current');
-    const box = range.getBoundingClientRect(), view = document.querySelector('slw-conversation').getBoundingClientRect();
+    const box = range.getBoundingClientRect();
+    const view = document.querySelector('slw-conversation').getBoundingClientRect();
     return [range.toString(), box.top >= view.top && box.bottom <= view.bottom];
 }"""
 

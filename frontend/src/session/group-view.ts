@@ -10,8 +10,11 @@ import type { GroupRow } from "./rows.ts";
 import { shortPath, toolLine } from "./tools.ts";
 import { toolView } from "./tool-view.ts";
 
+const ICONS = { read: "fileText", search: "search", look: "terminal" } as const;
+
 function words({ kind, items }: GroupRow): string {
   if (kind === "search") return ngettext("Searched {count} time", "Searched {count} times", items.length);
+  if (kind === "look") return ngettext("Looked around with {count} command", "Looked around with {count} commands", items.length);
   const files = new Set(items.map((item) => String(item.input.file_path ?? item.input.notebook_path ?? "")));
   return ngettext("Read {count} file", "Read {count} files", files.size);
 }
@@ -19,7 +22,7 @@ function words({ kind, items }: GroupRow): string {
 /** The names of the last few files, or what was looked for. */
 const some = ({ kind, items }: GroupRow): string => {
   const names = items.map((item) => (kind === "read" ? shortPath(String(item.input.file_path ?? "")).split("/").at(-1) : toolLine(item.name, item.input).target.split(" · ")[0]) ?? "");
-  return [...new Set(names.filter(Boolean))].slice(-6).reverse().join(", ");
+  return [...new Set(names.filter(Boolean))].slice(kind === "look" ? -3 : -6).reverse().join(", ");
 };
 
 export function groupView(row: GroupRow, state: Conversation, folds: Folds): TemplateResult {
@@ -28,7 +31,7 @@ export function groupView(row: GroupRow, state: Conversation, folds: Folds): Tem
   const open = row.items.filter((item) => !state.results.has(item.callId) && !state.unfinished.has(item.callId)).length;
   const toggled = (event: Event): void => { if (event.target === event.currentTarget) folds.set(row.key, (event.target as HTMLDetailsElement).open); };
   return html`<details class="tool tool-group" .open=${isOpen} @toggle=${toggled}>
-    <summary>${icon(row.kind === "read" ? "fileText" : "search")}<span class="verb">${words(row)}</span><span class="target cut soft">${plain(some(row))}</span>
+    <summary>${icon(ICONS[row.kind])}<span class="verb">${words(row)}</span><span class="target cut soft">${plain(some(row))}</span>
       <span class="outcome">${failed ? html`<span class="removed">${ngettext("{count} failed", "{count} failed", failed)}</span>` : nothing}
         ${open ? html`<span class="status running">${gettext("running…")}</span>` : failed ? nothing : html`<span class="ok">${icon("check")}<span class="unseen">${gettext("ok")}</span></span>`}</span>
       <span class="icon-turn">${icon("chevron")}</span></summary>

@@ -44,14 +44,14 @@ export function itemRows(conversation: Pick<Conversation, "items" | "pending" | 
   let run: ToolItem[] = [];
   const endRun = (): void => {
     const [first] = run;
-    const kind = first && groupOf(first.name);
+    const kind = first && groupOf(first.name, first.input);
     if (first && kind && run.length >= FEWEST_GROUPED) rows.push({ type: "group", key: `g${first.key}`, kind, items: run, turn, estimate: 44 });
     else for (const item of run) rows.push({ type: "item", key: item.key, item, turn, estimate: 44 });
     run = [];
   };
   for (const item of conversation.items) {
-    const kind = item.type === "tool" && !isAsked(conversation, item) ? groupOf(item.name) : null;
-    if (!kind || (run[0] && groupOf(run[0].name) !== kind)) endRun();
+    const kind = item.type === "tool" && !isAsked(conversation, item) ? groupOf(item.name, item.input) : null;
+    if (!kind || (run[0] && groupOf(run[0].name, run[0].input) !== kind)) endRun();
     if (today !== null && item.at && dayOf(item.at) !== day) {
       endRun();
       day = dayOf(item.at);

@@ -298,7 +298,7 @@ export class SessionView extends PageElement {
     const waiting = isPlainlyWaiting(this.conversation, this.places) ? queued : [];
     const { isOver } = this;
     const canWrite = this.page.can_write && !isOver;
-    const standIn = !isBare || isOver ? null : !this.hasConnected || this.conversation.lastSeq < (session?.last_seq ?? 0) ? loadingView() : session?.last_seq ? null : emptyView();
+    const standIn = !isBare || isOver ? null : !this.hasConnected || this.conversation.lastSeq < (session?.last_seq ?? 0) ? loadingView() : session?.last_seq ? null : emptyView(canWrite);
     return html`${standIn ?? html`<slw-conversation role="group" tabindex="0" aria-label=${gettext("Messages")} .sessionId=${this.sessionId} .conversation=${this.conversation} .history=${this.history}
         .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isInLine=${isInLine(this.conversation, this.places)} .isRestarting=${this.isRestarting} .canSend=${canWrite}></slw-conversation>`}
       <slw-dock .page=${this.page} .session=${session} .conversation=${this.conversation} .places=${this.places} .connection=${this.connectionState} .status=${this.status}

@@ -53,8 +53,9 @@ export function toolLine(name: string, input: Json): ToolLine {
     case "Task":
     case "Agent": return { icon: "bot", verb: gettext("Sub-agent"), target: str(input.description) || str(input.subagent_type) };
     case "TodoWrite": return { icon: "list", verb: gettext("Task list"), target: currentTask(input) };
-    case "TaskCreate":
-    case "TaskUpdate": return { icon: "list", verb: gettext("Plan work"), target: str(input.subject) };
+    case "TaskCreate": return { icon: "list", verb: gettext("Add task"), target: str(input.subject) };
+    case "TaskUpdate": return { icon: "list", verb: gettext("Update task"), target: str(input.subject) || (input.taskId ? `#${String(input.taskId)}` : "") };
+    case "TaskList": return { icon: "list", verb: gettext("Look at the tasks"), target: "" };
     case "EnterPlanMode": return { icon: "list", verb: gettext("Begin to plan"), target: "" };
     case "ExitPlanMode": return { icon: "list", verb: gettext("Show the plan"), target: "" };
     case "AskUserQuestion": return { icon: "question", verb: gettext("Ask you"), target: firstQuestion(input) };
@@ -81,7 +82,7 @@ export function todosOf(input: Json): Todo[] {
 const currentTask = (input: Json): string => todosOf(input).find((one) => one.state === "in_progress")?.text ?? "";
 
 /** The result as people read it: without what the agent's program adds for the model. */
-export const readable = (text: string): string => text.replace(/\n*<system-reminder>[\s\S]*?<\/system-reminder>\s*/g, "");
+export const readable = (text: string): string => (/^\(Bash completed with no output\)\s*$/.test(text) ? "" : text.replace(/\n*<system-reminder>[\s\S]*?<\/system-reminder>\s*/g, ""));
 
 /** How a command that failed ended. */
 export function exitCodeOf({ text, isError }: Pick<ToolResult, "text" | "isError">): number | null {
@@ -90,6 +91,9 @@ export function exitCodeOf({ text, isError }: Pick<ToolResult, "text" | "isError
 }
 
 const lineCount = (text: string): number => text.split("\n").filter((line) => line.trim()).length;
+
+/** The agent's program counts an empty line after the last one. */
+const linesRead = (text: string): number => text.replace(/\n+$/, "").replace(/\n\s*\d+(?:→|\t)$/, "").split("\n").length;
 
 /** How many things a search found. */
 export function foundCount(name: string, input: Json, text: string): number {
@@ -109,6 +113,7 @@ export function noteOf(name: string, input: Json, result: ToolResult | null): st
     const todos = todosOf(input);
     return todos.length ? gettext("{done} of {all} done", { done: todos.filter((one) => one.state === "completed").length, all: todos.length }) : "";
   }
+  if (name === "TaskUpdate") return { completed: gettext("done"), in_progress: gettext("at work"), pending: gettext("to do") }[str(input.status)] ?? "";
   if (name === "Bash" && input.run_in_background === true) return gettext("in the background");
   if (!result) return "";
   const code = name === "Bash" ? exitCodeOf(result) : null;
@@ -118,7 +123,7 @@ export function noteOf(name: string, input: Json, result: ToolResult | null): st
   const text = readable(result.text);
   if (name === "Grep" && input.output_mode === "content") return ngettext("{count} match", "{count} matches", foundCount(name, input, text));
   if (name === "Grep" || name === "Glob") return ngettext("{count} file", "{count} files", foundCount(name, input, text));
-  if (name === "Read" && text) return result.images.length ? "" : ngettext("{count} line", "{count} lines", lineCount(text) || 1);
+  if (name === "Read" && text) return result.images.length ? "" : ngettext("{count} line", "{count} lines", linesRead(text));
   return "";
 }
 
@@ -126,7 +131,14 @@ export const isWriting = (name: string): boolean => ["Write", "Edit", "MultiEdit
 export const isSubAgent = (name: string): boolean => name === "Task" || name === "Agent";
 
 /** Calls of which many in a row are told in one line. */
-export type GroupKind = "read" | "search";
+export type GroupKind = "read" | "search" | "look";
 const GROUPS: Record<string, GroupKind> = { Read: "read", NotebookRead: "read", Grep: "search", Glob: "search", LS: "search" };
 
-export const groupOf = (name: string): GroupKind | null => (Object.hasOwn(GROUPS, name) ? (GROUPS[name] ?? null) : null);
+/** A single plain command that only looks. */
+const LOOKS = /^(?:rg|grep|egrep|fgrep|find|fd|ls|tree|cat|head|tail|wc|pwd|which|file|stat|git (?:grep|log|show|diff|status|ls-files|blame))(?:\s[^;&|<>`$\n]*)?$/;
+const ACTS = /\s-(?:delete|exec|execdir|ok|okdir|fprint\w*)\b|\s--output\b/;
+
+export function groupOf(name: string, input: Json): GroupKind | null {
+  if (name === "Bash") return input.run_in_background !== true && LOOKS.test(str(input.command).trim()) && !ACTS.test(str(input.command)) ? "look" : null;
+  return Object.hasOwn(GROUPS, name) ? (GROUPS[name] ?? null) : null;
+}

@@ -17,3 +17,6 @@ export const commandBody: Body = (context) => {
     ${code === null ? output(context, { isTerminal: true }) : html`${written.trim() ? folded(context, "output", written, { isTerminal: true, cut: result?.isTruncated ?? false }) : nothing}
       <p class="removed">${gettext("It ended with exit code {n}.", { n: code })}</p>`}`;
 };
+
+/** What a command in the background wrote by now. */
+export const outputBody: Body = (context) => output(context, { isTerminal: true });

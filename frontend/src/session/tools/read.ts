@@ -12,6 +12,8 @@ const NUMBERED = /^\s*(\d+)(?:→|\t)(.*)$/;
 /** The lines as the agent's program numbers them; null when it did not. */
 export function numberedLines(text: string): PatchLine[] | null {
   const lines = text.replace(/\n+$/, "").split("\n").map((line) => NUMBERED.exec(line));
+  // It counts an empty line after the last one.
+  if (lines.length > 1 && lines.at(-1)?.[2] === "") lines.pop();
   if (!lines.length || lines.some((line) => !line)) return null;
   return lines.map((line) => ({ kind: " ", text: line?.[2] ?? "", old: null, new: Number(line?.[1]) }));
 }

@@ -4,7 +4,7 @@ import { isSubAgent, isWriting } from "../tools.ts";
 import { agentBody } from "./agent.ts";
 import { planBody, questionBody } from "./asks.ts";
 import type { Body } from "./body.ts";
-import { commandBody } from "./command.ts";
+import { commandBody, outputBody } from "./command.ts";
 import { editBody } from "./edit.ts";
 import { jsonBody } from "./other.ts";
 import { readBody } from "./read.ts";
@@ -14,7 +14,7 @@ import { webBody } from "./web.ts";
 
 const BODIES: Record<string, Body> = {
   AskUserQuestion: questionBody, Bash: commandBody, ExitPlanMode: planBody, Glob: searchBody, Grep: searchBody, LS: searchBody, NotebookRead: readBody, Read: readBody,
-  TodoWrite: tasksBody, WebFetch: webBody, WebSearch: webBody,
+  BashOutput: outputBody, KillShell: outputBody, TaskOutput: outputBody, TaskStop: outputBody, TodoWrite: tasksBody, WebFetch: webBody, WebSearch: webBody,
 };
 
 export function bodyOf(name: string): Body {
