@@ -208,7 +208,7 @@ class TestTextThatStreams:
         text = [{"text": PARTS, "chunks": 120, "delay": 0.05}]
         session = alice.session(alice.project(), script(bash("printf '\\033[31mred\\033[0m'"), text), **FREE)
         page = alice.open(session_path(session))
-        expect(page.get_by_text("Paragraph 3 has")).to_be_visible(timeout=TURN_MS)
+        expect(page.locator("slw-markdown").get_by_text("Paragraph 3 has")).to_be_visible(timeout=TURN_MS)
         page.evaluate(KEPT)
         assert "**" not in page.locator("slw-markdown").inner_text()
 
