@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -15,6 +16,7 @@ from sessions.models import AgentSession, PermissionRequest, PermissionStatus, S
 
 Row = dict[str, Any]
 
+SHOWN_AT_FIRST, SPARED = 8, 2  # sessions of a project, as `tree-rows.ts` has them
 FIELDS = (
     "pk",
     "project_id",
@@ -107,3 +109,42 @@ def of_page(projects: Iterable[Project], organization_id: uuid.UUID, user_id: uu
         "sessions": [session_row(session) for project in projects for session in project.shown_sessions],  # type: ignore[attr-defined]
         "marks": mark_rows(organization_id, user_id),
     }
+
+
+@dataclass(frozen=True)
+class FirstTree:
+    """The tree as it is before the page's script makes it live: the data for that, and the rows to show until then."""
+
+    data: dict[str, Any]
+    projects: list[Project]
+    session_id: uuid.UUID | None
+
+    @property
+    def groups(self) -> list[tuple[Project | None, list[AgentSession], int]]:
+        """Pinned sessions, then each project with its first few and how many more it has."""
+        marks = {mark["session_id"]: mark for mark in self.data["marks"]}
+        pinned: list[AgentSession] = []
+        found: list[tuple[Project | None, list[AgentSession], int]] = []
+        for project in self.projects:
+            sessions: list[AgentSession] = project.shown_sessions  # type: ignore[attr-defined]
+            ordered = sorted(sessions, key=lambda one: _standing(marks.get(str(one.pk))))
+            rest = [one for one in ordered if not _is_pinned(marks.get(str(one.pk)))]
+            pinned += [one for one in sessions if _is_pinned(marks.get(str(one.pk)))]
+            few = len(rest) if len(rest) <= SHOWN_AT_FIRST + SPARED else SHOWN_AT_FIRST
+            shown = [one for at, one in enumerate(rest) if at < few or self._must_show(one)]
+            found.append((project, shown, len(rest) - len(shown)))
+        pinned.sort(key=lambda one: (*_standing(marks.get(str(one.pk))), -one.created_at.timestamp()))
+        return [*([(None, pinned, 0)] if pinned else []), *found]
+
+    def _must_show(self, session: AgentSession) -> bool:
+        return session.pk == self.session_id or bool(session.is_waiting)  # type: ignore[attr-defined]
+
+
+def _is_pinned(mark: dict[str, Any] | None) -> bool:
+    return bool(mark and mark["is_pinned"])
+
+
+def _standing(mark: dict[str, Any] | None) -> tuple[bool, int]:
+    """Those without a place first, as they come (the newest first); then the others by their places."""
+    position = mark["position"] if mark else None
+    return (position is not None, position or 0)

@@ -10,7 +10,6 @@ urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("design/", views.design, name="design"),
     path("first-turn/", views.first_turn, name="first_turn"),
-    path("sidebar/", views.sidebar, name="sidebar"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
     path("projects/<uuid:project_id>/", views.project, name="project"),
     path("settings/", settings_views.index, name="settings"),

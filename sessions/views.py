@@ -1,4 +1,4 @@
-"""The pages: dashboard, session, settings, and the sidebar's tree as a fragment."""
+"""The pages: dashboard, project, session, settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from accounts.pages import chosen_organization, keep_organization, organizations
 from accounts.tenancy import Actor, Role, fetch
 from gateway import services as gateway
 from projects.models import Project
-from sessions import queries, services
+from sessions import queries, services, tree
 from sessions.templatetags.pages import summary_of
 
 # What newcomers may begin with: a word, and what is asked of the agent.
@@ -53,18 +53,28 @@ class Frame:
             "organizations": self.organizations,
             "projects": self.projects,
             "session_id": self.session_id,
+            "tree": self._tree(role),
             "can_write": role.covers(Role.MEMBER),
             "is_admin": role.covers(Role.ADMIN),
             **more,
         }
 
+    def _tree(self, role: Role) -> tree.FirstTree:
+        data = tree.of_page(self.projects, self.organization.pk, self.actor.user.pk)
+        about = {"organization_id": str(self.organization.pk), "user_id": str(self.actor.user.pk)}
+        return tree.FirstTree({**about, "can_write": role.covers(Role.MEMBER), **data}, self.projects, self.session_id)
+
 
 def frame(actor: Actor, organization: Organization, session_id: uuid.UUID | None = None) -> Frame:
     """The same few queries however many projects and sessions there are."""
-    sessions = queries.listed(queries.sessions()).select_related("machine", "created_by").order_by("-created_at", "pk")
+    sessions = (
+        queries.listed(queries.unarchived())
+        .select_related("machine", "environment", "created_by")
+        .order_by("-created_at", "pk")
+    )
     projects = Project.objects.visible_to(actor).filter(organization=organization).order_by("-created_at", "pk")
-    tree = projects.prefetch_related(Prefetch("sessions", queryset=sessions, to_attr="shown_sessions"))
-    return Frame(actor, organization, organizations_of(actor), list(tree), session_id)
+    listed = projects.prefetch_related(Prefetch("sessions", queryset=sessions, to_attr="shown_sessions"))
+    return Frame(actor, organization, organizations_of(actor), list(listed), session_id)
 
 
 def frame_of(request: ActorRequest) -> Frame:
@@ -152,18 +162,6 @@ def project(request: ActorRequest, project_id: uuid.UUID) -> HttpResponse:
     around = frame(request.actor, row.organization)
     shown = next(one for one in around.projects if one.pk == row.pk)
     return render(request, "pages/project.html", around.context(project=shown))
-
-
-@require_safe
-@login_required
-def sidebar(request: ActorRequest) -> HttpResponse:
-    """The tree alone; the page asks for it again and again."""
-    around = frame_of(request).context()
-    try:
-        around["session_id"] = uuid.UUID(request.GET.get("session", ""))
-    except ValueError:
-        around["session_id"] = None
-    return render(request, "partials/tree.html", around)
 
 
 COMPONENTS = {

@@ -45,6 +45,8 @@ import image from "lucide-static/icons/image.svg";
 import info from "lucide-static/icons/info.svg";
 import layers from "lucide-static/icons/layers.svg";
 import list from "lucide-static/icons/list-checks.svg";
+import maximise from "lucide-static/icons/maximize-2.svg";
+import restore from "lucide-static/icons/minimize-2.svg";
 import menu from "lucide-static/icons/menu.svg";
 import more from "lucide-static/icons/ellipsis.svg";
 import now from "lucide-static/icons/zap.svg";
@@ -65,8 +67,8 @@ import { drawing } from "./shape.ts";
 
 const SHAPES = {
   arrowDown, back, bell, bot, brain, building, chat, check, chevron, choose, clipboard, collapse, copy, cross, expand, eye, eyeOff, filePen,
-  fileText, fold, folder, gauge, gitBranch, globe, history, image, info, key, keyboard, layers, link, list, lock, mail, menu, monitor, more, now,
-  palette, panel, pencil, play, plus, question, search, send, shield, shieldCheck, squareTerminal, stop, terminal, trash, undo, unfold, upload, user,
+  fileText, fold, folder, gauge, gitBranch, globe, history, image, info, key, keyboard, layers, link, list, lock, mail, maximise, menu, monitor, more, now,
+  palette, panel, pencil, play, plus, question, restore, search, send, shield, shieldCheck, squareTerminal, stop, terminal, trash, undo, unfold, upload, user,
   users, warning, wrench,
 };
 

@@ -10,8 +10,11 @@ import type { Manage, Managed } from "./elements/manage.ts";
 import type { NewProject } from "./elements/new-project.ts";
 import type { NewSession } from "./elements/new-session.ts";
 import { ago, exactTime } from "./format.ts";
+import { prepareSidebar, setDrawer } from "./frame/drawer.ts";
 import { listenToKeys } from "./frame/keys.ts";
+import { goTo, interceptLinks, isList, refresh } from "./frame/navigate.ts";
 import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
+import { store } from "./frame/tree-store.ts";
 import { load, loadParts } from "./parts.ts";
 import { CHANGED, hasPreferences, type Preferences, watchPreferences } from "./preferences.ts";
 import { offerSettings } from "./settings/pages.ts";
@@ -31,8 +34,6 @@ function find<T extends Element>(event: Event, selector: string): T | null {
   return event.target instanceof Element ? event.target.closest<T>(selector) : null;
 }
 
-const drawer = (isOpen: boolean): void => void document.body.classList.toggle("drawer-is-open", isOpen);
-
 document.addEventListener("click", (event) => {
   const opener = find<HTMLElement>(event, "[data-open]");
   if (opener?.dataset.open === "new-project") void openPart<NewProject>("slw-new-project", (dialog) => void dialog.openWith(opener.dataset.source as never));
@@ -44,8 +45,8 @@ document.addEventListener("click", (event) => {
   if (managed) void openPart<Manage>("slw-manage", (dialog) => dialog.openFor(managed.dataset));
   const palette = find(event, "[data-palette]");
   if (palette) openPalette();
-  if (find(event, "[data-drawer]")) drawer(true);
-  else if (find(event, ".drawer-shade") || opener || palette) drawer(false);
+  if (find(event, "[data-drawer]")) setDrawer(true);
+  else if (find(event, ".drawer-shade") || opener || managed || palette) setDrawer(false);
   const theme = find<HTMLElement>(event, "[data-theme-choice]");
   if (theme) setTheme(theme.dataset.themeChoice ?? "system");
   closeMenus(event.target as Node);
@@ -58,23 +59,34 @@ document.addEventListener("pointerover", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") drawer(false);
+  if (event.key === "Escape") setDrawer(false);
 });
 
-/** The page of a deleted session is left; a session's own page shows its new name by itself. */
+/** The page of what was deleted is left, lists show what is new; a session's own page shows its new name by itself. */
 document.addEventListener("slw-managed", (event) => {
-  const { kind, verb, id } = (event as CustomEvent<Managed>).detail;
-  const isOwnPage = kind === "session" && document.querySelector("slw-session")?.getAttribute("session-id") === id;
-  if (isOwnPage && verb === "delete") location.assign("/");
-  else if (!isOwnPage) location.reload();
+  const { kind, verb, id, name } = (event as CustomEvent<Managed>).detail;
+  const isShown = location.pathname === `/${kind}s/${id}/` || (kind === "project" && store.session(store.current)?.project_id === id);
+  if (verb === "rename") store.rename(id, name);
+  else store.remove(id);
+  // It would ask for what is gone.
+  if (verb === "delete" && isShown) document.querySelector("slw-session")?.remove();
+  if (verb === "delete" && isShown) void goTo("/", { isReplaced: true });
+  else if (isList()) void refresh();
 });
 
-/** The projects' page shows the new one at once, or when the dialog that somebody writes in is closed; the sidebar of others looks by itself. */
+/** Who archives what they look at goes on to the next. */
+document.addEventListener("slw-archived", (event) => {
+  const { id, isArchived } = (event as CustomEvent<{ id: string; isArchived: boolean }>).detail;
+  if (isList()) void refresh();
+  else if (isArchived && id === store.current) void goTo("/");
+});
+
+/** The projects' page shows the new one at once, or when the dialog that somebody writes in is closed. */
 document.addEventListener("slw-imported", () => {
   if (location.pathname !== "/") return;
   const dialog = document.querySelector("dialog[open]");
-  if (dialog) dialog.addEventListener("close", () => location.reload(), { once: true });
-  else location.reload();
+  if (dialog) dialog.addEventListener("close", () => void refresh(), { once: true });
+  else void refresh();
 });
 
 function tellTimes(): void {
@@ -90,6 +102,9 @@ listenToPageButtons();
 listenToTabs();
 listenToTitles();
 keepToasts();
+prepareSidebar();
+interceptLinks();
+document.addEventListener("slw-navigated", tellTimes);
 
 tellTimes();
 setInterval(tellTimes, 30_000);

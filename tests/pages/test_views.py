@@ -15,7 +15,7 @@ from sessions.models import AgentSession, PermissionRequest, SessionStatus
 from tests.pages.conftest import browser
 
 SETTINGS = ["", "profile/", "appearance/", "notifications/", "keyboard/", "organization/", "usage/", "model-key/"]
-PAGES = ["/", *(f"/settings/{section}" for section in [*SETTINGS, "tokens/"]), "/sidebar/"]
+PAGES = ["/", *(f"/settings/{section}" for section in [*SETTINGS, "tokens/"])]
 BEFORE_SIGN_IN = ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"]
 
 
@@ -172,10 +172,9 @@ class TestSession:
         assert browser(alice).get(f"/sessions/{session.pk}/").status_code == 404
 
     def test_is_marked_in_the_tree(self, alice: User, session: AgentSession) -> None:
-        tree = browser(alice).get("/sidebar/", {"session": str(session.pk)}).content.decode()
+        page = browser(alice).get(f"/sessions/{session.pk}/").content.decode()
 
-        assert 'aria-current="page"' in tree
-        assert "<html" not in tree
+        assert f'href="/sessions/{session.pk}/" aria-current="page"' in page
 
 
 class TestTheFirstTurn:

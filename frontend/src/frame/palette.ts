@@ -8,7 +8,9 @@ import { icon } from "../icons.ts";
 import { type Choice, choices, find, type Found, type Section } from "./choices.ts";
 import { marked } from "./fuzzy.ts";
 import { caps } from "./key-caps.ts";
+import { goTo } from "./navigate.ts";
 import { noteUse, recent } from "./recent.ts";
+import { beginTree, store } from "./tree-store.ts";
 
 @customElement("slw-palette")
 export class Palette extends PageElement {
@@ -22,8 +24,9 @@ export class Palette extends PageElement {
 
   async open(): Promise<void> {
     if (this.isOpen) return;
+    beginTree();
     this.all = choices();
-    this.current = document.querySelector("slw-session")?.getAttribute("session-id") ?? "";
+    this.current = store.current;
     this.isOpen = true;
     this.look("");
     await this.updateComplete;
@@ -66,12 +69,8 @@ export class Palette extends PageElement {
     noteUse(choice.id);
     if (isInNewTab && choice.href) return void window.open(choice.href, "_blank", "noopener");
     // What it does may open a dialog of its own, and gives the focus to where it belongs: after this one has given it back.
-    this.dialog.addEventListener("close", () => (choice.href ? this.goTo(choice.href) : choice.run?.()), { once: true });
+    this.dialog.addEventListener("close", () => (choice.href ? void goTo(choice.href) : choice.run?.()), { once: true });
     this.dialog.close();
-  }
-
-  private goTo(href: string): void {
-    location.assign(href);
   }
 
   override render(): TemplateResult {

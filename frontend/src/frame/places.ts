@@ -1,20 +1,13 @@
 // The sessions and projects of the organisation, as the page has them already.
 
+import { store } from "./tree-store.ts";
+
 export interface Place { id: string; name: string }
-export interface SessionPlace extends Place { project: string; project_id: string; status: string; is_waiting: boolean }
+export interface SessionPlace extends Place { project: string; status: string; is_waiting: boolean }
 
 export function places(): { sessions: SessionPlace[]; projects: Place[] } {
-  const projects = [...document.querySelectorAll<HTMLElement>(".tree details[data-project]")];
-  const nameOf = (element: Element | null | undefined): string => element?.querySelector("summary > .cut")?.textContent ?? "";
   return {
-    projects: projects.map((one) => ({ id: one.dataset.project ?? "", name: nameOf(one) })),
-    sessions: [...document.querySelectorAll<HTMLElement>(".tree a[data-key]")].map((row) => ({
-      id: row.dataset.key ?? "",
-      name: row.querySelector(".cut")?.textContent ?? "",
-      project: nameOf(row.closest("details")),
-      project_id: row.closest<HTMLElement>("details")?.dataset.project ?? "",
-      status: row.dataset.status ?? "",
-      is_waiting: row.querySelector(".waits") !== null,
-    })),
+    projects: store.projects.map(({ id, name }) => ({ id, name })),
+    sessions: store.inOrder.map(({ id, name, project_id, status, is_waiting }) => ({ id, name, project: store.projectName(project_id), status, is_waiting })),
   };
 }

@@ -86,7 +86,8 @@ export class Composer extends PageElement {
     this.aside = this.drafts.aside;
     this.knownImages = keptImages(localStorage.getItem(this.imagesKey));
     this.pictures.restore(this.knownImages);
-    if (matchMedia("(pointer: fine)").matches) this.area.focus();
+    // Whoever is at work in the sidebar already stays there.
+    if (matchMedia("(pointer: fine)").matches && !document.activeElement?.closest(".sidebar")) this.area.focus();
   }
 
   /** Puts back what could not be sent, above what was written since, and says why. */

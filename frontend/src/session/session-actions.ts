@@ -3,6 +3,7 @@
 import { groups, offer } from "../actions.ts";
 import { toast } from "../elements/base.ts";
 import type { Manage } from "../elements/manage.ts";
+import { archive, togglePin } from "../frame/tree-acts.ts";
 import { gettext } from "../i18n.ts";
 
 /** What the session's page lends. */
@@ -17,6 +18,7 @@ export interface Stage {
   toggleSide(): void;
   showDetails(): void;
   writeMessage(): void;
+  rename(): void;
 }
 
 export async function copyText(text: string): Promise<void> {
@@ -37,7 +39,9 @@ export function offerSession(stage: Stage): () => void {
     offer({ id: "session-write", title: gettext("Write a message"), group, keys: "i", words: gettext("composer focus"), isOffered: canWrite, run: () => stage.writeMessage() }),
     offer({ id: "session-interrupt", title: gettext("Interrupt the turn"), group, keys: "Esc Esc", words: gettext("cancel stop"), isOffered: () => stage.canWrite && stage.isWorking, run: () => stage.act("interrupt") }),
     offer({ id: "session-stop", title: gettext("Stop the agent and its sandbox"), group, isOffered: () => stage.canWrite && !stage.isStopped, run: () => stage.act("stop") }),
-    offer({ id: "session-rename", title: gettext("Rename the session"), group, keys: "F2", isOffered: canWrite, run: manage("rename") }),
+    offer({ id: "session-rename", title: gettext("Rename the session"), group, keys: "F2", isOffered: canWrite, run: () => stage.rename() }),
+    offer({ id: "session-pin", title: gettext("Pin the session, or unpin it"), group, keys: "p", run: () => togglePin(stage.sessionId) }),
+    offer({ id: "session-archive", title: gettext("Archive the session"), group, keys: "e", isOffered: canWrite, run: () => void archive(stage.sessionId) }),
     offer({ id: "session-details", title: gettext("Details and permission rules"), group, words: gettext("about"), run: () => stage.showDetails() }),
     offer({ id: "session-branch", title: gettext("Copy the branch's name"), group, run: () => void copyText(stage.branch) }),
     offer({ id: "session-link", title: gettext("Copy the link"), group, words: gettext("address URL"), run: () => void copyText(location.origin + location.pathname) }),

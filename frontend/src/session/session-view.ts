@@ -5,11 +5,13 @@ import { customElement, property, state } from "lit/decorators.js";
 import { ApiError, call, get, post } from "../api.ts";
 import { PageElement, pageData } from "../elements/base.ts";
 import type { Managed } from "../elements/manage.ts";
+import { number } from "../format.ts";
+import { Reading } from "../frame/reading.ts";
+import { archive } from "../frame/tree-acts.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import { pageTitle, setPageTitle } from "../page-title.ts";
 import type { Session } from "../protocol.ts";
-import "./changes-view.ts";
 import { emptyView, loadingView } from "./chat-parts.ts";
 import type { Composer, Written } from "./composer.ts";
 import { Connection } from "./connection.ts";
@@ -25,15 +27,15 @@ import type { Returned } from "./queue-strip.ts";
 import type { SessionDetails } from "./session-details.ts";
 import "./session-details.ts";
 import type { PageSession } from "./session-head.ts";
+import type { SessionHead } from "./session-head.ts";
 import "./session-head.ts";
+import { keepPane, lastPane, type PaneKind, PANES } from "./panes.ts";
 import { offerSession } from "./session-actions.ts";
 import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
 import { browserSurroundings, type ConnectionState, type Fetching, type Listener } from "./surroundings.ts";
 import { Transcript } from "./transcript.ts";
 import { isInLine, isPlainlyWaiting, jobAtWork } from "./waiting.ts";
-
-type Pane = "chat" | "changes";
 
 const TOLD_MS = 15_000;
 const SETTLED_AFTER_MS = 2000;
@@ -51,13 +53,15 @@ export class SessionView extends PageElement {
   @state() private hasSettled = false;
   @state() private hasNewVersion = false;
   @state() private answered = "";
-  @state() private pane: Pane = "chat";
+  /** Which one a phone shows. */
+  @state() private pane = "chat";
+  @state() private sidePane = lastPane();
+  @state() private isMaximised = false;
   @state() private isSideOpen = localStorage.getItem("slipway.side") !== "closed";
-  @state() private changedFiles = 0;
+  @state() private counts: Record<string, number> = {};
   @state() private error: unknown = null;
   @state() private isRestarting = false;
   private page: PageSession = pageData<PageSession>("session-data") ?? NO_PAGE;
-  private pageTitle = pageTitle();
   private connection: Connection | null = null;
   private readonly fetching: Fetching = {
     after: (seq) => get<EventPage>(`/sessions/${this.sessionId}/events?after=${seq}&limit=1000`, AbortSignal.timeout(FETCH_TIMEOUT_MS)),
@@ -68,6 +72,7 @@ export class SessionView extends PageElement {
   private outbox!: Outbox;
   private answeredHere = new Set<string>();
   private withdraw: (() => void) | undefined;
+  private reading: Reading | undefined;
   private refresh: ReturnType<typeof setTimeout> | undefined;
   private settling: ReturnType<typeof setTimeout> | undefined;
   private told: ReturnType<typeof setTimeout> | undefined;
@@ -81,6 +86,7 @@ export class SessionView extends PageElement {
     window.addEventListener("online", this.onWake);
     document.addEventListener("visibilitychange", this.onWake);
     this.withdraw = this.offerActions();
+    this.reading = new Reading(this.sessionId);
     document.addEventListener("slw-managed", this.onManaged);
     if (this.page.can_write) this.outbox.resume();
   }
@@ -92,6 +98,7 @@ export class SessionView extends PageElement {
     window.removeEventListener("online", this.onWake);
     document.removeEventListener("visibilitychange", this.onWake);
     this.withdraw?.();
+    this.reading?.stop();
     document.removeEventListener("slw-managed", this.onManaged);
   }
 
@@ -147,6 +154,7 @@ export class SessionView extends PageElement {
   }
 
   private afterEvents(kinds: string[]): void {
+    this.reading?.reached(this.conversation.lastSeq);
     this.outbox.forget(new Set([...this.conversation.items, ...this.conversation.queued].flatMap((item) => (item.type === "user" ? [item.messageId] : []))));
     if (!kinds.some((kind) => REFRESHING.has(kind))) return;
     clearTimeout(this.refresh);
@@ -166,7 +174,6 @@ export class SessionView extends PageElement {
   private async reload(): Promise<void> {
     try {
       this.take(await get<Session>(`/sessions/${this.sessionId}`));
-      document.dispatchEvent(new CustomEvent("slw-sidebar"));
     } catch (error) {
       // The connection says when the server is away; the header keeps what it knew.
       if (error instanceof ApiError) this.connection?.end(error.status);
@@ -191,7 +198,6 @@ export class SessionView extends PageElement {
   }
 
   override updated(): void {
-    setPageTitle(this.pageTitle);
     const panes = this.querySelector<HTMLElement>(".panes");
     if (panes) attachSplit(panes);
   }
@@ -209,6 +215,7 @@ export class SessionView extends PageElement {
       toggleSide: () => this.toggleSide(),
       showDetails: () => void this.querySelector<SessionDetails>("slw-session-details")?.open(),
       writeMessage: () => this.writeMessage(),
+      rename: () => void this.querySelector<SessionHead>("slw-session-head")?.edit(),
     });
   }
 
@@ -243,7 +250,7 @@ export class SessionView extends PageElement {
   private readonly onManaged = (event: Event): void => {
     const { id, verb, name } = (event as CustomEvent<Managed>).detail;
     if (id !== this.sessionId || verb !== "rename") return;
-    this.pageTitle = this.pageTitle.replace(this.session?.name ?? this.page.name, () => name);
+    setPageTitle(pageTitle().replace(this.session?.name ?? this.page.name, () => name));
     void this.reload();
   };
 
@@ -259,24 +266,30 @@ export class SessionView extends PageElement {
 
   private toggleSide(): void {
     this.isSideOpen = !this.isSideOpen;
+    this.isMaximised = false;
     localStorage.setItem("slipway.side", this.isSideOpen ? "open" : "closed");
   }
 
+  private maximise(): void {
+    this.isMaximised = !this.isMaximised;
+  }
+
   override render(): unknown {
-    const isSideShown = this.isSideOpen || this.pane === "changes";
+    const isSideShown = this.isSideOpen || this.pane !== "chat";
+    const sideTitle = PANES.find((pane) => pane.id === this.sidePane)?.title() ?? "";
     const session = this.session && withChanges(this.session, this.conversation.changes);
     return html`<slw-session-head .page=${this.page} .session=${session} .status=${this.status} .isWaiting=${this.isWaiting} .isWorking=${this.isWorking}
         .hasBegun=${this.conversation.lastSeq > 0} .isSideOpen=${this.isSideOpen} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)}
-        @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)} @slw-toggle-side=${() => this.toggleSide()}
+        @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)} @slw-toggle-side=${() => this.toggleSide()} @slw-archive=${() => void archive(this.sessionId)}
         @slw-details=${() => this.querySelector<SessionDetails>("slw-session-details")?.open()}></slw-session-head>
-      <div class="panes ${isSideShown ? "" : "is-single"}">
+      <div class="panes ${isSideShown ? (this.isMaximised ? "is-side-only" : "") : "is-single"}">
         <section class="pane chat ${this.pane === "chat" ? "is-current" : ""}" aria-label=${gettext("Conversation")}
           @slw-send=${(event: CustomEvent<Written>) => this.send(event.detail)} @slw-retry=${(event: CustomEvent<string>) => this.outbox.retry(event.detail)}
           @slw-discard=${this.onDiscard} @slw-restart=${this.restart} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)} @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)}
           @slw-return=${({ detail }: CustomEvent<Returned>) => this.composer?.restore(detail, detail.reason)} @slw-undo=${(event: CustomEvent<Returned>) => void this.undo(event.detail)}
           @slw-answering=${(event: CustomEvent<string>) => this.answeredHere.add(event.detail)} @slw-not-answered=${(event: CustomEvent<string>) => this.answeredHere.delete(event.detail)}>${this.chat(session)}</section>
         ${isSideShown ? html`<div class="divider" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${gettext("Width of the conversation")}></div>
-          <section class="pane side ${this.pane === "changes" ? "is-current" : ""}" aria-label=${gettext("Changes")}>${this.side()}</section>` : nothing}
+          <section class="pane side ${this.pane === "chat" ? "" : "is-current"}" aria-label=${sideTitle}>${this.side()}</section>` : nothing}
       </div>
       ${this.bottomBar()}
       <slw-session-details .page=${this.page} .session=${session}></slw-session-details>`;
@@ -313,17 +326,39 @@ export class SessionView extends PageElement {
     return ["open", "streaming", "polling"].includes(this.connectionState);
   }
 
+  private openPane(id: string): void {
+    this.pane = id;
+    if (id === "chat") return;
+    this.sidePane = id;
+    keepPane(id);
+  }
+
   private side(): TemplateResult {
-    return html`<div class="pane-tabs"><h2 class="tab">${gettext("Changes")}${this.changedFiles ? html` <span class="soft">${this.changedFiles}</span>` : nothing}</h2></div>
-      <slw-changes .sessionId=${this.sessionId} .version=${this.conversation.checkpoints} @slw-files=${(event: CustomEvent<number>) => (this.changedFiles = event.detail)}></slw-changes>`;
+    const state = { sessionId: this.sessionId, checkpoints: this.conversation.checkpoints };
+    return html`<div class="pane-tabs" @dblclick=${(event: Event) => event.target === event.currentTarget && this.maximise()}>
+        <div class="tabs" role="tablist" aria-label=${gettext("Side pane")}>${PANES.map((pane) => this.tab(pane))}</div>
+        <span class="grow"></span>
+        <button class="button quiet square" type="button" aria-pressed=${this.isMaximised} aria-label=${gettext("Maximise the pane")} title=${this.isMaximised ? gettext("Show the conversation beside it") : gettext("Maximise the pane")} @click=${() => this.maximise()}>${icon(this.isMaximised ? "restore" : "maximise")}</button>
+        <button class="button quiet square" type="button" aria-label=${gettext("Close the side pane")} title=${gettext("Close (v)")} @click=${() => this.toggleSide()}>${icon("cross")}</button></div>
+      ${PANES.map((pane) => html`<div class="pane-panel" role="tabpanel" id="pane-${pane.id}" aria-labelledby="tab-${pane.id}" ?hidden=${pane.id !== this.sidePane}
+        @slw-files=${(event: CustomEvent<number>) => (this.counts = { ...this.counts, [pane.id]: event.detail })}>${pane.render({ ...state, isShown: pane.id === this.sidePane })}</div>`)}`;
+  }
+
+  private tab({ id, title }: PaneKind): TemplateResult {
+    const isShown = id === this.sidePane;
+    const count = this.counts[id] ?? 0;
+    return html`<button class="tab" type="button" role="tab" id="tab-${id}" aria-selected=${isShown} aria-controls="pane-${id}" tabindex=${isShown ? 0 : -1} @click=${() => this.openPane(id)}>${title()}${count ? html` <span class="soft">${number(count)}</span>` : nothing}</button>`;
   }
 
   private bottomBar(): TemplateResult {
-    const button = (pane: Pane, name: IconName, word: string): TemplateResult =>
-      html`<button type="button" aria-current=${this.pane === pane} @click=${() => (this.pane = pane)}>${icon(name)}<span>${word}</span></button>`;
+    const button = (id: string, name: IconName, word: string, badge: string, label: string): TemplateResult =>
+      html`<button type="button" aria-current=${this.pane === id} aria-label=${label} @click=${() => this.openPane(id)}><span class="bar-icon">${icon(name)}${badge ? html`<span class="bar-badge" aria-hidden="true">${badge}</span>` : nothing}</span><span>${word}</span></button>`;
     return html`<nav class="bottom-bar" aria-label=${gettext("Panes")}>
-      ${button("chat", "chat", this.isWaiting ? gettext("Chat (waits)") : gettext("Chat"))}
-      ${button("changes", "filePen", this.changedFiles ? gettext("Changes ({n})", { n: this.changedFiles }) : gettext("Changes"))}
+      ${button("chat", "chat", gettext("Chat"), this.isWaiting ? "!" : "", this.isWaiting ? gettext("Chat (waits)") : gettext("Chat"))}
+      ${PANES.map(({ id, icon: name, title }) => {
+        const count = this.counts[id] ?? 0;
+        return button(id, name, title(), count ? number(count) : "", count ? gettext("{pane} ({n})", { pane: title(), n: number(count) }) : title());
+      })}
     </nav>`;
   }
 }
