@@ -22,6 +22,7 @@ from accounts.errors import Invalid
 from accounts.models import Membership, Organization
 from accounts.pages import chosen_organization, keep_organization, organizations_of
 from accounts.tenancy import Actor, Role, fetch
+from accounts.wording import told
 from gateway import services as gateway
 from projects.models import Project
 from sessions import queries, services, tree
@@ -147,7 +148,7 @@ def session(request: ActorRequest, session_id: uuid.UUID) -> HttpResponse:
         "version": settings.BUILD,
         "name": row.name,
         "branch": row.branch,
-        "environment": row.environment.name if row.environment else "",
+        "environment": told(row.environment.name) if row.environment else "",
         "can_write": around["can_write"],
     }
     around["shows_tour"] = "tour" in request.GET and not request.preferences.is_tour_done

@@ -70,6 +70,9 @@ export function ago(iso: string, now = Date.now()): string {
 /** The date: Nov 29, 2026; 2026/11/29. */
 export const day = (iso: string): string => moment(iso, { dateStyle: "medium" });
 
+/** A calendar month, `2026-11`: November 2026; 2026年11月. */
+export const month = (name: string): string => moment(`${name}-01T00:00:00Z`, { year: "numeric", month: "long", timeZone: "UTC" });
+
 /** The time of the day: 9:05 PM; 21:05. */
 export const clock = (iso: string): string => moment(iso, { timeStyle: "short" });
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { ago, bytes, clock, count, day, duration, exactTime, list, money, number, percent } from "../src/format.ts";
+import { ago, bytes, clock, count, day, duration, exactTime, list, money, month, number, percent } from "../src/format.ts";
 import { speak } from "../src/i18n.ts";
 
 const NOON = "2026-03-04T12:00:00Z";
@@ -32,6 +32,8 @@ describe("English", () => {
     assert.deepEqual([ago("nonsense"), day(""), exactTime("?")], ["", "", ""]);
   });
 
+  it("writes months", () => assert.deepEqual([month("2026-11"), month("?")], ["November 2026", ""]));
+
   it("tells exact times in the reader's zone, and names it", () => {
     assert.deepEqual([plainly(clock(NOON)), plainly(exactTime(NOON))], ["9:00 PM", "Mar 4, 2026, 9:00:00 PM GMT+9"]);
   });
@@ -53,5 +55,6 @@ describe("Japanese", () => {
     assert.deepEqual([850, 1500, 61_000, 7_260_000].map(duration), ["850 ミリ秒", "1.5 秒", "1 分 1 秒", "2 時間 1 分"]);
     assert.deepEqual([0.5, 5, 61, 1500].map((minutes) => plainly(ago(NOON, after(minutes)))), ["たった今", "5 分前", "1 時間前", "1 日前"]);
     assert.deepEqual([day(NOON), clock(NOON), exactTime(NOON)], ["2026/03/04", "21:00", "2026/03/04 21:00:00 JST"]);
+    assert.equal(month("2026-11"), "2026年11月");
   });
 });

@@ -16,7 +16,8 @@ from gateway.practice.repair import repair
 from gateway.practice.routines import Behaviour, say
 
 _MAX_STEPS = 24
-_WRITES = r"\b(write|create|add|make|build|implement|program|generate)\b"
+# Japanese has no spaces, and so no borders of words.
+_WRITES = r"\b(write|create|add|make|build|implement|program|generate)\b|書|作|追加|実装"
 
 
 def next_step(talk: Conversation) -> Step:
@@ -37,17 +38,17 @@ def choose(talk: Conversation) -> Callable[[Conversation], Behaviour]:
     """The behaviour for a prompt; it must not depend on anything that comes after the prompt."""
     if talk.prompt.startswith(routines.SUB_AGENT):
         return routines.look_around
-    if talk.is_planning or _has(talk, r"\bplan(s|ning)?\b"):
+    if talk.is_planning or _has(talk, r"\bplan(s|ning)?\b|計画|プラン"):
         return routines.make_plan
-    if _has(talk, r"\b(question|questions|ask)\b"):
+    if _has(talk, r"\b(question|questions|ask)\b|質問"):
         return routines.ask_question
-    if _has(talk, r"\b(sub-?agents?|agents?)\b"):
+    if _has(talk, r"\b(sub-?agents?|agents?)\b|サブエージェント"):
         return routines.use_sub_agent
-    if _has(talk, r"\b(fix|repair|debug|bugs?|failing|fails)\b") or (
-        _has(talk, r"\btests?\b") and not _has(talk, _WRITES)
+    if _has(talk, r"\b(fix|repair|debug|bugs?|failing|fails)\b|修正|直し|バグ|失敗") or (
+        _has(talk, r"\btests?\b|テスト") and not _has(talk, _WRITES)
     ):
         return repair
-    is_talk = _has(talk, r"\b(explain|hello|hi|hey|help|who|thanks)\b") and not _has(talk, _WRITES)
+    is_talk = _has(talk, r"\b(explain|hello|hi|hey|help|who|thanks)\b|説明|こんにちは|誰") and not _has(talk, _WRITES)
     return routines.explain if is_talk or not talk.prompt else routines.write_program
 
 

@@ -70,7 +70,7 @@ if __name__ == "__main__":
 _FIBONACCI = Program(
     "fibonacci",
     "Fibonacci",
-    r"fibonacci|\bfib\b",
+    r"fibonacci|\bfib\b|フィボナッチ",
     '''"""Fibonacci numbers: each is the sum of the two before it."""
 
 
@@ -109,7 +109,7 @@ if __name__ == "__main__":
 _PRIMES = Program(
     "primes",
     "Primes",
-    r"\bprimes?\b|sieve",
+    r"\bprimes?\b|sieve|素数",
     '''"""Prime numbers by the sieve of Eratosthenes."""
 
 
@@ -150,7 +150,7 @@ if __name__ == "__main__":
 _PALINDROMES = Program(
     "palindromes",
     "Palindromes",
-    r"palindrome",
+    r"palindrome|回文",
     '''"""Palindromes: texts that read the same from both ends."""
 
 

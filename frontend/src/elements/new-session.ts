@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { post } from "../api.ts";
-import { gettext } from "../i18n.ts";
+import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { modes } from "../session/modes.ts";
@@ -126,7 +126,7 @@ export class NewSession extends FormDialog {
       ${this.field("name", gettext("Name"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" maxlength="100" autocomplete="off" placeholder=${gettext("From what you write above")} aria-invalid=${invalid} />`)}
       ${this.select("permission_mode", gettext("Permissions"), modes(), this.mode)}
       ${this.select("model", gettext("Model"), lists?.models.items.map(({ name, label }) => [name, label]), this.model)}
-      ${this.select("environment_id", gettext("Environment"), lists?.environments.map(({ id, name }) => [id, name]), lists?.project.default_environment_id ?? lists?.environments.find((one) => one.is_default)?.id ?? "")}
+      ${this.select("environment_id", gettext("Environment"), lists?.environments.map(({ id, name }) => [id, told(name)]), lists?.project.default_environment_id ?? lists?.environments.find((one) => one.is_default)?.id ?? "")}
       ${this.select("base_branch", gettext("Start from"), lists?.branches.map(({ name }) => [name, name]), lists?.project.default_branch ?? "")}
       ${this.field("count", gettext("How many"), ({ id, invalid }) => html`<input class="input" id=${id} name="count" type="number" min="1" max="10" value="1" required aria-invalid=${invalid} />`, gettext("Each agent gets its own branch and sandbox."))}
     </div>`;

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { call } from "../api.ts";
-import { ago, count, exactTime, money } from "../format.ts";
+import { ago, count, exactTime, money, month } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { errorNote, pageData, PageElement, toast } from "./base.ts";
@@ -20,7 +20,7 @@ export class UsageView extends PageElement {
     if (!usage) return nothing;
     const limit = Number(usage.limit_usd);
     const figure = (name: string, value: string): TemplateResult => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-    return html`<section class="card"><div class="body stack"><h2>${gettext("This month")} <span class="soft">${usage.month}</span></h2>
+    return html`<section class="card"><div class="body stack"><h2>${gettext("This month")} <span class="soft">${month(usage.month)}</span></h2>
       ${limit > 0 ? html`<div class="stack tight"><div class="row"><span class="grow"><strong>${money(usage.cost_usd)}</strong> ${gettext("of {limit}", { limit: money(limit) })}</span></div>
         <progress class="progress" max=${limit} .value=${Math.min(limit, Number(usage.cost_usd))} aria-label=${gettext("Budget used")}></progress></div>` : nothing}
       <dl class="figures">

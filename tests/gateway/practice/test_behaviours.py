@@ -28,6 +28,10 @@ class TestChoose:
             ("Run the tests", repair.repair),
             ("Hello, who are you?", routines.explain),
             ("Explain this", routines.explain),
+            ("fizzbuzz プログラムとテストを書いてください。", routines.write_program),
+            ("計画を立ててください。", routines.make_plan),
+            ("テストを実行し、失敗の原因を調べて修正してください。", repair.repair),
+            ("これを説明してください。", routines.explain),
             (f"{routines.SUB_AGENT} plan to ask an agent", routines.look_around),
         ],
     )
