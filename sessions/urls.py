@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from sessions import settings_views, views
+from sessions import project_views, settings_views, views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
     path("design/", views.design, name="design"),
     path("first-turn/", views.first_turn, name="first_turn"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
-    path("projects/<uuid:project_id>/", views.project, name="project"),
+    path("projects/<uuid:project_id>/", project_views.project, name="project"),
+    path("projects/<uuid:project_id>/delete/", project_views.delete, name="project_delete"),
     path("settings/", settings_views.index, name="settings"),
     path("settings/profile/", settings_views.profile, name="settings_profile"),
     path("settings/appearance/", settings_views.appearance, name="settings_appearance"),

@@ -155,16 +155,6 @@ def session(request: ActorRequest, session_id: uuid.UUID) -> HttpResponse:
     return render(request, "pages/session.html", around)
 
 
-@require_safe
-@login_required
-def project(request: ActorRequest, project_id: uuid.UUID) -> HttpResponse:
-    """A project's sessions, and what its agents may do without asking."""
-    row = fetch(Project.objects.select_related("organization"), request.actor, project_id)
-    around = frame(request.actor, row.organization)
-    shown = next(one for one in around.projects if one.pk == row.pk)
-    return render(request, "pages/project.html", around.context(project=shown))
-
-
 COMPONENTS = {
     "tokens": "Tokens",
     "buttons": "Buttons",

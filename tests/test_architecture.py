@@ -76,7 +76,18 @@ MODULES = {
     }
     | {"leftovers", "trees", "vault"},
     "sessions": {"actions", "admission", "claude", "dispatch", "engine", "events", "live", "log", "message_api"}
-    | {"context", "protocol", "rule_api", "settings_views", "storable", "templatetags", "tree", "tree_api", "upkeep"}
+    | {
+        "context",
+        "project_views",
+        "protocol",
+        "rule_api",
+        "settings_views",
+        "storable",
+        "templatetags",
+        "tree",
+        "tree_api",
+        "upkeep",
+    }
     | {"error_pages", "prompt_api", "work_api", "work_schemas"},
 }
 

@@ -83,7 +83,7 @@ document.addEventListener("slw-archived", (event) => {
 
 /** The projects' page shows the new one at once, or when the dialog that somebody writes in is closed. */
 document.addEventListener("slw-imported", () => {
-  if (location.pathname !== "/") return;
+  if (location.pathname !== "/" && !location.pathname.startsWith("/projects/")) return;
   const dialog = document.querySelector("dialog[open]");
   if (dialog) dialog.addEventListener("close", () => void refresh(), { once: true });
   else void refresh();

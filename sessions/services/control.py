@@ -104,7 +104,8 @@ def update_session(
         with transaction.atomic():
             AgentSession.objects.filter(pk=session.pk).update(**changes, updated_at=now)
     except IntegrityError as error:
-        raise NameTaken(details=[{"field": "name", "message": "Taken."}]) from error
+        message = f"This project has a session named “{wanted['name']}” already."
+        raise NameTaken(message, details=[{"field": "name", "message": message}]) from error
     _append(session, [entries.session_changed(**changes)], now)
     session.refresh_from_db()
     return session

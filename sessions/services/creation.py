@@ -164,9 +164,8 @@ def _had_prompt(made: list[AgentSession], prompt: str) -> bool:
 def _require_free(project: Project, names: list[str]) -> None:
     taken = AgentSession.objects.filter(project=project, name__in=names).values_list("name", flat=True)
     if name := taken.first():
-        raise NameTaken(
-            f"This project has a session named “{name}” already.", details=[{"field": "name", "message": "Taken."}]
-        )
+        message = f"This project has a session named “{name}” already."
+        raise NameTaken(message, details=[{"field": "name", "message": message}])
 
 
 def _taken_names(project: Project) -> set[str]:

@@ -77,7 +77,7 @@ class TestDashboard:
         assert "slw-new-session" not in page
 
     def test_says_that_the_practice_model_answers(self, alice: User) -> None:
-        assert "practice model" in browser(alice).get("/").content.decode()
+        assert "practice model" in browser(alice).get("/").content.decode().lower()
 
     def test_says_who_waits_only_when_someone_asks(self, alice: User, session: AgentSession) -> None:
         AgentSession.objects.update(status=SessionStatus.WAITING_INPUT)

@@ -62,9 +62,10 @@ export abstract class FormDialog extends PageElement {
   async open(): Promise<void> {
     this.stay();
     await this.updateComplete;
+    this.dialog.tabIndex = -1;
     this.dialog.showModal();
-    // The browser would choose the button that closes. On a phone the keyboard would cover the form, so that is left to a tap.
-    if (matchMedia("(pointer: fine)").matches) this.dialog.querySelector<HTMLElement>(".body .input")?.focus();
+    // The browser would choose the button that closes. On a phone the keyboard would cover the form, so there it is the dialog itself.
+    (matchMedia("(pointer: fine)").matches ? this.dialog.querySelector<HTMLElement>(".body .input") : this.dialog)?.focus();
   }
 
   close(): void {

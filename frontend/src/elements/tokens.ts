@@ -91,17 +91,20 @@ export class Tokens extends PageElement {
 
   private list(): unknown {
     if (!this.tokens.length) return html`<div class="empty"><h2>${gettext("No tokens yet")}</h2><p class="soft">${gettext("A token lets a script or another program use the API in your name.")}</p></div>`;
-    return html`<section class="card table-frame"><table class="table folds"><thead><tr><th>${gettext("Name")}</th><th>${gettext("Token")}</th><th>${gettext("Access")}</th><th>${gettext("Last used")}</th><th>${gettext("Expires")}</th><th><span class="unseen">${gettext("Actions")}</span></th></tr></thead>
-      <tbody>${this.tokens.map((token) => this.row(token))}</tbody></table></section>`;
+    return html`<section class="card settings-list" aria-label=${gettext("Your tokens")}><ul>${this.tokens.map((token) => this.row(token))}</ul></section>`;
+  }
+
+  private facts(token: Token): TemplateResult {
+    const access = scopes().findLast(([value]) => token.scopes.includes(value))?.[1] ?? "";
+    const used = token.last_used_at ? html`<span title=${exactTime(token.last_used_at)}>${gettext("used {when}", { when: ago(token.last_used_at) })}</span>` : html`<span>${gettext("never used")}</span>`;
+    const expires = token.expires_at ? html`<span title=${exactTime(token.expires_at)}>${gettext("expires {day}", { day: day(token.expires_at) })}</span>` : html`<span>${gettext("never expires")}</span>`;
+    return html`<span class="soft facts"><span class="mono">${token.prefix}…</span><span>${access}</span>${used}${expires}</span>`;
   }
 
   private row(token: Token): TemplateResult {
-    const widest = scopes().findLast(([value]) => token.scopes.includes(value))?.[1] ?? "";
-    const time = (iso: string | null, none: string): TemplateResult => (iso ? html`<time datetime=${iso} title=${exactTime(iso)}>${Date.parse(iso) > Date.now() ? day(iso) : ago(iso)}</time>` : html`${none}`);
-    return html`<tr><td class="strong">${token.name}</td><td class="mono" data-label=${gettext("Token")}>${token.prefix}…</td><td data-label=${gettext("Access")}>${widest}</td>
-      <td data-label=${gettext("Last used")}>${time(token.last_used_at, gettext("never"))}</td><td data-label=${gettext("Expires")}>${time(token.expires_at, gettext("never"))}</td>
-      <td class="number">${this.revoking === token.id
-        ? html`<span class="row"><button class="button danger" type="button" ?disabled=${this.isBusy} @click=${() => this.revoke(token)}>${gettext("Revoke {name}", { name: token.name })}</button><button class="button quiet" type="button" @click=${() => (this.revoking = "")}>${gettext("Keep")}</button></span>`
-        : html`<button class="button quiet" type="button" @click=${() => (this.revoking = token.id)}>${gettext("Revoke…")}</button>`}</td></tr>`;
+    return html`<li><div class="grow"><strong class="cut" title=${token.name}>${token.name}</strong>${this.facts(token)}</div>
+      ${this.revoking === token.id
+        ? html`<span class="row wrap"><button class="button danger" type="button" ?disabled=${this.isBusy} @click=${() => this.revoke(token)}><span class="cut">${gettext("Revoke {name}", { name: token.name })}</span></button><button class="button quiet" type="button" @click=${() => (this.revoking = "")}>${gettext("Keep")}</button></span>`
+        : html`<button class="button quiet" type="button" aria-label=${gettext("Revoke {name}…", { name: token.name })} @click=${() => (this.revoking = token.id)}>${gettext("Revoke…")}</button>`}</li>`;
   }
 }

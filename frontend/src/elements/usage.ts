@@ -3,10 +3,13 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { call } from "../api.ts";
-import { ago, count, exactTime, money, month } from "../format.ts";
+import { ago, count, exactTime, money, month, percent } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { errorNote, pageData, PageElement, toast } from "./base.ts";
+
+/** From which share of the budget on it is pointed out. */
+const NEARLY = 0.8;
 
 interface Usage { month: string; cost_usd: string; limit_usd: string | null; input_tokens: number; output_tokens: number; cache_read_tokens: number; cache_write_tokens: number; calls: number }
 interface Key { provider: string; last_four: string; updated_at: string }
@@ -19,10 +22,12 @@ export class UsageView extends PageElement {
     const { usage } = this;
     if (!usage) return nothing;
     const limit = Number(usage.limit_usd);
+    const share = limit > 0 ? Number(usage.cost_usd) / limit : 0;
     const figure = (name: string, value: string): TemplateResult => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-    return html`<section class="card"><div class="body stack"><h2>${gettext("This month")} <span class="soft">${month(usage.month)}</span></h2>
-      ${limit > 0 ? html`<div class="stack tight"><div class="row"><span class="grow"><strong>${money(usage.cost_usd)}</strong> ${gettext("of {limit}", { limit: money(limit) })}</span></div>
-        <progress class="progress" max=${limit} .value=${Math.min(limit, Number(usage.cost_usd))} aria-label=${gettext("Budget used")}></progress></div>` : nothing}
+    return html`<section class="card"><div class="body stack"><h2>${month(usage.month)}</h2>
+      ${limit > 0 ? html`<div class="stack tight"><div class="row"><span class="grow"><strong>${money(usage.cost_usd)}</strong> ${gettext("of {limit}", { limit: money(limit) })}</span>
+          ${share >= 1 ? html`<span class="status failed">${gettext("The budget is used up")}</span>` : share >= NEARLY ? html`<span class="status waiting">${gettext("{share} of the budget is used", { share: percent(share) })}</span>` : nothing}</div>
+        <progress class="progress ${share >= NEARLY ? "nearly" : ""}" max=${limit} .value=${Math.min(limit, Number(usage.cost_usd))} aria-label=${gettext("Budget used")}></progress></div>` : nothing}
       <dl class="figures">
         ${figure(gettext("Cost"), money(usage.cost_usd))}${figure(gettext("Model calls"), count(usage.calls))}
         ${figure(gettext("Tokens in"), count(usage.input_tokens))}${figure(gettext("Tokens out"), count(usage.output_tokens))}
