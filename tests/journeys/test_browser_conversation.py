@@ -28,10 +28,10 @@ TEXT = "Some **words** on what was done, which go on for a while. " * 4
 def turn(number):
     job, message = str(uuid.UUID(int=number)), str(uuid.UUID(int=10**6 + number))
     author = dict(id="1", name="Alice")
-    status = lambda word: ("job.status", dict(job_id=job, message_id=message, status=word, error=""))
+    told = dict(job_id=job, message_id=message, trigger="MESSAGE", is_urgent=False, progress_message="", error="")
     user = dict(message_id=message, job_id=job, text=f"Question {{number}}", author=author, attachments=[])
     yield "message.user", user
-    yield status("PROCESSING")
+    yield "job.status", dict(told, status="PROCESSING", progress=0)
     for one in range(7):
         name, call = ("Read" if one < 4 else "Bash"), f"call-{{number}}-{{one}}"
         given = dict(file_path=f"/workspace/part{{one}}.py") if one < 4 else dict(command=f"make part{{one}}")
@@ -41,7 +41,7 @@ def turn(number):
     yield "assistant.text", dict(block=f"{{number}}:0", parent=None, text=TEXT)
     yield "assistant.text", dict(block=f"{{number}}:1", parent=None, text=f"Answer {{number}}")
     yield "turn.completed", dict(is_error=False, duration_ms=1000, input_tokens=1, output_tokens=1, cost_usd="0.01")
-    yield status("COMPLETED")
+    yield "job.status", dict(told, status="COMPLETED", progress=100)
 rows = [entry for number in range(1, {last} // {size} + 1) for entry in turn(number)]
 Event.objects.bulk_create([
     Event(session=session, organization_id=session.organization_id, seq=seq, kind=kind, payload=payload,
@@ -51,10 +51,11 @@ Event.objects.bulk_create([
 AgentSession.objects.filter(pk=session.pk).update(last_seq=len(rows), status="WAITING_INPUT")
 """
 ELEMENTS = "document.querySelectorAll('*').length"
-PLACE = """async (text) => {
-    const find = () => [...document.querySelectorAll('.entry')].find((one) => one.textContent.trim() === text);
-    return find()?.getBoundingClientRect().top ?? null;
+SEEN = """() => {
+    const rows = [...document.querySelectorAll('.entry')];
+    return rows.find((one) => one.getBoundingClientRect().top > 200).dataset.key;
 }"""
+PLACE = "(key) => document.querySelector(`.entry[data-key='${key}']`).getBoundingClientRect().top"
 MARKED = "() => CSS.highlights.get('slw-found-current')?.size === 1"
 MARKED_TEXT = """() => {
     const [range] = CSS.highlights.get('slw-found-current');
@@ -97,16 +98,17 @@ class TestTenThousandEvents:
         page.mouse.wheel(0, -1200)
         expect(page.get_by_role("button", name="To the end")).to_be_visible()
         page.wait_for_timeout(500)
-        before = page.evaluate(PLACE, "Answer 498")
+        row = page.evaluate(SEEN)
+        before = page.evaluate(PLACE, row)
         first = page.evaluate("document.querySelector('slw-conversation').history.first")
         page.evaluate("document.querySelector('slw-conversation').history.earlier()")
         page.wait_for_function(f"() => document.querySelector('slw-conversation').history.first < {first}")
         page.wait_for_timeout(300)
-        assert before is not None
-        assert abs(page.evaluate(PLACE, "Answer 498") - before) < 1, "what came before moved the reader"
+        assert abs(page.evaluate(PLACE, row) - before) < 1, "what came before moved the reader"
 
         # Many reads are one line, and unfold to lines with numbers.
-        reads = page.locator(".tool-group").last
+        key = page.evaluate(SEEN.replace(".entry", ".entry.is-group"))
+        reads = page.locator(f".entry[data-key='{key}']")
         reads.get_by_text("Read 4 files").click()
         expect(reads.locator("slw-tool")).to_have_count(4)
         shoot(page, "conversation-long")

@@ -200,7 +200,8 @@ export class ConversationView extends PageElement {
   private pill(): TemplateResult {
     const since = this.leftAt?.lastSeq ?? 0;
     const count = this.rows.filter((row) => row.type === "item" && row.item.seq > since).length;
-    const hasNews = this.leftAt !== null && (this.leftAt.lastSeq !== this.conversation.lastSeq || this.leftAt.live !== this.conversation.live);
+    const before = this.leftAt ?? this.conversation;
+    const hasNews = before.lastSeq !== this.conversation.lastSeq || this.conversation.live.some((block) => !before.live.includes(block));
     const words = count ? ngettext("New output ({count})", "New output ({count})", count) : hasNews ? gettext("New output") : gettext("To the end");
     return html`<button class="button new-output" type="button" @click=${() => this.toBottom()}>${icon("arrowDown")} ${words}</button>`;
   }

@@ -150,13 +150,14 @@ export class FindBar extends PageElement {
   private bringToRange(match: Match): void {
     const range = this.rangeOf(match);
     const entry = document.querySelector(`.entry[data-key="${CSS.escape(match.row)}"]`);
-    if (range && entry) this.searched.show(match.row, range.getBoundingClientRect().top - entry.getBoundingClientRect().top);
+    // First within what scrolls by itself, then the row.
     const frame = range?.startContainer.parentElement?.closest<HTMLElement>("pre, .patch, .found");
     if (range && frame) {
       const [inner, outer] = [range.getBoundingClientRect(), frame.getBoundingClientRect()];
       if (inner.top < outer.top || inner.bottom > outer.bottom) frame.scrollTop += inner.top - outer.top - outer.height / 2;
       if (inner.left < outer.left || inner.right > outer.right) frame.scrollLeft += inner.left - outer.left - outer.width / 2;
     }
+    if (range && entry) this.searched.show(match.row, range.getBoundingClientRect().top - entry.getBoundingClientRect().top);
     this.markShown();
   }
 
