@@ -8,7 +8,6 @@ import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
 import { blockKey, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type UserItem } from "./conversation.ts";
-import { itemsMarkdown } from "./copy-markdown.ts";
 import { decisionView } from "./decision-view.ts";
 import type { FindBar } from "./find-bar.ts";
 import { Folds } from "./folds.ts";
@@ -170,7 +169,12 @@ export class ConversationView extends PageElement {
   async copyAll(): Promise<void> {
     await this.history?.until(1);
     await this.updateComplete;
-    await copyText(itemsMarkdown(this.conversation.items, this.conversation));
+    await this.copyItems(this.conversation.items);
+  }
+
+  private async copyItems(items: readonly Item[]): Promise<void> {
+    const { itemsMarkdown } = await import("./copy-markdown.ts");
+    await copyText(itemsMarkdown(items, this.conversation));
   }
 
   override render(): unknown {
@@ -284,7 +288,7 @@ export class ConversationView extends PageElement {
     const first = rows.flatMap(itemsOf)[0];
     const checkpoint = item.jobId ? this.conversation.checkpointIds.get(item.jobId) : undefined;
     return footerView(item, this.conversation, {
-      copy: () => void copyText(itemsMarkdown(rows.flatMap(itemsOf), this.conversation)),
+      copy: () => void this.copyItems(rows.flatMap(itemsOf)),
       copyLink: () => void copyText(linkTo(first?.seq ?? item.seq)),
       toggleAll: () => this.folds.setAll(keys, !isUnfolded),
       isUnfolded,

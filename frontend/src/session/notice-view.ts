@@ -7,6 +7,7 @@ import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { CompactedItem, NoticeItem, RestoredItem, TextItem } from "./conversation.ts";
 import { explained } from "./explained.ts";
+import "./folded-text.ts";
 import type { Folds } from "./folds.ts";
 
 const foldedText = (item: NoticeItem, folds: Folds): TemplateResult =>

@@ -11,9 +11,25 @@ import { type Conversation, EMPTY, type Item, type ToolItem, type ToolResult } f
 import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
 import { imagesView } from "./tools/images.ts";
-import { bodyOf } from "./tools/registry.ts";
 import { itemRows, type Row } from "./rows.ts";
 import { countsOf, isSubAgent, isWriting, noteOf, patchOf, toolLine } from "./tools.ts";
+
+type Bodies = typeof import("./tools/registry.ts");
+
+/** What tools unfold to comes when the page is there: nobody unfolds one before. */
+let bodies: Bodies | null = null;
+let loading: Promise<Bodies> | null = null;
+
+function withBodies(then: () => void): Bodies | null {
+  if (!bodies) {
+    loading ??= import("./tools/registry.ts");
+    void loading.then((loaded) => {
+      bodies = loaded;
+      then();
+    }, () => (loading = null));
+  }
+  return bodies;
+}
 
 const NESTED_SHOWN = 12;
 const NESTED_MORE = 100;
@@ -29,6 +45,10 @@ export class ToolView extends PageElement {
   @property({ type: Boolean }) isUnfinished = false;
   @property({ attribute: false }) folds = new Folds(() => this.requestUpdate());
   @property({ type: Number }) version = 0;
+
+  override firstUpdated(): void {
+    withBodies(() => {});
+  }
 
   override render(): unknown {
     const { name, input, key } = this.item;
@@ -77,7 +97,8 @@ export class ToolView extends PageElement {
 
   private body(): unknown {
     const { item, result, folds } = this;
-    return html`${bodyOf(item.name)({ item, result, folds, again: () => this.requestUpdate() })}${result ? imagesView(result.images) : nothing}`;
+    const body = withBodies(() => this.requestUpdate())?.bodyOf(item.name);
+    return html`${body?.({ item, result, folds, again: () => this.requestUpdate() })}${result ? imagesView(result.images) : nothing}`;
   }
 
   /** The newest steps; those before them when they are asked for. */
