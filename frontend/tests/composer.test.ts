@@ -2,41 +2,160 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { commandOptions } from "../src/composer/commands.ts";
 import { finished, mention, opened, typingAt } from "../src/composer/completion.ts";
 import { type Draft, Drafts, type Kept, reconciled } from "../src/composer/drafts.ts";
-import { fuzzy, lettersOf, ranked } from "../src/composer/fuzzy.ts";
+import { type FieldState, fieldAct, type Key } from "../src/composer/field-keys.ts";
+import { type Fetch, fileOptions, FileSearch, type FoundFiles } from "../src/composer/file-search.ts";
+import { promptOptions } from "../src/composer/prompt-options.ts";
 import { merged, PromptRing } from "../src/composer/prompt-ring.ts";
 import { bytesOf, MOST_BYTES, sizeWord, wholeText } from "../src/composer/size.ts";
+import { marked } from "../src/fuzzy.ts";
+import type { Command } from "../src/protocol.ts";
+import { nextMode } from "../src/session/modes.ts";
 
-const found = (query: string, text: string): string => lettersOf(text, fuzzy(query, text)?.at ?? []).map((run) => (run.isFound ? `[${run.text}]` : run.text)).join("");
+const titles = (query: string, ...paths: string[]): string[] => fileOptions(query, paths.map((path) => ({ path }))).map(({ title, at }) => marked(title, at).map((run) => (run.isMatched ? `[${run.text}]` : run.text)).join(""));
 
-describe("fuzzy", () => {
-  it("finds letters in their order and nothing else", () => {
-    assert.equal(fuzzy("xyz", "src/app.py"), null);
-    assert.equal(fuzzy("pa", "ap"), null);
-    assert.deepEqual(fuzzy("", "anything"), { score: 0, at: [] });
-    assert.equal(found("app", "src/app.py"), "src/[app].py");
+describe("files", () => {
+  it("are meant by their own names rather than by those of their folders", () => {
+    assert.deepEqual(titles("app", "app/models/user.py", "src/app.py"), ["src/[app].py", "[app]/models/user.py"]);
+    assert.deepEqual(titles("pc", "src/permission-card.ts", "src/x.ts"), ["src/[p]ermission-[c]ard.ts"]);
+    assert.deepEqual(titles("test", "src/attestation/x.py", "tests/a.py", "src/test_app.py").slice(0, 2), ["src/[test]_app.py", "[test]s/a.py"]);
+    assert.deepEqual(titles("設計", "docs/設計書.md"), ["docs/[設計]書.md"]);
   });
 
-  it("prefers letters together, at the beginnings of words and in the file's own name", () => {
-    assert.equal(found("pc", "src/permission-card.ts"), "src/[p]ermission-[c]ard.ts");
-    assert.equal(found("main", "domain/main.py"), "domain/[main].py");
-    assert.equal(found("vm", "src/viewModel.ts"), "src/[v]iew[M]odel.ts");
-    const order = ranked("test", ["src/attestation/x.py", "docs/latest.md", "tests/a.py", "src/test_app.py"], (path) => path).map(({ item }) => item);
-    assert.deepEqual(order.slice(0, 2), ["src/test_app.py", "tests/a.py"]);
+  it("are recent ones first while nothing tells them apart, and folders go on", () => {
+    const options = fileOptions("", [{ path: "a.py" }, { path: "src", is_folder: true }, { path: "my file.md", is_recent: true }]);
+    assert.deepEqual(options.map((one) => [one.title, one.insert, one.isWhole]), [["my file.md", '@"my file.md"', true], ["a.py", "@a.py", true], ["src/", "@src/", false]]);
   });
 
-  it("knows other scripts, letters of two units, and letters that grow when made small", () => {
-    assert.equal(found("設計", "docs/設計書.md"), "docs/[設計]書.md");
-    assert.equal(found("🚀", "go 🚀 now"), "go [🚀] now");
-    assert.equal(found("x", "İx"), "İ[x]");
-  });
-
-  it("is fast on long paths that nearly fit", () => {
-    const paths = Array.from({ length: 2000 }, (_, index) => `${"aaaa/".repeat(30)}${index}.ts`);
+  it("are found fast among many that nearly fit", () => {
+    const paths = Array.from({ length: 2000 }, (_, index) => ({ path: `${"aaaa/".repeat(30)}${index}.ts` }));
     const begun = performance.now();
-    ranked("aaaaaaaats", paths, (path) => path);
+    fileOptions("aaaaaaaats", paths);
     assert.ok(performance.now() - begun < 1500, `${performance.now() - begun} ms`);
+  });
+});
+
+const answers = (): { fetch: Fetch; asked: string[]; give: (query: string, ...paths: string[]) => Promise<void>; fail: (query: string) => Promise<void> } => {
+  const open = new Map<string, { done: (found: FoundFiles) => void; failed: (error: Error) => void }>();
+  const asked: string[] = [];
+  const settle = (): Promise<void> => new Promise((done) => setImmediate(done));
+  return {
+    asked,
+    fetch: (query) => new Promise((done, failed) => { asked.push(query); open.set(query, { done, failed }); }),
+    give: (query, ...paths) => { open.get(query)?.done({ items: paths.map((path) => ({ path })) }); return settle(); },
+    fail: (query) => { open.get(query)?.failed(new Error("away")); return settle(); },
+  };
+};
+
+describe("FileSearch", () => {
+  const names = (options: readonly { title: string }[]): string[] => options.map((one) => one.title);
+
+  it("asks once for what is typed in one go, shows what it knows meanwhile, and drops answers that came too late", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const { fetch, asked, give } = answers();
+    let changes = 0;
+    const search = new FileSearch(fetch, () => (changes += 1));
+    assert.deepEqual(search.find("a"), []);
+    search.find("ap");
+    context.mock.timers.tick(200);
+    assert.deepEqual(asked, ["ap"]);
+    search.find("app");
+    context.mock.timers.tick(200);
+    await give("ap", "late/ap.py");
+    assert.equal(changes, 0);
+    await give("app", "src/app.py", "apple.txt");
+    assert.equal(changes, 1);
+    assert.deepEqual(names(search.find("appl")), ["apple.txt"]);
+    context.mock.timers.tick(200);
+    assert.deepEqual(names(search.find("app")), ["src/app.py", "apple.txt"]);
+    assert.deepEqual(asked, ["ap", "app", "appl"]);
+  });
+
+  it("asks again for what is old, not for what has just failed", async (context) => {
+    context.mock.timers.enable({ apis: ["setTimeout"] });
+    const { fetch, asked, give, fail } = answers();
+    let now = 0;
+    const search = new FileSearch(fetch, () => {}, () => now);
+    search.find("a");
+    context.mock.timers.tick(200);
+    await give("a", "a.py");
+    now = 60_000;
+    assert.deepEqual(names(search.find("a")), ["a.py"]);
+    context.mock.timers.tick(200);
+    await fail("a");
+    search.find("a");
+    context.mock.timers.tick(200);
+    assert.deepEqual(asked, ["a", "a"]);
+  });
+});
+
+const commands = (...names: string[]): Command[] => names.map((name) => ({ name, description: name === "deploy" ? "Deploys it (project)" : "", argument_hint: "" }));
+
+describe("commandOptions", () => {
+  it("groups all of them while nothing is typed, what is of the project first", () => {
+    const options = commandOptions(commands("clear", "_hidden", "mcp__x__y", "deploy"), "");
+    assert.deepEqual(options.map((one) => [one.title, one.group]), [["/deploy", "Of this project"], ["/mcp__x__y", "Of plug-ins and servers"], ["/clear", "Of the agent"]]);
+    assert.equal(options[0]?.detail, "Deploys it");
+  });
+
+  it("puts the best first once something is", () => {
+    assert.deepEqual(commandOptions(commands("auto-compact", "compact", "clear"), "com").map((one) => one.title), ["/compact", "/auto-compact"]);
+  });
+});
+
+describe("promptOptions", () => {
+  it("finds what was said, also far inside, before what only has its letters", () => {
+    const prompts = ["fix lots of gears", `${"x ".repeat(300)} login`, "fix the login"].map((text) => ({ text }));
+    assert.deepEqual(promptOptions("login", prompts).map((one) => one.insert), [prompts[2]?.text, prompts[1]?.text]);
+    assert.equal(promptOptions("", prompts).length, 3);
+    assert.deepEqual(promptOptions("flg", [{ text: "fix lots of gears" }]).map((one) => one.title), ["fix lots of gears"]);
+  });
+});
+
+const press = (key: string, more: Partial<Key> = {}): Key => ({ key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, isComposing: false, keyCode: 0, ...more });
+const IDLE: FieldState = { menu: "none", isEmpty: false, isRecalling: false, isTouch: false };
+const act = (key: Key, state: Partial<FieldState> = {}): string | null => fieldAct(key, { ...IDLE, ...state });
+
+describe("keys in the message field", () => {
+  it("send, break lines and send at once", () => {
+    assert.equal(act(press("Enter")), "send");
+    assert.equal(act(press("Enter", { shiftKey: true })), null);
+    assert.equal(act(press("Enter", { ctrlKey: true })), "send-now");
+    assert.equal(act(press("Enter", { metaKey: true })), "send-now");
+    assert.equal(act(press("Enter"), { isTouch: true }), null);
+  });
+
+  it("leave a composition alone, in Safari too", () => {
+    assert.equal(act(press("Enter", { isComposing: true })), null);
+    assert.equal(act(press("Enter", { keyCode: 229 })), null);
+    assert.equal(act(press("ArrowUp", { isComposing: true }), { menu: "open" }), null);
+  });
+
+  it("go through earlier messages only when the field is empty or shows one", () => {
+    assert.equal(act(press("ArrowUp")), null);
+    assert.equal(act(press("ArrowUp"), { isEmpty: true }), "older");
+    assert.equal(act(press("ArrowUp"), { isRecalling: true }), "older");
+    assert.equal(act(press("ArrowDown"), { isEmpty: true }), null);
+    assert.equal(act(press("ArrowDown"), { isRecalling: true }), "newer");
+  });
+
+  it("are the menu's while it is open, but for what is whole already", () => {
+    assert.equal(act(press("Enter"), { menu: "open" }), "choose");
+    assert.equal(act(press("Enter"), { menu: "whole" }), "send");
+    assert.equal(act(press("Tab"), { menu: "whole" }), "choose");
+    assert.equal(act(press("Escape"), { menu: "open" }), "close");
+    assert.equal(act(press("Enter", { ctrlKey: true }), { menu: "open" }), "send-now");
+    assert.equal(act(press("Tab", { shiftKey: true }), { menu: "open" }), "next-mode");
+  });
+
+  it("search, go on to the next mode, and leave the field", () => {
+    assert.equal(act(press("r", { ctrlKey: true })), "search");
+    assert.equal(act(press("r", { metaKey: true })), null);
+    assert.equal(act(press("Tab")), null);
+    assert.equal(act(press("Escape")), "leave");
+    assert.deepEqual(["default", "acceptEdits", "plan", "bypassPermissions"].map(nextMode), ["acceptEdits", "plan", "default", "default"]);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { marked, match } from "../src/frame/fuzzy.ts";
+import { marked, match } from "../src/fuzzy.ts";
 
 const best = (query: string, titles: string[]): string | undefined =>
   titles.flatMap((title) => { const found = match(query, title); return found ? [{ title, score: found.score }] : []; }).sort((one, other) => other.score - one.score)[0]?.title;

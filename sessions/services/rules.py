@@ -104,11 +104,12 @@ def remove_rule(*, rule: PermissionRule, by: User) -> None:
 
 def _place(suggestions: Sequence[Any], name: str) -> tuple[int, int | None]:
     match = _PLACE.fullmatch(name)
-    at, rule = (int(match[1]), match[2] and int(match[2])) if match else (-1, None)
-    suggestion = suggestions[at] if 0 <= at < len(suggestions) else None
+    at = int(match[1]) if match else len(suggestions)
+    rule = int(match[2]) if match and match[2] else None
+    suggestion = suggestions[at] if at < len(suggestions) else None
     rules = suggestion.get("rules") if isinstance(suggestion, dict) else None
-    is_there = isinstance(suggestion, dict) and (rule is None or (isinstance(rules, list) and rule < len(rules)))
-    if not is_there:
+    has_rule = rule is None or (isinstance(rules, list) and rule < len(rules))
+    if not isinstance(suggestion, dict) or not has_rule:
         raise Invalid.field("only", _NOT_SUGGESTED)
     return at, rule
 

@@ -113,6 +113,9 @@ class TestAMessageThatWaits:
         area = page.get_by_label("Message to the agent")
         area.fill("a message that waits and is long enough to need more than one line on a small screen")
         page.get_by_role("button", name="Send", exact=False).click()
+        expect(queue(page).get_by_role("button")).to_contain_text("1 message waits")
+        shoot(page, "queue-folded-dark")
+        queue(page).get_by_role("button").click()
         expect(waiting(page, "a message that waits")).to_be_visible()
         shoot(page, "queue-dark")
 

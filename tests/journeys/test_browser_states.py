@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.journeys.browsing import TURN_MS, bash, script, session_path
 from tests.journeys.conftest import Shoot
-from tests.journeys.looking import Screens
+from tests.journeys.looking import Screens, is_phone
 from tests.journeys.operating import make_staff
 from tests.journeys.test_browser_accessibility import screens
 from tests.journeys.test_browser_images import paste, png
@@ -32,8 +32,11 @@ class TestAxe:
             area.fill(text)
             pages[0].keyboard.press("Enter")
         for page in pages:
-            expect(page.locator(".queue li")).to_have_count(2)
+            expect(page.locator(".queue-head")).to_contain_text("2 messages wait")
             screens.look(page, "queue")
+            if is_phone(page):
+                page.locator(".queue-head").click()
+            expect(page.locator(".queue li")).to_have_count(2)
         for page in pages:
             page.get_by_role("button", name="Edit").first.click()
             paste(page, png())

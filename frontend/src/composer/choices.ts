@@ -28,7 +28,7 @@ export class Choices extends PageElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.removeEventListener("pointerdown", this.onOutside, true);
+    if (this.isOpen) this.close(false);
   }
 
   private get button(): HTMLButtonElement | null {

@@ -2,7 +2,7 @@
 
 import { gettext } from "../i18n.ts";
 import type { Command } from "../protocol.ts";
-import { ranked } from "./fuzzy.ts";
+import { ranked } from "../fuzzy.ts";
 import type { Option } from "./menu.ts";
 
 const MOST_SHOWN = 60;
@@ -32,7 +32,7 @@ export function commandOptions(commands: readonly Command[], query: string): Opt
   const all = commands.filter(isForPeople).map(sorted).sort((a, b) => a.rank - b.rank || nameOf(a.command).localeCompare(nameOf(b.command)));
   return ranked(query, all, ({ command }) => nameOf(command)).slice(0, MOST_SHOWN).map(({ item: { command, group }, match }) => ({
     title: `/${nameOf(command)}`,
-    at: match.at.map((at) => at + 1),
+    at: match.positions.map((at) => at + 1),
     hint: command.argument_hint ?? "",
     detail: describe(command.description ?? ""),
     group: query ? "" : group,

@@ -2,7 +2,7 @@
 
 import type { Option } from "./menu.ts";
 import { mention } from "./completion.ts";
-import { ranked } from "./fuzzy.ts";
+import { type Match, match, ranked } from "../fuzzy.ts";
 
 export interface FoundFile { path: string; is_folder?: boolean; is_recent?: boolean }
 export interface FoundFiles { items: readonly FoundFile[]; is_truncated?: boolean }
@@ -90,15 +90,24 @@ const isWithout = (query: string): boolean => query.trim() === "";
 /** Recent files first while nothing tells them apart; a folder goes on, a file ends. */
 export function fileOptions(query: string, files: readonly FoundFile[]): Option[] {
   const sorted = isWithout(query) ? [...files].sort((a, b) => Number(b.is_recent ?? false) - Number(a.is_recent ?? false)) : files;
-  const found = ranked(query, sorted, (file) => file.path);
+  const found = ranked(query, sorted, (file) => file.path, matchPath);
   if (!isWithout(query)) found.sort((a, b) => b.match.score + recency(b.item) - a.match.score - recency(a.item));
-  return found.slice(0, MOST_SHOWN).map(({ item: { path, is_folder: isFolder = false }, match }) => ({
+  return found.slice(0, MOST_SHOWN).map(({ item: { path, is_folder: isFolder = false }, match: { positions } }) => ({
     title: isFolder ? `${path}/` : path,
-    at: match.at,
+    at: positions,
     icon: isFolder ? "folder" : "fileText",
     insert: isFolder ? `@${path}/` : mention(path),
     isWhole: !isFolder,
   }));
+}
+
+const OWN_NAME = 25;
+
+/** A file is meant by its own name rather than by those of its folders. */
+function matchPath(query: string, path: string): Match | null {
+  const begins = path.lastIndexOf("/") + 1;
+  const own = begins ? match(query, path.slice(begins)) : null;
+  return own ? { score: own.score + OWN_NAME, positions: own.positions.map((at) => at + begins) } : match(query, path);
 }
 
 const recency = (file: FoundFile): number => (file.is_recent ? 4 : 0);

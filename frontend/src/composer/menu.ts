@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
 import { icon, type IconName } from "../icons.ts";
-import { lettersOf } from "./fuzzy.ts";
+import { marked } from "../fuzzy.ts";
 
 export interface Option {
   /** What is read, with the places of the letters that were found in it. */
@@ -24,7 +24,7 @@ export const optionId = (index: number): string => `${MENU_ID}-${index}`;
 interface Offer { label: string; options: readonly Option[]; chosen: number; foot?: string; choose: (index: number) => void }
 
 export function menuView({ label, options, chosen, foot, choose }: Offer): TemplateResult {
-  return html`<div class="completion"><div class="completion-list" id=${MENU_ID} role="listbox" aria-label=${label}>
+  return html`<div class="completion"><div class="completion-list" id=${MENU_ID} role="listbox" tabindex="-1" aria-label=${label}>
     ${grouped(options).map(({ group, items }) => (group
       ? html`<div role="group" aria-label=${group}><div class="completion-group" aria-hidden="true">${group}</div>${items.map(([option, index]) => optionView(option, index, index === chosen, choose))}</div>`
       : items.map(([option, index]) => optionView(option, index, index === chosen, choose))))}
@@ -45,11 +45,11 @@ function grouped(options: readonly Option[]): { group: string; items: Numbered[]
   return groups;
 }
 
-export const highlighted = (text: string, at: readonly number[]): unknown => lettersOf(text, at).map((run) => (run.isFound ? html`<b class="found">${plain(run.text)}</b>` : plain(run.text)));
+export const highlighted = (text: string, at: readonly number[]): unknown => marked(text, at).map((run) => (run.isMatched ? html`<b class="letters-found">${plain(run.text)}</b>` : plain(run.text)));
 
 function optionView(option: Option, index: number, isChosen: boolean, choose: (index: number) => void): TemplateResult {
   const press = (event: Event): void => event.preventDefault(); // the field keeps the focus
-  return html`<div id=${optionId(index)} role="option" aria-selected=${isChosen} class="completion-option ${isChosen ? "is-chosen" : ""}" @pointerdown=${press} @mousedown=${press} @click=${() => choose(index)}>
+  return html`<div id=${optionId(index)} role="option" tabindex="-1" aria-selected=${isChosen} class="completion-option ${isChosen ? "is-chosen" : ""}" @pointerdown=${press} @mousedown=${press} @click=${() => choose(index)}>
     ${option.icon ? icon(option.icon) : nothing}<span class="completion-name"><span class="mono completion-title">${highlighted(option.title, option.at)}</span>${option.hint ? html`<span class="mono soft cut">${plain(option.hint)}</span>` : nothing}</span>
     ${option.detail ? html`<span class="soft cut completion-detail">${plain(option.detail)}</span>` : nothing}</div>`;
 }

@@ -1,6 +1,6 @@
 // How large a message may be, and what is said before it is too large.
 
-import { bytes as size } from "../format.ts";
+import { bytes as sized } from "../format.ts";
 import { gettext } from "../i18n.ts";
 
 export const MOST_BYTES = 4 * 2 ** 20;
@@ -19,7 +19,7 @@ export interface SizeWord { text: string; isTooLarge: boolean }
 /** Null while there is nothing to worry about. */
 export function sizeWord(bytes: number): SizeWord | null {
   if (bytes < MOST_BYTES * TOLD_FROM) return null;
-  const values = { size: size(bytes), most: size(MOST_BYTES) };
+  const values = { size: sized(bytes), most: sized(MOST_BYTES) };
   if (bytes > MOST_BYTES) return { text: gettext("{size}: a message has at most {most}. Put long text into a file.", values), isTooLarge: true };
   return { text: gettext("{size} of {most}", values), isTooLarge: false };
 }

@@ -18,6 +18,7 @@ export type Addition = "images" | "file" | "command" | "history";
 type Wished = Partial<Record<"model" | "permission_mode", string>>;
 
 const NEARLY_FULL_PERCENT = 80;
+const TOLD_PERCENT = 1;
 const SETTLES_MS = 450;
 const FORGOTTEN_MS = 4000;
 
@@ -126,9 +127,10 @@ export class ComposerTools extends PageElement {
 
   private facts(): TemplateResult | typeof nothing {
     if (!this.session) return nothing;
-    const percent = contextPercent(this.session);
-    return html`<span class="composer-facts">${percent === null ? nothing : this.context(percent)}
-      <span class="soft" title=${gettext("Cost of this session so far, in US dollars")}><span class="unseen">${gettext("Cost so far")} </span>${money(this.session.cost_usd ?? 0)}</span></span>`;
+    const percent = contextPercent(this.session) ?? 0;
+    const isFree = Number(this.session.cost_usd ?? 0) === 0;
+    return html`<span class="composer-facts">${percent < TOLD_PERCENT ? nothing : this.context(percent)}
+      ${isFree ? nothing : html`<span class="soft" title=${gettext("Cost of this session so far, in US dollars")}><span class="unseen">${gettext("Cost so far")} </span>${money(this.session.cost_usd ?? 0)}</span>`}</span>`;
   }
 
   private context(percent: number): TemplateResult {

@@ -3,7 +3,7 @@
 import { type Action, groups, offered } from "../actions.ts";
 import { statusWord } from "../format.ts";
 import { gettext } from "../i18n.ts";
-import { match } from "./fuzzy.ts";
+import { match } from "../fuzzy.ts";
 import { places } from "./places.ts";
 
 export interface Choice {

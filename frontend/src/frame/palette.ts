@@ -6,7 +6,7 @@ import { PageElement } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { type Choice, choices, find, type Found, type Section } from "./choices.ts";
-import { marked } from "./fuzzy.ts";
+import { marked } from "../fuzzy.ts";
 import { caps } from "./key-caps.ts";
 import { goTo } from "./navigate.ts";
 import { noteUse, recent } from "./recent.ts";

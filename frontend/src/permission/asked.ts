@@ -3,48 +3,19 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
-import type { IconName } from "../icons.ts";
 import type { Json, Permission } from "../protocol.ts";
 import { patchView } from "../session/patch-view.ts";
-import { countsOf, patchOf, toolLine } from "../session/tools.ts";
+import { countsOf, patchOf } from "../session/tools.ts";
 import "./asked-code.ts";
 import { languageOf } from "./asked-code.ts";
 import { addressParts, type McpTool, mcpTool } from "./names.ts";
+import { isSaid } from "./words.ts";
 
 const str = (value: unknown): string => (typeof value === "string" ? value : "");
 
-export interface Heading { icon: IconName; text: string }
-
-/** The question in a few words. */
-export function headingOf({ kind, tool }: Permission): Heading {
-  if (kind === "PLAN") return { icon: "list", text: gettext("Approve this plan?") };
-  if (kind === "QUESTION") return { icon: "question", text: gettext("The agent asks") };
-  switch (tool) {
-    case "Bash": return { icon: "terminal", text: gettext("Run this command?") };
-    case "Write": return { icon: "filePen", text: gettext("Write this file?") };
-    case "Edit":
-    case "MultiEdit":
-    case "NotebookEdit": return { icon: "filePen", text: gettext("Change this file?") };
-    case "Read": return { icon: "fileText", text: gettext("Read this file?") };
-    case "WebFetch": return { icon: "globe", text: gettext("Fetch this page?") };
-    case "WebSearch": return { icon: "globe", text: gettext("Search the web for this?") };
-    default: return mcpTool(tool) ? { icon: "wrench", text: gettext("Use this server's tool?") } : { icon: "shield", text: gettext("May the agent do this?") };
-  }
-}
-
-/** What is asked in one line, for lists, the folded card and those who hear it. */
-export function summaryOf({ kind, tool, input }: Permission): string {
-  if (kind === "PLAN") return str(input.plan).replace(/^[#\s]+/, "").split("\n", 1)[0] ?? "";
-  if (kind === "QUESTION") return Array.isArray(input.questions) ? str((input.questions[0] as Json | undefined)?.question) : "";
-  const mcp = mcpTool(tool);
-  if (mcp) return `${mcp.server}: ${mcp.name}`;
-  const { target } = toolLine(tool, input);
-  return target.split("\n", 1)[0] || tool;
-}
-
 export function askedView({ tool, input, description, cwd }: Permission): TemplateResult {
   const folder = cwd ? html`<p class="asked-place soft">${gettext("Folder:")} <span class="mono">${plain(cwd)}</span></p>` : nothing;
-  const about = description && description !== str(input.command) ? html`<p class="asked-about">${plain(description)}</p>` : nothing;
+  const about = description && !isSaid(description, input) ? html`<p class="asked-about">${plain(description)}</p>` : nothing;
   return html`${about}${bodyOf(tool, input)}${folder}`;
 }
 

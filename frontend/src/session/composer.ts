@@ -99,6 +99,12 @@ export class Composer extends PageElement {
     this.area.focus();
   }
 
+  /** Goes on here with what somebody began to write elsewhere. */
+  write(begun: string): void {
+    const { length } = this.area.value;
+    this.edit(length, length, { text: this.area.value + begun, caret: length + begun.length });
+  }
+
   // The draft, in this tab and in others
 
   private get draft(): Draft {

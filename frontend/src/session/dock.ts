@@ -2,11 +2,13 @@
 
 import { html, nothing, type PropertyValues } from "lit";
 import { customElement, property } from "lit/decorators.js";
+import { watchKeyboard } from "../composer/screen-keyboard.ts";
 import { errorNote, PageElement } from "../elements/base.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Permission, Session } from "../protocol.ts";
 import { backgroundView } from "./chat-parts.ts";
+import type { Composer } from "./composer.ts";
 import "./composer.ts";
 import { connectionNote, reloadNote } from "./connection-note.ts";
 import { type Conversation, EMPTY } from "./conversation.ts";
@@ -33,6 +35,8 @@ export class Dock extends PageElement {
   @property({ type: Boolean }) isWorking = false;
 
   private steady: Session | null = null;
+  private hadCardFocus = false;
+  private unwatch = (): void => {};
 
   /** Nothing more can be done here: the session is gone, or no longer this person's to see. */
   private get isOver(): boolean {
@@ -44,6 +48,16 @@ export class Dock extends PageElement {
     return [...items, ...queued].flatMap((item) => (item.type === "user" && !item.isWithdrawn ? [item.text] : [])).reverse();
   };
 
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.unwatch = watchKeyboard();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.unwatch();
+  }
+
   /** The sub-agent that asks, in the words of its task. */
   private readonly asker = ({ parent }: Permission): string => {
     if (!parent) return "";
@@ -54,7 +68,18 @@ export class Dock extends PageElement {
 
   /** The page makes a new one with each piece of the stream; what is below it is drawn anew only when something of it has changed. */
   override willUpdate(changed: PropertyValues<this>): void {
+    this.hadCardFocus = this.querySelector("slw-permission")?.contains(document.activeElement) ?? false;
     if (changed.has("session") && !isSame(this.steady, this.session)) this.steady = this.session;
+  }
+
+  private get composer(): Composer | null {
+    return this.querySelector<Composer>("slw-composer");
+  }
+
+  /** When the last question is answered with the keyboard, that goes on in the message. */
+  override updated(): void {
+    if (this.hadCardFocus && !this.conversation.pending.length && matchMedia("(pointer: fine)").matches && document.activeElement === document.body) this.querySelector<HTMLElement>("slw-composer textarea")?.focus();
+    this.hadCardFocus = false;
   }
 
   override render(): unknown {
@@ -68,7 +93,8 @@ export class Dock extends PageElement {
       ${backgroundView(session?.background ?? [])}
       ${this.isWorking || isOver ? nothing : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "")}
       <slw-queue .sessionId=${page.id} .items=${waiting} .jobs=${conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
-      ${conversation.pending.length && !isOver ? html`<slw-permission .sessionId=${page.id} .pending=${conversation.pending} .asker=${this.asker} .canAnswer=${canWrite}></slw-permission>` : nothing}
+      ${conversation.pending.length && !isOver ? html`<slw-permission .sessionId=${page.id} .pending=${conversation.pending} .asker=${this.asker} .canAnswer=${canWrite} @slw-write=${(event: CustomEvent<string>) => this.composer?.write(event.detail)}></slw-permission>` : nothing}
+      ${!page.can_write && !isOver ? html`<p class="note read-only">${icon("info")}<span>${gettext("You can read this session. To write in it, ask an admin of the organisation to make you a member.")}</span></p>` : nothing}
       <slw-composer .page=${page} .session=${session} .isWorking=${this.isWorking} .canSend=${canWrite} .said=${this.said}></slw-composer>
     </div>`;
   }

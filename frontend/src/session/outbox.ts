@@ -40,9 +40,18 @@ export class Outbox {
 
   add(text: string, attachments: readonly Attachment[], isNow = false): void {
     const message: Unsent = { id: newId(), text, attachments, isNow, error: "", at: Date.now() };
-    localStorage.setItem(this.prefix + message.id, JSON.stringify({ ...message, error: "?" }));
+    this.keep(message);
     this.set([...this.messages, message]);
     void this.send(message);
+  }
+
+  /** A message that is too large for the browser's store is sent all the same; only a page that closes now would lose it. */
+  private keep(message: Unsent): void {
+    try {
+      localStorage.setItem(this.prefix + message.id, JSON.stringify({ ...message, error: "?" }));
+    } catch {
+      return;
+    }
   }
 
   retry(id: string): void {

@@ -8,8 +8,9 @@ import { errorNote, PageElement, plain } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
-import { askedView, headingOf, summaryOf } from "../permission/asked.ts";
-import { GRACE_MS, isSettled } from "../permission/readiness.ts";
+import { askedView } from "../permission/asked.ts";
+import { GRACE_MS, isSettled, lastTypedAt, untilPaused, WORD_MS } from "../permission/readiness.ts";
+import { headingOf, summaryOf } from "../permission/words.ts";
 import type { Permission } from "../protocol.ts";
 import { Questions } from "./questions-view.ts";
 import { type Lasting, lastingOf } from "./suggestions.ts";
@@ -36,24 +37,24 @@ export class PermissionCard extends PageElement {
   @state() private settling: "" | "keys" | "all" = "";
   @state() private works: ReadonlyMap<string, Work> = new Map();
   private shownAt = 0;
-  private typedAt = 0;
   private withdraw: (() => void)[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private focusing: ReturnType<typeof setTimeout> | undefined;
+  /** The focus came by itself: the first key may be the beginning of a word that was meant for the message. */
+  private isUnasked = false;
+  private deciding: ReturnType<typeof setTimeout> | undefined;
+  private begun = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.addEventListener("beforeinput", this.onTyped, true);
     this.withdraw = this.offers().map(offer);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.removeEventListener("beforeinput", this.onTyped, true);
-    clearTimeout(this.timer);
+    for (const timer of [this.timer, this.focusing, this.deciding]) clearTimeout(timer);
     for (const take of this.withdraw) take();
   }
-
-  private readonly onTyped = (event: Event): void => void (this.typedAt = event.timeStamp);
 
   private get permission(): Permission | undefined {
     return this.pending.find((one) => one.id === this.shownId) ?? this.pending[0];
@@ -79,8 +80,50 @@ export class PermissionCard extends PageElement {
     const hadFocus = this.shownId !== "" && this.contains(document.activeElement);
     this.settle(this.shownId && this.shownId !== id ? "all" : "keys");
     this.shownId = id;
-    if (hadFocus) void this.updateComplete.then(() => this.querySelector<HTMLElement>(".permission")?.focus());
+    if (hadFocus) void this.focusCard();
+    else this.focusWhenPaused();
   }
+
+  private async focusCard(): Promise<void> {
+    await this.updateComplete;
+    this.querySelector<HTMLElement>(".permission")?.focus();
+  }
+
+  /** From an empty message field, in which nobody writes, the focus comes here, so that the keys that are shown do what they say. */
+  private focusWhenPaused(): void {
+    clearTimeout(this.focusing);
+    if (!this.canAnswer || !matchMedia("(pointer: fine)").matches) return;
+    const wait = Math.max(GRACE_MS, untilPaused({ typedAt: lastTypedAt(), now: performance.now() }));
+    this.focusing = setTimeout(() => {
+      const { activeElement: at } = document;
+      if (!(at instanceof HTMLTextAreaElement) || !at.closest("slw-composer") || at.value || this.isSmall || document.querySelector("dialog[open]")) return;
+      if (untilPaused({ typedAt: lastTypedAt(), now: performance.now() }) > 0) return this.focusWhenPaused();
+      this.isUnasked = true;
+      void this.focusCard();
+    }, wait);
+  }
+
+  /** Does what a single key says; after a focus that came by itself a little later, since another letter would make it a word. */
+  private press(key: string, act: () => void): void {
+    if (!this.isUnasked || !this.contains(document.activeElement)) return act();
+    this.begun = key;
+    this.deciding = setTimeout(() => {
+      this.begun = "";
+      this.isUnasked = false;
+      act();
+    }, WORD_MS);
+  }
+
+  /** Whoever goes on writing meant the message: what was begun is put there, and the rest follows. */
+  private readonly onCardKey = (event: KeyboardEvent): void => {
+    if (!this.isUnasked || event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+    const isLetter = event.key.length === 1 && event.key !== " ";
+    if (!isLetter || (!this.begun && /^[aAd1-9]$/.test(event.key))) return;
+    clearTimeout(this.deciding);
+    event.stopPropagation();
+    this.dispatchEvent(new CustomEvent("slw-write", { detail: this.begun, bubbles: true }));
+    this.begun = "";
+  };
 
   private settle(what: "keys" | "all"): void {
     this.shownAt = performance.now();
@@ -105,7 +148,7 @@ export class PermissionCard extends PageElement {
   // Keys, offered to the one place that hears them
 
   private get isReady(): boolean {
-    const isNow = isSettled({ shownAt: this.shownAt, typedAt: this.typedAt, now: performance.now() });
+    const isNow = isSettled({ shownAt: this.shownAt, typedAt: lastTypedAt(), now: performance.now() });
     return isNow && this.canAnswer && !this.isSmall && !this.work.isBusy && this.permission !== undefined;
   }
 
@@ -114,10 +157,10 @@ export class PermissionCard extends PageElement {
     const is = (kind: Permission["kind"]): boolean => this.isReady && this.permission?.kind === kind;
     const card = this;
     return [
-      { id: "permission-allow", get title() { return card.permission?.kind === "PLAN" ? gettext("Approve the plan") : gettext("Allow once"); }, group, keys: "a", isOffered: () => is("TOOL") || is("PLAN"), run: () => void this.answer("allow") },
-      { id: "permission-always", title: gettext("Always allow…"), group, keys: "Shift+A", isOffered: () => is("TOOL") && this.lasting.length > 0, run: () => void this.go("always") },
-      { id: "permission-edits", title: gettext("Approve the plan and accept edits"), group, keys: "Shift+A", isOffered: () => is("PLAN"), run: () => void this.answer("allow", { mode: PLAN_MODE }) },
-      { id: "permission-deny", get title() { return card.permission?.kind === "PLAN" ? gettext("Keep planning…") : gettext("Deny…"); }, group, keys: "d", isOffered: () => is("TOOL") || is("PLAN"), run: () => void this.go("denying") },
+      { id: "permission-allow", get title() { return card.permission?.kind === "PLAN" ? gettext("Approve the plan") : gettext("Allow once"); }, group, keys: "a", isOffered: () => is("TOOL") || is("PLAN"), run: () => this.press("a", () => void this.answer("allow")) },
+      { id: "permission-always", title: gettext("Always allow…"), group, keys: "Shift+A", isOffered: () => is("TOOL") && this.lasting.length > 0, run: () => this.press("A", () => void this.go("always")) },
+      { id: "permission-edits", title: gettext("Approve the plan and accept edits"), group, keys: "Shift+A", isOffered: () => is("PLAN"), run: () => this.press("A", () => void this.answer("allow", { mode: PLAN_MODE })) },
+      { id: "permission-deny", get title() { return card.permission?.kind === "PLAN" ? gettext("Keep planning…") : gettext("Deny…"); }, group, keys: "d", isOffered: () => is("TOOL") || is("PLAN"), run: () => this.press("d", () => void this.go("denying")) },
       { id: "permission-next", title: gettext("Next question of the agent"), group, keys: "→", isOffered: () => this.pending.length > 1, run: () => this.turn(1) },
       { id: "permission-previous", title: gettext("Previous question of the agent"), group, keys: "←", isOffered: () => this.pending.length > 1, run: () => this.turn(-1) },
       ...Array.from({ length: 9 }, (_, index) => ({
@@ -193,7 +236,7 @@ export class PermissionCard extends PageElement {
     if (!permission) return nothing;
     const label = { TOOL: gettext("May the agent do this?"), PLAN: gettext("Approve this plan?"), QUESTION: gettext("The agent asks") }[permission.kind];
     return html`<span class="unseen" role="alert">${this.spoken(permission)}</span>
-      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy}>
+      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy} @keydown=${this.onCardKey} @focusout=${() => (this.isUnasked = false)}>
       ${this.head(permission)}
       <div class="permission-body">${this.asking(permission)}${this.body(permission)}</div>
       ${errorNote(this.work.error)}
@@ -273,7 +316,8 @@ export class PermissionCard extends PageElement {
     return html`<footer class="permission-actions">${this.button(gettext("Allow once"), "a", () => void this.answer("allow"), "primary")}
       ${this.lasting.length ? this.button(gettext("Always allow…"), gettext("shift a"), () => void this.go("always")) : nothing}
       ${this.button(gettext("Deny…"), "d", deny)}
-      ${this.alike.length > 1 ? this.button(gettext("Allow all {n}…", { n: this.alike.length }), "", () => void this.go("all"), "quiet") : nothing}</footer>`;
+      ${this.alike.length > 1 ? this.button(gettext("Allow all {n}…", { n: this.alike.length }), "", () => void this.go("all"), "quiet") : nothing}
+      ${!this.lasting.length && this.alike.length < 2 ? html`<span class="soft permission-no-rule">${gettext("For this the agent suggests no rule.")}</span>` : nothing}</footer>`;
   }
 
   private answering(): TemplateResult {

@@ -20,6 +20,8 @@ export class QueueStrip extends PageElement {
   @property({ attribute: false }) jobs: ReadonlyMap<string, JobState> = new Map();
   @property({ attribute: false }) places: Record<string, number> = {};
   @property({ type: Boolean }) canWrite = false;
+  /** Until somebody says otherwise: one line on phones, all of it elsewhere. */
+  @state() private isOpen = !matchMedia("(max-width: 760px)").matches;
   @state() private editing: UserItem | null = null;
   @state() private busy: ReadonlySet<string> = new Set();
 
@@ -83,10 +85,11 @@ export class QueueStrip extends PageElement {
   }
 
   private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Escape") {
       event.stopPropagation();
       this.editing = null;
-    } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    } else if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       void this.save();
     }
@@ -96,8 +99,9 @@ export class QueueStrip extends PageElement {
     if (!this.items.length) return nothing;
     const sorted = [...this.items].sort((a, b) => Number(this.isUrgent(b)) - Number(this.isUrgent(a)));
     return html`<section class="queue" aria-label=${gettext("Messages that wait")}>
-      <h2>${ngettext("{count} message waits", "{count} messages wait", sorted.length)}</h2>
-      <ol>${repeat(sorted, (item) => item.messageId, (item, index) => html`<li>${item.messageId === this.editing?.messageId ? this.editor(item) : this.row(item, index)}</li>`)}</ol>
+      <h2><button class="queue-head" type="button" aria-expanded=${this.isOpen} @click=${() => (this.isOpen = !this.isOpen)}><span>${ngettext("{count} message waits", "{count} messages wait", sorted.length)}</span>
+        <span class="cut grow soft">${this.isOpen ? "" : sorted[0]?.text.split("\n", 1)[0]}</span>${icon(this.isOpen ? "collapse" : "expand")}</button></h2>
+      ${this.isOpen ? html`<ol>${repeat(sorted, (item) => item.messageId, (item, index) => html`<li>${item.messageId === this.editing?.messageId ? this.editor(item) : this.row(item, index)}</li>`)}</ol>` : nothing}
     </section>`;
   }
 

@@ -6,15 +6,19 @@ import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Conversation } from "./conversation.ts";
 
-/** A failure that the conversation's last line tells is not told twice. */
+const LAST_ITEMS = 4;
+
+/** Whether the conversation's last lines tell of a failure, which is not told twice. */
+const isTold = ({ items }: Conversation): boolean =>
+  items.slice(-LAST_ITEMS).some((item) => (item.type === "notice" && (item.level === "failed" || item.level === "exited" || item.level === "error")) || (item.type === "footer" && item.turn.isError));
+
 export function stateNote(conversation: Conversation, status: string, reason: string): TemplateResult | typeof nothing {
-  const last = conversation.items.at(-1);
-  if (last?.type === "notice" && last.level === "failed") return nothing;
+  if (status === "ERROR" && isTold(conversation)) return nothing;
   if (status === "STOPPED") {
     return html`<p class="note" role="status">${icon("stop")}<span>${reason ? plain(reason) : gettext("The sandbox is stopped.")} ${gettext("Your next message starts it again, with all files and the conversation as they were.")}</span></p>`;
   }
   if (status === "ERROR") {
-    return html`<p class="note warning" role="status">${icon("warning")}<span>${reason ? plain(reason) : gettext("The agent or its sandbox ended.")} ${gettext("Your next message starts them again, with the work that was kept.")}</span></p>`;
+    return html`<p class="note warning" role="status">${icon("warning")}<span>${reason ? plain(reason) : gettext("The agent or its sandbox ended.")} ${gettext("Your next message starts the agent again, with the work that was kept.")}</span></p>`;
   }
   return nothing;
 }

@@ -88,7 +88,7 @@ def question(world: World) -> View:
 
 @state
 def queue(world: World) -> View:
-    return View(world.alice, world.queue, shows=".queue li")
+    return View(world.alice, world.queue, shows=".queue")
 
 
 @state

@@ -49,7 +49,9 @@ class TestAnswerPermission:
     def test_approves_a_plan_with_the_mode_in_which_it_is_carried_out(self, session: AgentSession, bob: User) -> None:
         request = answer(session, make_permission(session, kind="PLAN").pk, bob, mode="acceptEdits")
 
-        assert request.answer["updates"] == [{"type": "setMode", "mode": "acceptEdits", "destination": "session"}]
+        assert (request.answer or {})["updates"] == [
+            {"type": "setMode", "mode": "acceptEdits", "destination": "session"}
+        ]
 
     @pytest.mark.parametrize(
         ("kind", "decision", "mode"),

@@ -59,7 +59,7 @@ class TestChosen:
 
         assert [one.rule for one in PermissionRule.objects.all()] == ["Bash(npm test)"]
         request.refresh_from_db()
-        assert request.answer["updates"] == [allow(rule("Bash", "npm test"))]
+        assert (request.answer or {})["updates"] == [allow(rule("Bash", "npm test"))]
 
     def test_needs_an_answer_that_allows_always(self, session: AgentSession, bob: User) -> None:
         request = make_permission(session, suggestions=list(self.GIVEN))

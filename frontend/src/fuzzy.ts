@@ -78,3 +78,13 @@ export function marked(text: string, positions: readonly number[]): { text: stri
   }
   return pieces;
 }
+
+/** What fits, the best first; what fits equally well keeps its order. */
+export function ranked<T>(query: string, items: readonly T[], textOf: (item: T) => string, matching: (query: string, text: string) => Match | null = match): { item: T; match: Match }[] {
+  return items
+    .flatMap((item) => {
+      const found = matching(query, textOf(item));
+      return found ? [{ item, match: found }] : [];
+    })
+    .sort((a, b) => b.match.score - a.match.score);
+}
