@@ -109,6 +109,10 @@ class TestMarkdown:
         assert "language-python" in found["classes"]
         assert found["links"] == [["https://docs.test/", "noopener noreferrer nofollow"]]
 
+    def test_keeps_where_lists_begin_and_how_columns_are_set(self, page: Page) -> None:
+        text = "3. three\n\n| a | b |\n|--:|:-:|\n| 1 | 2 |\n\n<td align=x start=javascript:1>"
+        assert {"align", "start"} <= {*shown(page, text)["attributes"]}
+
     def test_keeps_what_is_shown_while_the_text_grows(self, page: Page) -> None:
         kept = page.evaluate(
             """() => {

@@ -41,6 +41,7 @@ export class ConversationView extends PageElement {
   @property({ type: Boolean }) canSend = false;
   @state() private marked = "";
   @state() private isFinding = false;
+  @state() private isGoing = false;
 
   readonly folds = new Folds(() => this.requestUpdate());
   rows: readonly Row[] = [];
@@ -139,7 +140,10 @@ export class ConversationView extends PageElement {
 
   /** Goes to the turn that begins with this event, however far back it is, and marks it for a moment. */
   async goTo(seq: number): Promise<void> {
-    await this.history?.until(seq);
+    const { history } = this;
+    this.isGoing = (history?.first ?? 0) > seq && (history?.hasEarlier ?? false);
+    await history?.until(seq);
+    this.isGoing = false;
     await this.updateComplete;
     const row = this.rows.find((one) => itemsOf(one).some((item) => item.seq >= seq));
     if (!row) return;
@@ -181,6 +185,7 @@ export class ConversationView extends PageElement {
     const pieces = this.view?.pieces(this.rows) ?? [];
     const isBusy = this.history?.isLoading ?? false;
     return html`${this.isFinding ? html`<slw-find .searched=${this} .version=${this.conversation.lastSeq} @slw-find-closed=${this.closeFind}></slw-find>` : nothing}
+      ${this.isGoing ? html`<p class="going" role="status">${gettext("Going back to that turn…")}</p>` : nothing}
       <div class="turns" role="feed" aria-label=${gettext("What was said and done")} aria-busy=${isBusy}>
         ${this.earlier()}
         ${repeat(pieces, (piece) => ("gap" in piece ? piece.key : (this.rows[piece.index]?.key ?? "")), (piece) => ("gap" in piece ? html`<div class="gap" aria-hidden="true" data-gap=${piece.gap}></div>` : this.entry(piece.index)))}
