@@ -25,6 +25,10 @@ function show(element: HTMLElement): void {
   box.textContent = words;
   if (words !== element.getAttribute("aria-label") && !element.hasAttribute("aria-describedby")) element.setAttribute("aria-describedby", ID);
   box.showPopover?.();
+  put(element, box);
+}
+
+function put(element: HTMLElement, box: HTMLElement): void {
   const { left, top } = beside(element.getBoundingClientRect(), { width: box.offsetWidth, height: box.offsetHeight }, windowSize());
   box.style.setProperty("--tip-left", `${left}px`);
   box.style.setProperty("--tip-top", `${top}px`);
@@ -37,6 +41,13 @@ function hide(): void {
   if (owner && !owner.title) owner.title = words;
   if (owner?.getAttribute("aria-describedby") === ID) owner.removeAttribute("aria-describedby");
   owner = null;
+}
+
+/** What the keyboard brought into view takes its hint along. */
+function onScroll(): void {
+  const box = document.getElementById(ID);
+  if (owner && owner === document.activeElement) box && put(owner, box);
+  else hide();
 }
 
 /** The browser's own hint would come as well, so the title is taken out until this one goes. */
@@ -65,6 +76,6 @@ export function listenToTitles(): void {
   });
   document.addEventListener("focusout", hide);
   document.addEventListener("pointerdown", hide, true);
-  document.addEventListener("scroll", hide, { capture: true, passive: true });
+  document.addEventListener("scroll", onScroll, { capture: true, passive: true });
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), true);
 }
