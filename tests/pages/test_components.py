@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from django.http import HttpResponse
@@ -28,7 +29,7 @@ def rendered() -> HttpResponse:
     """The living page as the server renders it."""
     built.require()
     with override_settings(DEBUG=True):
-        return browser().get("/design/")
+        return cast(HttpResponse, browser().get("/design/"))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def open_page(chromium: Browser, rendered: HttpResponse) -> Iterator[Open]:
         if message.type == "error":
             wrong.append(message.text)
 
-    def opened(size: str = "desktop", **more: object) -> Page:
+    def opened(size: str = "desktop", **more: Any) -> Page:
         width, height = SIZES[size]
         is_small = size == "small"
         page = chromium.new_context(
@@ -102,7 +103,7 @@ class TestThePage:
     def test_makes_everything_large_enough_for_a_thumb(self, open_page: Open) -> None:
         small = open_page("small").evaluate(
             """() => {
-                const pressed = ".button:not(.small, .affix > *), .input:not(.affix > *), .affix, .menu > summary, .check";
+                const pressed = ":is(.button, .input):not(.small, .affix > *), .affix, .menu > summary, .check";
                 return [...document.querySelectorAll(`.specimen :is(${pressed})`)]
                     .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44)
                     .map((one) => one.outerHTML.slice(0, 120));

@@ -91,7 +91,7 @@ class TestTheBundle:
             text = page.evaluate(
                 """async () => {
                     const card = document.createElement("slw-permission");
-                    card.permission = {id: "p", kind: "PLAN", tool: "", input: {}, description: "", suggestions: []};
+                    card.pending = [{id: "p", kind: "PLAN", tool: "", input: {}, description: "", suggestions: []}];
                     document.body.append(card);
                     await card.updateComplete;
                     return card.textContent;

@@ -18,7 +18,7 @@ function tip(): HTMLElement {
 }
 
 function show(element: HTMLElement): void {
-  if (!element.isConnected || owner !== element) return;
+  if (owner !== element || !element.isConnected || !element.matches(":hover, :focus-visible")) return;
   const box = tip();
   // Within a dialog, all that is outside of it is hidden from screen readers.
   (element.closest("dialog") ?? document.body).append(box);
@@ -46,7 +46,8 @@ function hide(): void {
 /** What the keyboard brought into view takes its hint along. */
 function onScroll(): void {
   const box = document.getElementById(ID);
-  if (owner && owner === document.activeElement) box && put(owner, box);
+  if (!box || !owner) return;
+  if (owner === document.activeElement) put(owner, box);
   else hide();
 }
 
