@@ -34,7 +34,7 @@ export function noticeView(item: NoticeItem, folds: Folds): TemplateResult {
 export function failureView(item: NoticeItem, folds: Folds, buttons: unknown): TemplateResult {
   const advice = explained(item.text);
   return html`<div class="note error">${icon("warning")}<div class="grow stack tight"><p>${plain(item.text ? told(item.text) : gettext("The turn failed."))}</p>${advice ? html`<p class="soft">${advice}</p>` : nothing}
-    ${item.detail ? foldedView(item.key, folds, "", html`<span class="link">${gettext("Show what the agent said last")}</span>`, () => foldedText(item, folds)) : nothing}
+    ${item.detail ? foldedView(item.key, folds, "", gettext("Show what the agent said last"), () => foldedText(item, folds), "link folded-link") : nothing}
     ${buttons}
   </div></div>`;
 }

@@ -8,6 +8,6 @@ import { type Body, failure, folded, prose, str } from "./body.ts";
 export const agentBody: Body = (context) => {
   const { item, result } = context;
   const answer = readable(result?.text ?? "");
-  return html`<h4 class="tool-part">${gettext("Its task")}</h4>${folded(context, "prompt", str(item.input.prompt), { lines: 8 })}
-    ${!result ? nothing : result.isError ? failure(context) : html`<h4 class="tool-part">${gettext("What it brought back")}</h4>${prose(answer)}`}`;
+  return html`<p class="tool-part">${gettext("Its task")}</p>${folded(context, "prompt", str(item.input.prompt), { lines: 8 })}
+    ${!result ? nothing : result.isError ? failure(context) : html`<p class="tool-part">${gettext("What it brought back")}</p>${prose(answer)}`}`;
 };
