@@ -151,6 +151,13 @@ describe("History", () => {
     assert.deepEqual(transcript.conversation, applyEvents(EMPTY, log));
   });
 
+  it("lets go of nothing that somebody reads by the time", async () => {
+    const transcript = begun(log.slice());
+    const history = new History(transcript, before, () => {});
+    await history.shorten(() => false);
+    assert.equal(transcript.first, 1);
+  });
+
   it("tells what failed, and can be asked again", async () => {
     const transcript = begun(log.slice(-10));
     let isDown = true;

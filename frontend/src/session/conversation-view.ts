@@ -121,7 +121,12 @@ export class ConversationView extends PageElement {
     const { history, view } = this;
     if (!history || !view) return;
     if (history.hasEarlier && !history.isLoading && !history.error && view.top < LOAD_AHEAD) void history.earlier();
-    else if (view.isFollowing && !this.isFinding) void history.shorten();
+    else if (this.isAtRest) void history.shorten(() => this.isAtRest);
+  }
+
+  /** Only the end is read, and nothing else is looked for. */
+  private get isAtRest(): boolean {
+    return this.isFollowing && !this.isFinding && !this.isGoing;
   }
 
   toBottom(): void {
@@ -141,14 +146,14 @@ export class ConversationView extends PageElement {
   /** Goes to the turn that begins with this event, however far back it is, and marks it for a moment. */
   async goTo(seq: number): Promise<void> {
     const { history } = this;
-    this.isGoing = (history?.first ?? 0) > seq && (history?.hasEarlier ?? false);
+    this.isGoing = true;
     await history?.until(seq);
-    this.isGoing = false;
     await this.updateComplete;
     const row = this.rows.find((one) => itemsOf(one).some((item) => item.seq >= seq));
+    if (row) this.show(row.key);
+    this.isGoing = false;
     if (!row) return;
     this.marked = row.key;
-    this.show(row.key);
     clearTimeout(this.marking);
     this.marking = setTimeout(() => (this.marked = ""), MARKED_MS);
   }
@@ -171,9 +176,11 @@ export class ConversationView extends PageElement {
 
   /** The whole conversation as Markdown, also what is not loaded yet. */
   async copyAll(): Promise<void> {
+    this.isGoing = true;
     await this.history?.until(1);
     await this.updateComplete;
     await this.copyItems(this.conversation.items);
+    this.isGoing = false;
   }
 
   private async copyItems(items: readonly Item[]): Promise<void> {
@@ -185,7 +192,7 @@ export class ConversationView extends PageElement {
     const pieces = this.view?.pieces(this.rows) ?? [];
     const isBusy = this.history?.isLoading ?? false;
     return html`${this.isFinding ? html`<slw-find .searched=${this} .version=${this.conversation.lastSeq} @slw-find-closed=${this.closeFind}></slw-find>` : nothing}
-      ${this.isGoing ? html`<p class="going" role="status">${gettext("Going back to that turn…")}</p>` : nothing}
+      ${this.isGoing && this.history?.isLoading ? html`<p class="going" role="status">${gettext("Loading what was said before…")}</p>` : nothing}
       <div class="turns" role="feed" aria-label=${gettext("What was said and done")} aria-busy=${isBusy}>
         ${this.earlier()}
         ${repeat(pieces, (piece) => ("gap" in piece ? piece.key : (this.rows[piece.index]?.key ?? "")), (piece) => ("gap" in piece ? html`<div class="gap" aria-hidden="true" data-gap=${piece.gap}></div>` : this.entry(piece.index)))}

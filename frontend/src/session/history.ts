@@ -11,6 +11,7 @@ export class History {
   error: unknown = null;
   private loading: Promise<boolean> | null = null;
   private generation = 0;
+  private isShortening = false;
 
   /** `fetchBefore` gets the events before a number, newest last. */
   constructor(
@@ -39,16 +40,20 @@ export class History {
     return this.first > 0 && this.first <= seq;
   }
 
-  /** Who is at the end again needs no more than the newest page. */
-  async shorten(): Promise<void> {
-    if (this.transcript.size <= MOST_HELD || this.loading) return;
+  /** Who is at the end again, and still is when the newest page has come, needs no more than that. */
+  async shorten(isStillWanted: () => boolean = () => true): Promise<void> {
+    if (this.transcript.size <= MOST_HELD || this.loading || this.isShortening) return;
     const { generation } = this;
+    this.isShortening = true;
     try {
       const page = await this.fetchBefore((this.transcript.held.at(-1)?.seq ?? 0) + 1, BIG_PAGE_EVENTS);
-      if (generation === this.generation && !this.loading) this.transcript.shorten(page);
+      if (generation !== this.generation || this.loading || !isStillWanted()) return;
+      this.transcript.shorten(page);
       this.changed();
     } catch {
       // It can be let go of another time.
+    } finally {
+      this.isShortening = false;
     }
   }
 
