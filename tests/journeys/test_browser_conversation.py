@@ -123,7 +123,7 @@ class TestTenThousandEvents:
         assert re.search(r"#turn-\d+$", link)
         other = bob.context.new_page()
         other.goto(link)
-        expect(other.locator(".entry.is-user.is-marked", has_text="Question 2")).to_be_visible(timeout=TURN_MS)
+        expect(other.locator(".said").get_by_text("Question 2", exact=True)).to_be_in_viewport(timeout=TURN_MS)
 
         page.get_by_role("button", name="To the end").click()
         expect(answer(page, 500)).to_be_visible()
@@ -180,7 +180,7 @@ class TestTenThousandEvents:
         assert sideways == 0
         page.goto(page.url + "#turn-1")
         page.reload()
-        expect(page.locator(".entry.is-marked", has_text="Question 1")).to_be_visible(timeout=TURN_MS)
+        expect(page.locator(".said").get_by_text("Question 1", exact=True)).to_be_in_viewport(timeout=TURN_MS)
         page.get_by_role("button", name="To the end").click()
         expect(answer(page, 100)).to_be_visible()
         self.holds_few(page)
