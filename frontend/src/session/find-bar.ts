@@ -7,7 +7,7 @@ import { number } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Conversation } from "./conversation.ts";
-import { find, type Match } from "./find.ts";
+import { find, type Match, MOST } from "./find.ts";
 import type { Folds } from "./folds.ts";
 import { mark, rangesIn, unmark } from "./found-marks.ts";
 import type { History } from "./history.ts";
@@ -182,7 +182,7 @@ export class FindBar extends PageElement {
   override render(): unknown {
     const { conversation, history } = this.searched;
     const count = this.found.length;
-    const words = !this.wanted ? "" : count ? gettext("{n} of {all}", { n: number(this.at + 1), all: number(count) }) : this.isSearching ? "" : gettext("Nothing found");
+    const words = !this.wanted ? "" : count ? (count < MOST ? gettext("{n} of {all}", { n: number(this.at + 1), all: number(count) }) : gettext("{n} of over {all}", { n: number(this.at + 1), all: number(count) })) : this.isSearching ? "" : gettext("Nothing found");
     const read = conversation.lastSeq - (history?.first ?? 1) + 1;
     return html`<div class="find-bar" role="search" @keydown=${this.onKey}>
       <input class="input" type="search" enterkeyhint="search" aria-label=${gettext("Find in the conversation")} placeholder=${gettext("Find in the conversation")} @input=${this.onInput} />

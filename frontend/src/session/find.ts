@@ -11,7 +11,8 @@ export interface Match { row: string; item: string; /** Keys of calls that this 
 
 type State = Pick<Conversation, "results" | "children">;
 
-const MOST = 5000;
+/** More are not counted. */
+export const MOST = 5000;
 const words = new WeakMap<Item, string>();
 
 const unescaped = (html: string): string => html.replace(/<[^>]*>/g, "").replace(/&(?:#(\d+)|(\w+));/g, (_, code: string | undefined, name: string) => (code ? String.fromCodePoint(Number(code)) : ({ amp: "&", lt: "<", gt: ">", quot: '"' }[name] ?? " ")));
