@@ -58,6 +58,7 @@ export class ConversationView extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.view = new ScrollWindow(this, () => this.requestUpdate());
+    this.addEventListener("keydown", this.onKey);
     window.addEventListener("beforeprint", this.onPrint);
     window.addEventListener("afterprint", this.onPrint);
     window.addEventListener("hashchange", this.onLink);
@@ -67,6 +68,7 @@ export class ConversationView extends PageElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.view?.end();
+    this.removeEventListener("keydown", this.onKey);
     window.removeEventListener("beforeprint", this.onPrint);
     window.removeEventListener("afterprint", this.onPrint);
     window.removeEventListener("hashchange", this.onLink);
@@ -138,6 +140,15 @@ export class ConversationView extends PageElement {
     this.view?.reveal(key, within);
   }
 
+  /** The ends are those of the conversation, not of what is loaded. */
+  private readonly onKey = (event: KeyboardEvent): void => {
+    if (event.target !== this || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.key === "Home") void this.goTo(1);
+    else if (event.key === "End") this.toBottom();
+    else return;
+    event.preventDefault();
+  };
+
   private readonly onLink = (): void => {
     const seq = linkedTurn(location.hash);
     if (seq) void this.goTo(seq);
@@ -152,7 +163,7 @@ export class ConversationView extends PageElement {
     const row = this.rows.find((one) => itemsOf(one).some((item) => item.seq >= seq));
     if (row) this.show(row.key);
     this.isGoing = false;
-    if (!row) return;
+    if (!row || seq === 1) return;
     this.marked = row.key;
     clearTimeout(this.marking);
     this.marking = setTimeout(() => (this.marked = ""), MARKED_MS);

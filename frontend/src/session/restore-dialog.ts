@@ -46,7 +46,7 @@ export class RestoreDialog extends FormDialog {
       <div class="body">${this.generalError()}${this.changes ? this.told(this.changes) : this.error ? nothing : html`<p class="soft" role="status">${gettext("Looking at what will change…")}</p>`}
         <p class="soft">${gettext("The conversation stays as it is. How the files are now is kept, so that you can take this back.")}</p></div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
-        <button class="button primary" aria-busy=${this.isBusy} ?disabled=${this.isBusy || this.changes?.files.length === 0}>${gettext("Restore")}</button></footer>
+        <button class="button primary" aria-busy=${this.isBusy} ?disabled=${this.isBusy || !this.changes?.files.length}>${gettext("Restore")}</button></footer>
     </form></dialog>`;
   }
 
