@@ -18,7 +18,7 @@ import { begunView, compactedView, dayView, failureView, noticeView, restoredVie
 import type { Unsent } from "./outbox.ts";
 import { offerReadingActions } from "./reading-actions.ts";
 import type { RestoreDialog } from "./restore-dialog.ts";
-import { itemRows, itemsOf, type Row } from "./rows.ts";
+import { byTurn, itemRows, itemsOf, type Row } from "./rows.ts";
 import { messageOf, toast } from "../toast.ts";
 import { ScrollWindow } from "./scroll-window.ts";
 import { toolView } from "./tool-view.ts";
@@ -52,6 +52,7 @@ export class ConversationView extends PageElement {
   private marking: ReturnType<typeof setTimeout> | undefined;
   private rowsFor: Pick<Conversation, "items" | "pending"> = EMPTY;
   private kept: readonly Row[] = [];
+  private turns: ReadonlyMap<string, readonly Row[]> = new Map();
   /** What was shown when the end was left; anything else by now is news. */
   private leftAt: Conversation | null = null;
 
@@ -104,6 +105,7 @@ export class ConversationView extends PageElement {
     if (this.rowsFor.items !== items || this.rowsFor.pending !== pending) {
       this.rowsFor = { items, pending };
       this.kept = itemRows({ items, pending, results });
+      this.turns = byTurn(this.kept);
     }
     const turn = this.kept.at(-1)?.turn ?? "";
     const more: Row[] = live.filter((block) => !block.parent).map((block) => ({ type: "live", key: blockKey(block.block), block, turn, estimate: 60 }));
@@ -305,7 +307,7 @@ export class ConversationView extends PageElement {
   }
 
   private footer(item: FooterItem, turn: string): TemplateResult {
-    const rows = this.rows.filter((row) => row.turn === turn);
+    const rows = this.turns.get(turn) ?? [];
     const keys = keysOf(rows);
     const isUnfolded = keys.length > 0 && keys.every((key) => this.folds.isOpen(key));
     const first = rows.flatMap(itemsOf)[0];

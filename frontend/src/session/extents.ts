@@ -11,8 +11,10 @@ export class Extents {
 
   take(rows: readonly Extended[]): void {
     if (rows === this.rows) return;
+    const before = this.rows;
     this.rows = rows;
-    this.isStale = true;
+    // While text streams the rows stay the same ones.
+    this.isStale ||= rows.length !== before.length || rows.some((row, index) => row.key !== before[index]?.key);
   }
 
   /** Says whether that is news. */

@@ -65,8 +65,16 @@ export function itemRows(conversation: Pick<Conversation, "items" | "pending" | 
   return rows;
 }
 
-/** The keys of a turn's items, from the rows. */
-export const rowsOfTurn = (rows: readonly Row[], turn: string): Row[] => rows.filter((row) => row.turn === turn);
+/** The rows of each turn. */
+export function byTurn(rows: readonly Row[]): Map<string, Row[]> {
+  const turns = new Map<string, Row[]>();
+  for (const row of rows) {
+    const known = turns.get(row.turn);
+    if (known) known.push(row);
+    else turns.set(row.turn, [row]);
+  }
+  return turns;
+}
 
 /** The items that a row shows. */
 export function itemsOf(row: Row): readonly Item[] {
