@@ -240,13 +240,23 @@ export class ScrollWindow {
   /** Puts the view where it belongs: at the end, or with its row where it was seen. */
   private settle(): void {
     const { view } = this;
+    if (this.isHidden) return;
     if (this.isFollowing) view.scrollTop = view.scrollHeight;
     else if (this.anchor) {
+      this.takeMovement();
       const element = this.entry(this.anchor.key);
       const moved = element ? this.offsetOf(element) - this.anchor.offset : 0;
       if (Math.abs(moved) >= 0.5) this.moveBack(moved);
     }
     this.remember();
+  }
+
+  /** Somebody may have moved the view without our being told yet; at the end, it may have become shorter than where it was. */
+  private takeMovement(): void {
+    const { view } = this;
+    const delta = view.scrollTop - this.lastTop;
+    const isCutShort = this.currentSizes !== this.lastSizes && view.scrollTop >= view.scrollHeight - view.clientHeight - 1;
+    if (this.anchor && delta && !isCutShort) this.anchor = { ...this.anchor, offset: this.anchor.offset - delta };
   }
 
   private moveBack(moved: number): void {
@@ -265,7 +275,13 @@ export class ScrollWindow {
     this.lastSizes = this.currentSizes;
   }
 
+  /** Another pane is shown in its place: nothing has a size. */
+  private get isHidden(): boolean {
+    return this.view.clientHeight === 0;
+  }
+
   private resized(entries: readonly ResizeObserverEntry[]): void {
+    if (this.isHidden) return;
     if (entries.some((entry) => entry.target === this.view) && this.view.clientWidth !== this.width) {
       if (this.width) this.extents.forget();
       this.width = this.view.clientWidth;
