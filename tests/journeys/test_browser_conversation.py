@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.curl import wait_for
 from tests.journeys.operating import add_member
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(240)]
@@ -77,8 +78,14 @@ def answer(page: Page, number: int) -> Any:
     return page.locator(".entry").get_by_text(f"Answer {number}", exact=True)
 
 
-def copied(page: Page) -> str:
-    return str(page.evaluate("navigator.clipboard.readText()"))
+def copied(page: Page, part: str) -> str:
+    """What was copied, once this is in it."""
+
+    def found() -> str:
+        text = str(page.evaluate("navigator.clipboard.readText()"))
+        return text if part in text else ""
+
+    return str(wait_for(found, 20))
 
 
 class TestTenThousandEvents:
@@ -119,7 +126,7 @@ class TestTenThousandEvents:
         # A link to a turn works far back, and for another member.
         page.locator(".entry.is-user", has_text="Question 2").first.hover()
         page.locator(".entry.is-user", has_text="Question 2").first.get_by_label("Copy a link to this turn").click()
-        link = copied(page)
+        link = copied(page, "#turn-")
         assert re.search(r"#turn-\d+$", link)
         other = bob.context.new_page()
         other.goto(link)
@@ -130,8 +137,7 @@ class TestTenThousandEvents:
         footer = page.locator(".turn-footer").last
         footer.hover()
         footer.get_by_label("Copy this turn as Markdown").click()
-        text = copied(page)
-        assert "Question 500" in text
+        text = copied(page, "Question 500")
         assert "```sh\nmake part4\n```" in text
         assert text.endswith("Answer 500")
         footer.get_by_label("Unfold all of this turn").click()
