@@ -4,6 +4,7 @@
 import { mkdirSync } from "node:fs";
 import esbuild from "esbuild";
 import { compress, DIST, removeOld, writeIcons, writeManifest } from "./manifest.mjs";
+import { together } from "./together.mjs";
 
 const KB = 1024;
 const ENTRIES = { early: "src/early.ts", main: "src/main.ts", app: "src/styles/app.css", "session-page": "src/styles/session-page.css", "design-page": "src/styles/design-page.css" };
@@ -33,7 +34,7 @@ const options = {
   legalComments: "linked",
   sourcemap: "linked",
   logLevel: "warning",
-  plugins: [{ name: "manifest", setup: (build) => build.onEnd((result) => result.errors.length || finish(result.metafile)) }],
+  plugins: [together, { name: "manifest", setup: (build) => build.onEnd((result) => result.errors.length || finish(result.metafile)) }],
 };
 
 function finish(metafile) {

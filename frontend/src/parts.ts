@@ -1,5 +1,8 @@
 // The elements that a page may have, each loaded only where it is: what main itself needs stays small.
-// Pages name what they surely need in `{% preload %}`, so that it is fetched together with main.
+// Pages name what they surely need in `{% scripts_for %}`, so that it is fetched together with main.
+
+import { gettext } from "./i18n.ts";
+import { toast } from "./toast.ts";
 
 /** The build reads these lines, too. */
 export const PARTS = {
@@ -14,6 +17,7 @@ export const PARTS = {
   "slw-new-session": () => import("./elements/new-session.ts"),
   "slw-notifications": () => import("./settings/notifications-card.ts"),
   "slw-palette": () => import("./frame/palette.ts"),
+  "slw-permission": () => import("./session/permission-card.ts"),
   "slw-provider-key": () => import("./elements/usage.ts"),
   "slw-rules": () => import("./elements/rules.ts"),
   "slw-session": () => import("./session/session-view.ts"),
@@ -42,10 +46,16 @@ export async function load(name: PartName): Promise<void> {
   }
 }
 
+/** After an upgrade of a server that keeps no old files, or without a network. */
+function tellLoss(): void {
+  toast(gettext("A part of this page could not be loaded."), { label: gettext("Load it again"), act: () => location.reload() }, "error");
+}
+
 /** Loads what is in the page, then, when all is quiet, what may be opened. */
 export async function loadParts(root: ParentNode = document): Promise<void> {
   const present = (Object.keys(PARTS) as PartName[]).filter((name) => isIn(root, name));
-  await Promise.allSettled(present.filter((name) => !LATER.includes(name)).map(load));
+  const loaded = await Promise.allSettled(present.filter((name) => !LATER.includes(name)).map(load));
+  if (loaded.some(({ status }) => status === "rejected")) tellLoss();
   const whenIdle = window.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 200));
   whenIdle(() => void Promise.allSettled(present.filter((name) => LATER.includes(name)).map(load)));
 }

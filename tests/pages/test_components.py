@@ -296,3 +296,22 @@ class TestDialog:
         page.get_by_role("button", name="A question").first.click()
         expect(page.get_by_role("dialog", name=re.compile("Delete fix-login"))).to_be_visible()
         expect(page.get_by_role("button", name="Cancel").last).to_be_focused()
+
+
+class TestAPartThatIsMissing:
+    def test_is_told_with_a_way_to_load_it_again(self, chromium: Browser, rendered: HttpResponse) -> None:
+        page = chromium.new_context().new_page()
+        gone = re.compile(r"/design-[0-9A-Z]{8}\.js$")
+
+        def answer(route: Route) -> None:
+            if gone.search(route.request.url):
+                route.fulfill(status=404, body="")
+            elif not built.serve(route):
+                route.fulfill(body=rendered.content, content_type="text/html")
+
+        page.route("**/*", answer)
+        page.goto(f"{ORIGIN}/design/")
+        expect(page.locator(".toasts .toast.error")).to_contain_text("could not be loaded")
+        with page.expect_navigation():
+            page.get_by_role("button", name="Load it again").click()
+        page.context.close()

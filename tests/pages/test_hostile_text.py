@@ -35,7 +35,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    frame = f"<!doctype html><html><head>{built.head('slw-session')}"
+    frame = f"<!doctype html><html><head>{built.head('slw-session', 'slw-permission')}"
 
     def answer(route: Route) -> None:
         if not route.request.url.startswith(ORIGIN):

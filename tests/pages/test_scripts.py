@@ -75,7 +75,9 @@ class TestTranslations:
 class TestTheBundle:
     def test_speaks_the_language_of_the_page(self) -> None:
         texts = catalogues.script(polib.pofile(JAPANESE))
-        head = f'<meta charset="utf-8"><script defer src="/ja.js"></script>{built.head("slw-session")}'
+        head = (
+            f'<meta charset="utf-8"><script defer src="/ja.js"></script>{built.head("slw-session", "slw-permission")}'
+        )
         with sync_playwright() as playwright:
             launched = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             page = launched.new_page()

@@ -6,13 +6,13 @@ import { watchKeyboard } from "../composer/screen-keyboard.ts";
 import { errorNote, PageElement } from "../elements/base.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { load } from "../parts.ts";
 import type { Permission, Session } from "../protocol.ts";
 import { backgroundView } from "./chat-parts.ts";
 import type { Composer } from "./composer.ts";
 import "./composer.ts";
 import { connectionNote, reloadNote } from "./connection-note.ts";
 import { type Conversation, EMPTY } from "./conversation.ts";
-import "./permission-card.ts";
 import "./queue-strip.ts";
 import type { PageSession } from "./session-head.ts";
 import { stateNote } from "./state-note.ts";
@@ -51,6 +51,8 @@ export class Dock extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.unwatch = watchKeyboard();
+    // The first question is long in coming; the card is there before it, without keeping the conversation waiting.
+    load("slw-permission").catch(() => undefined);
   }
 
   override disconnectedCallback(): void {
@@ -78,6 +80,7 @@ export class Dock extends PageElement {
 
   /** When the last question is answered with the keyboard, that goes on in the message. */
   override updated(): void {
+    if (this.conversation.pending.length && !customElements.get("slw-permission")) load("slw-permission").catch((error: unknown) => (this.error = error));
     if (this.hadCardFocus && !this.conversation.pending.length && matchMedia("(pointer: fine)").matches && document.activeElement === document.body) this.querySelector<HTMLElement>("slw-composer textarea")?.focus();
     this.hadCardFocus = false;
   }
