@@ -1,7 +1,7 @@
 // What is pressed before the bundle is there: remembered by this short script, which comes first, and pressed again by the bundle.
 
 document.addEventListener("click", ({ target }) => {
-  window.pressedEarly = target instanceof Element ? target.closest<HTMLElement>("[data-open], [data-manage], [data-drawer], [data-palette], [data-theme-choice]") : null;
+  window.pressedEarly = target instanceof Element ? target.closest<HTMLElement>("[data-open], [data-manage], [data-drawer], [data-palette]") : null;
 });
 
 // What this browser remembers of the frame is there before the page is painted, so that nothing jumps.

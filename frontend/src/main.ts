@@ -12,13 +12,15 @@ import type { NewSession } from "./elements/new-session.ts";
 import { ago, exactTime } from "./format.ts";
 import { prepareSidebar, setDrawer } from "./frame/drawer.ts";
 import { listenToKeys } from "./frame/keys.ts";
+import { keepListsLive } from "./frame/live-lists.ts";
+import { listenToMenuFilters } from "./frame/menu-filter.ts";
 import { goTo, interceptLinks, isList, refresh } from "./frame/navigate.ts";
 import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
 import { store } from "./frame/tree-store.ts";
 import { load, loadParts } from "./parts.ts";
 import { CHANGED, hasPreferences, type Preferences, watchPreferences } from "./preferences.ts";
 import { offerSettings } from "./settings/pages.ts";
-import { setTheme, showTheme } from "./theme.ts";
+import { showTheme } from "./theme.ts";
 import { keepToasts } from "./toast.ts";
 
 void loadParts();
@@ -47,8 +49,6 @@ document.addEventListener("click", (event) => {
   if (palette) openPalette();
   if (find(event, "[data-drawer]")) setDrawer(true);
   else if (find(event, ".drawer-shade") || opener || managed || palette) setDrawer(false);
-  const theme = find<HTMLElement>(event, "[data-theme-choice]");
-  if (theme) setTheme(theme.dataset.themeChoice ?? "system");
   closeMenus(event.target as Node);
 });
 
@@ -103,6 +103,8 @@ listenToTabs();
 listenToTitles();
 keepToasts();
 prepareSidebar();
+listenToMenuFilters();
+keepListsLive();
 interceptLinks();
 document.addEventListener("slw-navigated", tellTimes);
 

@@ -16,7 +16,4 @@ export function showTheme(choice: string): void {
   if (isChosen) document.documentElement.dataset.theme = choice;
   else delete document.documentElement.dataset.theme;
   document.cookie = `theme=${isChosen ? choice : ""}; path=/; max-age=${isChosen ? YEAR_S : 0}; samesite=lax${location.protocol === "https:" ? "; secure" : ""}`;
-  for (const button of document.querySelectorAll<HTMLElement>("[data-theme-choice]")) {
-    button.toggleAttribute("aria-current", button.dataset.themeChoice === (isChosen ? choice : "system"));
-  }
 }

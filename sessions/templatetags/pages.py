@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 from allauth.usersessions.models import UserSession
 from django import template
 from django.forms import BaseForm, BoundField, CheckboxInput, PasswordInput
-from django.template.context import RequestContext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import browsers
-from accounts.models import Theme
 from accounts.tenancy import Role
 from projects.models import Project, ProjectStatus
 from sessions.models import AgentSession, SessionStatus
@@ -49,16 +47,6 @@ def project_choices(projects: list[Project]) -> list[dict[str, str]]:
     """The projects that a session can be started in, for the dialog."""
     ready = [project for project in projects if project.status == ProjectStatus.READY]
     return [{"id": str(one.pk), "name": one.name, "organization_id": str(one.organization_id)} for one in ready]
-
-
-@register.simple_tag(takes_context=True)
-def theme_choices(context: RequestContext) -> list[tuple[str, Any, bool]]:
-    chosen = context["request"].preferences.theme
-    return [
-        ("system", _("Theme of the system"), chosen == Theme.SYSTEM),
-        ("light", _("Light theme"), chosen == Theme.LIGHT),
-        ("dark", _("Dark theme"), chosen == Theme.DARK),
-    ]
 
 
 @register.simple_tag

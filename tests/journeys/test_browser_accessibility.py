@@ -183,7 +183,7 @@ class TestTheKeyboard:
     def test_moves_the_divider(self, visit: Visit) -> None:
         alice = visit()
         page = alice.open(session_path(alice.session(alice.project())))
-        divider = page.get_by_role("separator")
+        divider = page.get_by_role("separator", name="Width of the conversation")
         before = int(divider.get_attribute("aria-valuenow") or 0)
 
         divider.focus()

@@ -64,20 +64,18 @@ class Stream {
 function share(organizationId: string, locks: LockManager): void {
   const name = `slipway.activity.${organizationId}`;
   const channel = new BroadcastChannel(name);
-  let last: Told | null = null;
+  const stream = new Stream(organizationId, (frame) => {
+    take(frame);
+    channel.postMessage(frame);
+  });
   store.isLeader = false;
   channel.onmessage = ({ data }: MessageEvent<Frame | { type: "ask" }>) => {
     if (data.type !== "ask") take(data);
-    else if (store.isLeader && last) channel.postMessage({ type: "tree", data: last } satisfies Frame);
+    else if (store.isLeader) void stream.look(); // what the new page has may be newer than what is here
   };
   channel.postMessage({ type: "ask" });
   void locks.request(name, async () => {
     store.isLeader = true;
-    const stream = new Stream(organizationId, (frame) => {
-      take(frame);
-      last = store.told();
-      channel.postMessage(frame);
-    });
     stream.start();
     await new Promise(() => undefined); // held for as long as the page lives
   });

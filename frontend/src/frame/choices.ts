@@ -51,7 +51,9 @@ function unasked(all: readonly Choice[], recent: readonly string[], current: str
   const used = recent.flatMap((id) => byId.get(id) ?? []).filter((choice) => choice.href && choice.id !== current).slice(0, RECENT);
   const isUsed = new Set(used.map((choice) => choice.id));
   const rest = all.filter((choice) => !isUsed.has(choice.id) && choice.id !== current);
-  const sections = sectioned(rest.map((choice) => ({ choice, positions: [] })));
+  const order = [groups.session(), groups.go(), groups.make(), gettext("Sessions"), gettext("Projects"), groups.view(), groups.account()];
+  const placeOf = ({ name }: Section): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  const sections = sectioned(rest.map((choice) => ({ choice, positions: [] }))).sort((one, other) => placeOf(one) - placeOf(other));
   for (const section of sections) if (section.found.some(({ choice }) => choice.href)) section.found.splice(SESSIONS_UNASKED);
   return [{ name: gettext("Recent"), found: used.map((choice) => ({ choice, positions: [] })) }, ...sections].filter((section) => section.found.length);
 }

@@ -132,7 +132,7 @@ export async function goTo(href: string, { isBack = false, isReplaced = false, i
   if (!isInFrame(url)) return location.assign(url);
   if (url.href === location.href && !isBack && !isKept) return setDrawer(false);
   const mine = (going += 1);
-  closeMenu();
+  if (!isKept) closeMenu();
   try {
     const { nodes, title } = await contentOf(url, isKept);
     if (mine !== going) return;

@@ -84,7 +84,7 @@ export class Palette extends PageElement {
   private sheet(): TemplateResult {
     const { length } = this.found;
     return html`<div class="palette-sheet">
-      <div class="palette-field">${icon("search")}<input type="text" role="combobox" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list" autocomplete="off" spellcheck="false" enterkeyhint="go"
+      <div class="palette-field">${icon("search")}<input type="text" role="combobox" aria-expanded=${length > 0} aria-controls=${length ? "palette-list" : nothing} aria-autocomplete="list" autocomplete="off" spellcheck="false" enterkeyhint="go"
         aria-activedescendant=${length ? `palette-${this.chosen}` : nothing} aria-label=${gettext("Find a session, a project or something to do")} placeholder=${gettext("Find a session, a project or something to do")}
         @input=${(event: Event) => this.look((event.target as HTMLInputElement).value)} @keydown=${this.onKey} />
         <button class="button quiet square touch-only" type="button" aria-label=${gettext("Close")} @click=${() => this.dialog.close()}>${icon("cross")}</button></div>

@@ -80,7 +80,8 @@ export const isUnread = (session: SessionSummary): boolean => session.last_seq >
 export function inOrder(one: SessionSummary, other: SessionSummary): number {
   if (one.position !== null && other.position !== null && one.position !== other.position) return one.position - other.position;
   if ((one.position === null) !== (other.position === null)) return one.position === null ? -1 : 1;
-  return other.created_at.localeCompare(one.created_at) || one.id.localeCompare(other.id);
+  if (one.created_at !== other.created_at) return one.created_at > other.created_at ? -1 : 1;
+  return one.id < other.id ? -1 : 1;
 }
 
 export interface Group { project: TreeProject; sessions: SessionSummary[] }

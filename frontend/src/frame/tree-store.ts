@@ -41,12 +41,6 @@ class TreeStore {
     this.set(changed(this.tree, changes));
   }
 
-  /** As the server tells it. */
-  told(): Told {
-    const { projects, sessions, marks } = this.tree;
-    return { projects: [...projects], sessions: [...sessions.values()], marks: [...marks.values()] };
-  }
-
   get arranged(): Arranged {
     return (this.shown ??= arranged(this.tree, this.userId));
   }

@@ -339,7 +339,7 @@ export class TreeView extends PageElement {
     const word = project?.status === "IMPORTING" ? html`<span class="soft">${gettext("importing")}</span>` : project?.status === "FAILED" ? html`<span class="removed">${gettext("failed")}</span>` : nothing;
     const label = row.waiting ? gettext("{name}, {waiting}", { name, waiting: ngettext("{count} waits for you", "{count} wait for you", row.waiting) }) : name;
     return this.shell(row, `tree-row group ${project ? "" : "is-plain"}`, label, html`<span class="icon-turn">${icon("chevron")}</span><span class="cut grow" title=${name}>${plain(name)}</span>${waits}${word}
-      ${project && store.canWrite && project.status === "READY" ? html`<button class="row-more" type="button" tabindex="-1" data-open="new-session" data-project=${key} aria-label=${gettext("New session in {name}", { name })} title=${gettext("New session")}>${icon("plus")}</button>` : nothing}
+      ${project && store.canWrite && project.status === "READY" ? html`<button class="row-more" type="button" tabindex="-1" data-open="new-session" data-project=${key} aria-label=${gettext("Start a session in {name}", { name })} title=${gettext("New session")}>${icon("plus")}</button>` : nothing}
       ${project ? this.moreButton(row, name) : nothing}`, { isOpen });
   }
 
