@@ -11,7 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Organization, User
 from projects.models import Project, ProjectSource, ProjectStatus
+from sessions import services
 from sessions.models import AgentSession, PermissionRequest, SessionStatus
+from tests import factories
 from tests.pages.conftest import browser
 
 SETTINGS = ["", "profile/", "appearance/", "notifications/", "keyboard/", "organization/", "usage/", "model-key/"]
@@ -124,6 +126,37 @@ class TestDashboard:
             client.get("/")
 
         assert len(many) == len(few)
+
+
+class TestTheSidebar:
+    def test_finds_an_organisation_by_its_name_where_there_are_many(self, alice: User) -> None:
+        client = browser(alice)
+        assert "data-filter-menu" not in client.get("/").content.decode()
+        for number in range(7):
+            factories.make_organization(f"organisation {number}", alice)
+
+        assert "data-filter-menu" in client.get("/").content.decode()
+
+    def test_shows_pinned_sessions_first_and_the_first_few_of_each_project(
+        self, alice: User, session: AgentSession
+    ) -> None:
+        for number in range(12):
+            AgentSession.objects.create(
+                organization=session.organization,
+                project=session.project,
+                name=f"number {number}",
+                model="m",
+                base_branch="main",
+                branch=f"b{number}",
+            )
+        services.mark_session(session=session, user=alice, is_pinned=True)
+
+        page = browser(alice).get("/").content.decode()
+
+        tree = page[page.index('class="tree-list') : page.index("</slw-tree>")]
+        assert tree.index("fix-login") < tree.index("number 11") < tree.index("number 4")
+        assert "number 3" not in tree
+        assert "Show 4 more" in tree
 
 
 class TestProject:
