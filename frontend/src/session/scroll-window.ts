@@ -293,6 +293,7 @@ export class ScrollWindow {
       isNews = this.extents.measure(target.dataset.key ?? "", borderBoxSize[0]?.blockSize ?? 0) || isNews;
     }
     this.settle();
+    if (this.watched.size) this.view.classList.add("is-settled");
     // Rows that are added while sizes are told would have theirs told too late.
     if (isNews && !this.isCovered) this.frame ||= requestAnimationFrame(() => {
       this.frame = 0;
