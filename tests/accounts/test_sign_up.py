@@ -56,6 +56,16 @@ class TestSignUp:
             ("Nina", "OWNER", True)
         ]
 
+    def test_leaves_no_greeting_for_a_page_that_is_opened_later(self, client: Client) -> None:
+        sign_up(client)
+        client.post("/accounts/confirm-email/", {"code": mailed_code()})
+
+        page = client.get("/settings/notifications/")
+
+        assert page.status_code == 200
+        beside = re.sub(r"<slw-sidebar.*?</slw-sidebar>", "", page.content.decode(), flags=re.DOTALL)
+        assert NEW["email"].lower() not in beside
+
     def test_refuses_a_wrong_code(self, client: Client) -> None:
         sign_up(client)
 
