@@ -19,11 +19,6 @@ export abstract class FormDialog extends PageElement {
   private asked = "";
   private key = "";
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    addEventListener("pageshow", this.onShown);
-  }
-
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     removeEventListener("pageshow", this.onShown);
@@ -35,12 +30,14 @@ export abstract class FormDialog extends PageElement {
   };
 
   private stay(): void {
+    removeEventListener("pageshow", this.onShown);
     if (this.isLeaving) this.isLeaving = this.isBusy = false;
   }
 
   /** To where the new thing is shown; until the browser is there nothing more can be sent. */
   protected leave(address: string): void {
     this.isLeaving = true;
+    addEventListener("pageshow", this.onShown);
     this.done();
     const isThisPage = new URL(address, location.href).href.replace(/#.*/, "") === location.href.replace(/#.*/, "");
     location.assign(address);
