@@ -49,6 +49,7 @@ VERBS = {
     "git.status": "repository.status",
     "git.snapshot": "snapshots.snapshot",
     "git.pack": "snapshots.send_pack",
+    "git.restore": "restoring.restore",
 }
 
 

@@ -35,7 +35,7 @@ def snapshot(call: Call) -> Dict[str, Any]:
         raise Fail("git_failed", "The parent %s is not in this repository." % parent)
     index = os.path.join(call.daemon.places.state, "index-%s" % uuid.uuid4().hex)
     try:
-        tree, notes = _write_tree(git.with_index(index), git_folder, index, call.daemon.places.work, head)
+        tree, notes = write_tree(git.with_index(index), git_folder, index, call.daemon.places.work, head)
     finally:
         for path in (index, index + ".lock"):
             if os.path.lexists(path):
@@ -74,7 +74,8 @@ def send_pack(call: Call) -> Dict[str, Any]:
     return {}
 
 
-def _write_tree(git: Git, git_folder: str, index: str, work: str, head: Optional[str]) -> Tuple[str, List[str]]:
+def write_tree(git: Git, git_folder: str, index: str, work: str, head: Optional[str]) -> Tuple[str, List[str]]:
+    """What is in the work tree as a tree, which the index of `git` has then; and notes of what was left out."""
     for attempt in range(1, ATTEMPTS + 1):
         # The user's index spares hashing what has not changed; when it is damaged, the commit's own list is enough.
         if attempt == ATTEMPTS or not _copy_index(os.path.join(git_folder, "index"), index):

@@ -278,6 +278,17 @@ class GuestClient:
         commit = answer.commit("commit")
         return Snapshot(commit, answer.flag("is_dirty"), answer.texts("notes", 200), self._pack(commit, known))
 
+    async def restore(self, *, commit: str, branch: str, is_dirty: bool) -> None:
+        """Make the work tree what a snapshot holds, with `branch` where it was then; ignored files stay.
+
+        What was there is gone afterwards: snapshot it before. Repeating it is harmless.
+        Args:
+            is_dirty: the snapshot had changes that no commit of the agent's has: they are changes again.
+        Raises: NotARepository, GitFailed (the tree may be neither the one nor the other), BadRequest.
+        """
+        request = {"commit": commit, "branch": branch, "is_dirty": is_dirty}
+        await self._ask("git.restore", request, timeout_s=GIT_TIMEOUT_S)
+
     async def _pack(self, commit: str, known: list[str]) -> AsyncIterator[bytes]:
         async with await self._open("git.pack", {"commit": commit, "known": known}) as connection:
             while (frame := await connection.read()) is not None:

@@ -51,6 +51,8 @@ class ScriptedGuest(GuestClient):
         self.transcript: Transcript | None = None  # else as the scripted `test -s` says
         self.cloned: dict[str, Any] | None = None
         self.is_work_empty = True
+        self.restored: list[tuple[str, str, bool]] = []  # commit, branch, whether it was dirty
+        self.refuses_restore: Exception | None = None
         self.failure: Exception | None = None
         self.signals: list[int] = []
         self.shrugs_off: set[int] = set()  # signals that agents survive
@@ -198,6 +200,13 @@ class ScriptedGuest(GuestClient):
             raise self.next_snapshot
         commit, is_dirty, pack = self.next_snapshot or (self.git.head or "0" * 40, self.git.is_dirty, b"")
         return Snapshot(commit, is_dirty, [], _once(pack))
+
+    async def restore(self, *, commit: str, branch: str, is_dirty: bool) -> None:
+        self._check()
+        if self.refuses_restore is not None:
+            raise self.refuses_restore
+        self.restored.append((commit, branch, is_dirty))
+        self.git = GitState(head=commit, is_dirty=is_dirty)
 
     def _agent(self, run: str) -> ScriptedAgent:
         if run not in self.agents:

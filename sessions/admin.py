@@ -21,6 +21,7 @@ from sessions.models import (
     PermissionRequest,
     PermissionRule,
     Prompt,
+    Restoration,
 )
 
 TAIL = 100
@@ -161,6 +162,14 @@ class CheckpointAdmin(ReadOnlyAdmin):
     list_filter = ["git_status", "created_at"]
     search_fields = ["id", "commit", "session__id", "session__name"]
     list_select_related = ["organization", "session"]
+
+
+@admin.register(Restoration)
+class RestorationAdmin(ReadOnlyAdmin):
+    list_display = ["id", "organization", "session", "status", "files_changed", "requested_by", "created_at"]
+    list_filter = ["status", "created_at"]
+    search_fields = ["id", "session__id", "session__name", "requested_by__email"]
+    list_select_related = ["organization", "session", "requested_by"]
 
 
 @admin.register(Prompt)

@@ -17,17 +17,19 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from sessions import admission
 from sessions.admission import places
-from sessions.models import AgentSession, Job, JobStatus
+from sessions.models import AgentSession, Job, JobStatus, Restoration, RestorationStatus
 
 __all__ = [
     "admit",
     "defer_cleanup",
     "defer_end_orphan",
     "defer_rest",
+    "defer_restore",
     "defer_stop",
     "defer_turn",
     "enqueue",
     "places",
+    "rescue_restorations",
     "rescue_turns",
     "turn_ended",
 ]
@@ -93,6 +95,12 @@ def defer_rest(session_id: uuid.UUID) -> None:
     _defer_once("sessions.rest_agent", session_id)
 
 
+def defer_restore(session_id: uuid.UUID) -> None:
+    """Before the turns that are asked for from now on, so that they find the tree as it was asked for."""
+    task = app.configure_task("sessions.restore_tree", queue=QUEUE, lock=f"{LOCK}{session_id}")
+    task.defer(session_id=str(session_id))
+
+
 def defer_end_orphan(session_id: uuid.UUID) -> None:
     """Behind the turns: one that has just begun may be making the sandbox that nobody seemed to own."""
     _defer_once("sessions.end_orphan", session_id)
@@ -118,4 +126,21 @@ def rescue_turns(*, now: datetime) -> int:
     found = list(lost.annotate(last=waiting.order_by("-created_at", "-pk").values("pk")[:1]).values_list("pk", "last"))
     for session_id, job_id in found:
         defer_turn(session_id, job_id)
+    return len(found)
+
+
+@transaction.atomic
+def rescue_restorations(*, now: datetime) -> int:
+    """Defer those that no task will come to; returns how many."""
+    lock = Concat(Value(LOCK), Cast(OuterRef("session_id"), models.TextField()))
+    tasks = ProcrastinateJob.objects.filter(lock=lock, status__in=("todo", "doing"))
+    lost = Restoration.objects.filter(
+        ~Exists(tasks),
+        status=RestorationStatus.PENDING,
+        created_at__lt=now - LOST_AFTER,
+        session__deleted_at=None,
+    )
+    found = list(lost.values_list("session_id", flat=True))
+    for session_id in found:
+        defer_restore(session_id)
     return len(found)

@@ -55,6 +55,16 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "context.compacted": ("trigger", "tokens_before", "tokens_after"),
     "checkpoint.created": ("checkpoint_id", "commit", "git_status", "files_changed"),
+    "tree.restored": (
+        "restore_id",
+        "by",
+        "from_checkpoint_id",
+        "to_checkpoint_id",
+        "commit",
+        "git_status",
+        "files_changed",
+        "error",
+    ),
 }
 
 # What changes how a session looks in the tree; the rest of a turn does not, and rings nobody there.

@@ -306,6 +306,37 @@ class Checkpoint(TenantModel):
         return self.commit[:12]
 
 
+class RestorationStatus(models.TextChoices):
+    PENDING = "PENDING", "Pending"
+    DONE = "DONE", "Done"
+    FAILED = "FAILED", "Failed"
+
+
+class Restoration(TenantModel):
+    """The working tree made what a checkpoint holds; what it was before is one too. The client makes the id."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="restorations")
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.CASCADE, related_name="+")
+    before = models.OneToOneField(
+        Checkpoint, null=True, blank=True, on_delete=models.SET_NULL, related_name="restoration"
+    )
+    requested_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    status = models.CharField(max_length=7, choices=RestorationStatus.choices, default=RestorationStatus.PENDING)
+    error = models.CharField(max_length=1000, blank=True)
+    files_changed = models.PositiveIntegerField(default=0)
+    told_in = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="restorations")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session"], condition=Q(status="PENDING"), name="one_restoration_at_a_time")
+        ]
+        indexes = [models.Index(fields=["session", "status"])]
+
+    def __str__(self) -> str:
+        return f"restoration {self.id}: {self.status}"
+
+
 class Prompt(TenantModel):
     """What somebody asked in a project, once however often; it is that person's own."""
 

@@ -41,6 +41,7 @@ from sessions.models import (
 SUB_AGENT_TOOLS = ("Agent", "Task")
 SUB_AGENT_KINDS = ("tool.call", "assistant.text", "tool.result")
 MAX_SUB_AGENT_TEXT = 64 * 1024
+MAX_LABEL = 200
 MAX_QUEUED_TEXT = 20_000  # characters of a waiting message that are shown with its session; the log has them all
 
 
@@ -293,7 +294,14 @@ def files(session: AgentSession, query: str, limit: int) -> dict[str, Any]:
 
 
 def checkpoints(session: AgentSession) -> QuerySet[Checkpoint]:
-    return Checkpoint.objects.filter(session=session).order_by("pk")
+    """Oldest first, each with the beginning of the message that its turn began with."""
+    rows = Checkpoint.objects.filter(session=session).select_related("restoration")
+    return rows.annotate(label=Left("job__message__text", MAX_LABEL)).order_by("created_at", "pk")
+
+
+def changes_by_restoring(session: AgentSession, checkpoint: Checkpoint) -> Diff:
+    """What the newest snapshot would become, were the checkpoint restored."""
+    return Vault(session.project_id).diff(session.head_commit or session.base_commit, checkpoint.commit)
 
 
 def prompts(user: User) -> TenantQuerySet[Prompt]:

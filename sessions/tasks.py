@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 from projects.handover import HandOn
 from runtime import metrics
 from sessions import dispatch, services
-from sessions.engine import lifecycle, runner
+from sessions.engine import lifecycle, restoring, runner
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
 from sessions.upkeep import idle
@@ -47,6 +47,11 @@ async def cleanup_session(*, session_id: str) -> None:
     await lifecycle.cleanup_session(uuid.UUID(session_id))
 
 
+@app.task(name="sessions.restore_tree", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
+async def restore_tree(*, session_id: str) -> None:
+    await restoring.restore(uuid.UUID(session_id))
+
+
 @app.task(name="sessions.rest_agent", queue="agents", retry=HandOn())
 async def rest_agent(*, session_id: str) -> None:
     await idle.rest(uuid.UUID(session_id))
@@ -63,6 +68,9 @@ async def rescue_turns(timestamp: int) -> None:
     if rescued := await in_db(dispatch.rescue_turns)(now=timezone.now()):
         metrics.JOBS_RESCUED.labels("turn without a task").inc(rescued)
         logger.warning("turns_rescued", sessions=rescued)
+    if rescued := await in_db(dispatch.rescue_restorations)(now=timezone.now()):
+        metrics.JOBS_RESCUED.labels("restoration without a task").inc(rescued)
+        logger.warning("restorations_rescued", sessions=rescued)
 
 
 @app.periodic(cron="17 3 * * *")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from django.utils import timezone
 from ninja import Query, Router
 
 from accounts.auth import ActorRequest
-from accounts.tenancy import fetch
+from accounts.client_keys import client_key
+from accounts.tenancy import Role, fetch
 from projects.diffs import Diff
-from sessions import queries
-from sessions.work_schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery
+from sessions import queries, services
+from sessions.models import AgentSession, Checkpoint
+from sessions.schemas import SessionOut
+from sessions.work_schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery, RestoreIn
 
 router = Router(tags=["sessions"])
 
@@ -32,3 +36,31 @@ def find_files(request: ActorRequest, session_id: uuid.UUID, query: Query[FilesQ
 def list_checkpoints(request: ActorRequest, session_id: uuid.UUID) -> dict[str, Any]:
     """The working tree after each turn, oldest first."""
     return {"items": list(queries.checkpoints(fetch(queries.sessions(), request.actor, session_id)))}
+
+
+@router.get("/sessions/{uuid:session_id}/checkpoints/{uuid:checkpoint_id}/changes", response=DiffOut)
+def preview_restore(request: ActorRequest, session_id: uuid.UUID, checkpoint_id: uuid.UUID) -> Diff:
+    """What restoring the checkpoint would do to the newest snapshot."""
+    session = fetch(queries.sessions(), request.actor, session_id)
+    return queries.changes_by_restoring(session, _checkpoint(request, session, checkpoint_id))
+
+
+@router.post("/sessions/{uuid:session_id}/restore", response={202: SessionOut})
+def restore_checkpoint(request: ActorRequest, session_id: uuid.UUID, body: RestoreIn) -> AgentSession:
+    """Make the working tree what a checkpoint holds; what it was before becomes a checkpoint, which takes it back."""
+    session = fetch(queries.sessions(), request.actor, session_id, Role.MEMBER)
+    services.restore_checkpoint(
+        session=session,
+        checkpoint=_checkpoint(request, session, body.checkpoint_id),
+        by=request.actor.user,
+        key=client_key(request, body.id),
+        now=timezone.now(),
+    )
+    with queries.one_moment():
+        shown = fetch(queries.detailed(queries.sessions()), request.actor, session_id)
+        queries.place([shown])
+        return shown
+
+
+def _checkpoint(request: ActorRequest, session: AgentSession, id: uuid.UUID) -> Checkpoint:
+    return fetch(Checkpoint.objects.filter(session=session), request.actor, id)

@@ -8,6 +8,8 @@ from datetime import datetime
 from ninja import Schema
 from pydantic import Field
 
+from sessions.models import Checkpoint
+
 
 class LineOut(Schema):
     kind: str
@@ -61,13 +63,30 @@ class FilesOut(Schema):
     commit: str
 
 
+class RestoreIn(Schema):
+    id: uuid.UUID | None = None
+    checkpoint_id: uuid.UUID
+
+
 class CheckpointOut(Schema):
+    """`label` is the beginning of its turn's message; what was saved before a restoration has none."""
+
     id: uuid.UUID
     commit: str
     git_status: str
     files_changed: int
     job_id: uuid.UUID | None
+    label: str
+    is_before_restore: bool
     created_at: datetime
+
+    @staticmethod
+    def resolve_label(checkpoint: Checkpoint) -> str:
+        return str(getattr(checkpoint, "label", "") or "")
+
+    @staticmethod
+    def resolve_is_before_restore(checkpoint: Checkpoint) -> bool:
+        return hasattr(checkpoint, "restoration")
 
 
 class CheckpointsOut(Schema):

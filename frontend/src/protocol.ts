@@ -101,7 +101,7 @@ export type ServerFrame =
 export const EVENT_KINDS = [
   "session.status", "job.status", "message.user", "turn.started", "assistant.text", "assistant.thinking", "tool.call",
   "tool.result", "permission.requested", "permission.resolved", "agent.notice", "agent.raw", "agent.exited",
-  "turn.completed", "checkpoint.created", "session.changed", "context.compacted", "message.edited",
+  "turn.completed", "checkpoint.created", "tree.restored", "session.changed", "context.compacted", "message.edited",
 ] as const;
 
 /** What an agent may do without asking. */

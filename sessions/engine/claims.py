@@ -26,7 +26,7 @@ from sessions.models import (
     PermissionRule,
     SessionStatus,
 )
-from sessions.services import entries
+from sessions.services import entries, restoring
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 WORKING = (SessionStatus.RUNNING, SessionStatus.WAITING_INPUT)
@@ -68,6 +68,7 @@ class Turn(Lease):
     job_id: uuid.UUID
     message_id: uuid.UUID | None
     text: str
+    note: str  # what the agent is told besides, since it cannot know
     is_delivered: bool
     is_cancelled: bool  # the job was cancelled before this worker took it
     result: dict[str, Any] | None  # the turn's end, when the log has it already: only the checkpoint is missing
@@ -95,6 +96,8 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID | None = None, now: dateti
         job.status = JobStatus.PROCESSING if is_new else job.status
         job.epoch, job.started_at = session.epoch, job.started_at or now
         job.save(update_fields=["status", "epoch", "started_at"])
+        if is_new:
+            restoring.tell_with(job)
         new = [entries.job_status(job)] if is_new else []
         log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
         return _turn(session, job)
@@ -118,9 +121,14 @@ def claim_watch(*, session_id: uuid.UUID) -> Lease | None:
         session = AgentSession.objects.select_for_update().filter(GOES_ON, pk=session_id).first()
         if session is None or _due(session, None) is not None:
             return None
-        session.epoch += 1
-        session.save(update_fields=["epoch", "updated_at"])
-        return Lease(**_facts(session))
+        return hold(session)
+
+
+def hold(session: AgentSession) -> Lease:
+    """The lease of a session whose row the caller has locked: whoever had it before writes nothing more."""
+    session.epoch += 1
+    session.save(update_fields=["epoch", "updated_at"])
+    return Lease(**_facts(session))
 
 
 def begin_unasked(lease: Lease, *, offset: int, now: datetime) -> Turn:
@@ -196,6 +204,7 @@ def _turn(session: AgentSession, job: Job) -> Turn:
         job_id=job.id,
         message_id=message.id if message else None,
         text=message.text if message else "",
+        note=restoring.note_for(job),
         is_delivered=message is None or message.delivered_at is not None,
         is_cancelled=job.status == JobStatus.CANCELLED,
         result=ended.payload if ended else None,

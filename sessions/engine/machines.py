@@ -29,7 +29,7 @@ from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
 from sandbox.spec import LocalSpec, Mount
 from sessions.engine import causes, cli
-from sessions.engine.claims import Turn
+from sessions.engine.claims import Lease
 from sessions.engine.turns import new_machine
 from sessions.models import AgentSession
 from sessions.storable import clean
@@ -91,7 +91,7 @@ def place_at(session: AgentSession) -> Place:
     return Place(session.id, session.project_id, environment, machine)
 
 
-async def ensure_sandbox(turn: Turn) -> Sandbox:
+async def ensure_sandbox(turn: Lease) -> Sandbox:
     """The session's running sandbox, made anew if there is none.
 
     A machine that is still being created is one whose worker died over it: its sandbox may be there already.
@@ -169,7 +169,7 @@ async def attached(place: Place) -> Sandbox | None:
         return None
 
 
-async def ensure_workspace(turn: Turn, sandbox: Sandbox) -> str:
+async def ensure_workspace(turn: Lease, sandbox: Sandbox) -> str:
     """The session's branch in the working tree, whose path is returned: kept if it is there, else made from the newest
     snapshot or from the base commit."""
     work = (await sandbox.guest.paths()).work
@@ -180,7 +180,7 @@ async def ensure_workspace(turn: Turn, sandbox: Sandbox) -> str:
     return work
 
 
-async def _clone(turn: Turn, sandbox: Sandbox) -> str | None:
+async def _clone(turn: Lease, sandbox: Sandbox) -> str | None:
     """Fill an empty working tree; the commit that it has now, or None when it holds something that is the agent's."""
     commit = turn.head_commit or turn.base_commit
     try:

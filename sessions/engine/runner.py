@@ -228,7 +228,8 @@ class TurnRunner:
     async def _deliver(self, message_id: uuid.UUID) -> None:
         """The message, once however often it is sent; with the first one the agent is asked for a title."""
         turn, images = self.turn, await in_db(claims.images_of)(message_id)
-        line = await asyncio.to_thread(claude.user_message, message_id, turn.text, images)  # may be many megabytes
+        text = f"{turn.text}\n\n{turn.note}" if turn.note else turn.text
+        line = await asyncio.to_thread(claude.user_message, message_id, text, images)  # may be many megabytes
         await self.agent.send(str(message_id), line)
         if not turn.title and not turn.text.lstrip().startswith("/"):
             with contextlib.suppress(SandboxError):  # whoever reads the agent finds out what is wrong

@@ -13,6 +13,7 @@ from sessions.services.permissions import Answer, answer_permission
 from sessions.services.prompts import note_prompt, remove_prompt
 from sessions.services.queue import edit_message, remove_message, send_now
 from sessions.services.restart import restart_session
+from sessions.services.restoring import restore_checkpoint
 from sessions.services.rules import remove_rule
 from sessions.services.shelving import archive_session, unarchive_session
 
@@ -39,6 +40,7 @@ __all__ = [
     "remove_prompt",
     "remove_rule",
     "restart_session",
+    "restore_checkpoint",
     "send_message",
     "send_now",
     "sessions_to_archive",

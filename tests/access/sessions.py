@@ -14,7 +14,7 @@ from accounts.tenancy import Role
 from environments.models import Environment
 from projects.models import Project
 from projects.vault import Vault
-from sessions.models import AgentSession, JobStatus, PermissionRule, Prompt
+from sessions.models import AgentSession, Checkpoint, JobStatus, PermissionRule, Prompt, SessionStatus
 from tests.access.table import Case, Route, Socket, Tenant
 from tests.sessions.rows import IMAGE, make_attachment, make_job, make_permission, make_session, make_vault_project
 
@@ -54,6 +54,23 @@ def snapshot(tenant: Tenant) -> Case:
     row = _session(tenant)
     AgentSession.objects.filter(pk=row.pk).update(base_commit=_tip(row.project))
     return Case(params={"session_id": row.pk})
+
+
+def _checkpoint(tenant: Tenant) -> Checkpoint:
+    """Of a session whose commits are in the vault and that has nothing to do."""
+    row, tip = _session(tenant), _tip(_project(tenant))
+    AgentSession.objects.filter(pk=row.pk).update(base_commit=tip, status=SessionStatus.COMPLETED)
+    return Checkpoint.objects.create(organization=tenant.organization, session=row, commit=tip, git_status="CLEAN")
+
+
+def checkpoint(tenant: Tenant) -> Case:
+    row = _checkpoint(tenant)
+    return Case(params={"session_id": row.session_id, "checkpoint_id": row.pk})
+
+
+def restoration(tenant: Tenant) -> Case:
+    row = _checkpoint(tenant)
+    return Case(params={"session_id": row.session_id}, body={"checkpoint_id": row.pk})
 
 
 def changed(tenant: Tenant) -> Case:
@@ -181,6 +198,8 @@ ROUTES = [
     Route("GET", "/sessions/{session_id}/diff", Role.VIEWER, snapshot),
     Route("GET", "/sessions/{session_id}/files", Role.VIEWER, snapshot),
     Route("GET", "/sessions/{session_id}/checkpoints", Role.VIEWER, session),
+    Route("GET", "/sessions/{session_id}/checkpoints/{checkpoint_id}/changes", Role.VIEWER, checkpoint),
+    Route("POST", "/sessions/{session_id}/restore", Role.MEMBER, restoration),
     Route("GET", "/orgs/{organization_id}/tree", Role.VIEWER, organization),
     Route("GET", "/orgs/{organization_id}/activity", Role.VIEWER, organization),
     Route("PUT", "/orgs/{organization_id}/session-order", Role.VIEWER, order),

@@ -277,3 +277,107 @@ class TestSnapshot:
         await repository.sh("rm -rf .git/objects/*; echo n > new")
 
         assert await repository.files(await repository.snapshot()) == {**BASE, "new": "n\n"}
+
+
+class TestRestore:
+    async def state(self, repository: Repository) -> str:
+        return await repository.sh(
+            "git symbolic-ref HEAD; git log --format=%s; git status --porcelain; cat src/* | sort"
+        )
+
+    async def restore(self, repository: Repository, snapshot: Snapshot) -> None:
+        await repository.made.guest.restore(commit=snapshot.commit, branch="slipway/x", is_dirty=snapshot.is_dirty)
+
+    async def test_brings_back_files_that_were_changed_deleted_and_new(self, maker: Maker, tmp_path: Path) -> None:
+        repository = await clone(maker, tmp_path)
+        await repository.sh("echo two > src/a.txt; echo new > src/b.txt; rm README; echo noise > x.log")
+        before, then = await self.state(repository), await repository.snapshot()
+        await repository.sh(
+            "echo three > src/a.txt; rm src/b.txt; echo late > late; mkdir d; echo e > d/e; echo n > x.log"
+        )
+
+        await self.restore(repository, then)
+
+        assert await self.state(repository) == before
+        assert await repository.sh("ls; cat x.log") == "src\nx.log\nn\n"  # ignored files are nobody's business
+
+    async def test_takes_commits_of_the_agents_back_and_brings_them_again(self, maker: Maker, tmp_path: Path) -> None:
+        repository = await clone(maker, tmp_path)
+        await repository.sh("echo two > src/a.txt")
+        early, then = await self.state(repository), await repository.snapshot()
+        await repository.sh(
+            "git commit -qam two; git switch -qc other; echo o > src/o.txt; git add .; git commit -qm o"
+        )
+        await repository.sh("echo dirt >> src/o.txt")
+        now = await repository.snapshot()
+
+        await self.restore(repository, then)
+        assert await self.state(repository) == early
+        assert await repository.sh("git log --format=%s other") == "o\ntwo\nfirst\n"
+        await self.restore(repository, now)
+
+        assert await self.state(repository) == "refs/heads/slipway/x\no\ntwo\nfirst\n M src/o.txt\ndirt\no\ntwo\n"
+
+    async def test_is_harmless_when_repeated(self, maker: Maker, tmp_path: Path) -> None:
+        repository = await clone(maker, tmp_path)
+        await repository.sh("echo two > src/a.txt; echo new > src/b.txt")
+        then = await repository.snapshot()
+        await repository.sh("rm -r src; echo x > src")
+
+        for _ in range(2):
+            await self.restore(repository, then)
+
+        assert (await repository.snapshot()).is_dirty
+        assert await repository.sh("cat src/*; git diff --stat | tail -1; git diff --cached") == (
+            "two\nnew\n 1 file changed, 1 insertion(+), 1 deletion(-)\n"
+        )
+
+    async def test_turns_files_into_folders_and_links_and_back(self, maker: Maker, tmp_path: Path) -> None:
+        repository = await clone(maker, tmp_path)
+        await repository.sh(
+            "mkdir thing; echo in > thing/file; ln -s README link; printf '#!/bin/sh\\n' > run; chmod +x run"
+        )
+        then = await repository.snapshot()
+        await repository.sh("rm -r thing link; echo flat > thing; mkdir link; echo deep > link/x; chmod -x run")
+
+        await self.restore(repository, then)
+
+        assert await repository.sh("cat thing/file; readlink link; test -x run && echo runs") == "in\nREADME\nruns\n"
+
+    async def test_survives_locks_conflicts_and_a_damaged_index(self, maker: Maker, tmp_path: Path) -> None:
+        repository = await clone(maker, tmp_path)
+        then = await repository.snapshot()
+        await repository.sh("git switch -qc theirs; echo theirs > README; git commit -qam theirs; git switch -q -")
+        await repository.sh("echo ours > README; git commit -qam ours; git merge theirs >/dev/null || true")
+        await self.restore(repository, then)
+        assert await repository.sh("cat README; git status --porcelain") == "hello\n"
+
+        await repository.sh("echo lost > README; echo rubbish > .git/index; touch .git/index.lock")
+        await self.restore(repository, then)
+        assert await repository.sh("cat README; rm .git/index.lock; git status --porcelain") == "hello\n"
+
+    async def test_runs_no_hook(self, maker: Maker, tmp_path: Path) -> None:
+        repository = await clone(maker, tmp_path)
+        then = await repository.snapshot()
+        await repository.sh(
+            "mkdir -p .git/hooks; for hook in post-checkout reference-transaction post-index-change; do "
+            "printf '#!/bin/sh\\ntouch ran.log\\n' > .git/hooks/$hook; chmod +x .git/hooks/$hook; done"
+        )
+
+        await repository.sh("echo x > README")
+
+        await self.restore(repository, then)
+
+        assert await repository.sh("ls; cat README") == "README\nsrc\nhello\n"
+
+    @pytest.mark.parametrize("commit", ["0" * 40, "HEAD", "--help"])
+    async def test_changes_nothing_for_what_is_not_there(self, maker: Maker, tmp_path: Path, commit: str) -> None:
+        repository = await clone(maker, tmp_path)
+        await repository.sh("echo mine > README")
+
+        with pytest.raises((GitFailed, BadRequest)):
+            await repository.made.guest.restore(commit=commit, branch="slipway/x", is_dirty=False)
+        with pytest.raises(BadRequest):
+            await repository.made.guest.restore(commit=repository.commit, branch="a..b", is_dirty=False)
+
+        assert await repository.sh("cat README") == "mine\n"

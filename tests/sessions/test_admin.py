@@ -13,7 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import Organization, User
 from sessions import log, services
 from sessions.events import Entry
-from sessions.models import AgentSession, Checkpoint, Event, Job, JobStatus, PermissionRule, Prompt
+from sessions.models import AgentSession, Checkpoint, Event, Job, JobStatus, PermissionRule, Prompt, Restoration
 from tests.sessions.rows import make_attachment, make_job, make_permission, make_session
 
 
@@ -33,6 +33,7 @@ def session(organization: Organization) -> AgentSession:
     Checkpoint.objects.create(
         organization=organization, session=session, commit="b" * 40, git_status="CLEAN", files_changed=0
     )
+    Restoration.objects.create(organization=organization, session=session, checkpoint=Checkpoint.objects.get())
     bob = User.objects.create(email="bob-the-asker@example.com", name="Bob")
     services.note_prompt(session=session, user=bob, text="whispered", now=timezone.now())
     log.append(session, [Entry("agent.raw", {"text": "<script>alert(1)</script>"})], now=timezone.now())
@@ -45,7 +46,7 @@ def act(client: Client, model: str, action: str, *rows: Any) -> None:
 
 
 MODELS = ["agentsession", "job", "message", "permissionrequest", "permissionrule", "attachment", "checkpoint"]
-MODELS += ["prompt"]
+MODELS += ["prompt", "restoration"]
 
 
 @pytest.mark.parametrize("model", MODELS)
