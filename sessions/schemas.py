@@ -27,6 +27,7 @@ class NewSessionsIn(Schema):
     permission_mode: str = "default"
     environment_id: uuid.UUID | None = None
     base_branch: str = ""
+    name_from: str = Field("", max_length=1000)
     message_id: uuid.UUID | None = None
 
 

@@ -26,7 +26,7 @@ from sessions.services import messages, naming
 
 @dataclass(frozen=True)
 class NewSessions:
-    """What is asked for; what is left out comes from the project, the name from the prompt.
+    """What is asked for; what is left out comes from the project, the name from the prompt or `name_from`.
 
     `key` is the client's mark for the whole request.
     """
@@ -38,6 +38,7 @@ class NewSessions:
     permission_mode: str = PermissionMode.DEFAULT
     environment_id: uuid.UUID | None = None
     base_branch: str = ""
+    name_from: str = ""
     key: uuid.UUID | None = None
 
 
@@ -69,7 +70,7 @@ def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: da
     """
     actor.require(project.organization_id, Role.MEMBER)
     is_named = bool(new.name.strip())
-    names = naming.names_for(new.name if is_named else naming.name_from(new.prompt), new.count)
+    names = naming.names_for(new.name if is_named else naming.name_from(new.prompt or new.name_from), new.count)
     if new.prompt:
         messages.clean_text(new.prompt, "prompt")
     keys = _keys(new)

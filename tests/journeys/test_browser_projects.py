@@ -13,6 +13,7 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 from tests.journeys.browsing import Visitor, go, reload
 from tests.journeys.conftest import Visit
 from tests.journeys.patience import PATIENCE
+from tests.journeys.test_browser_images import png
 from tests.projects.serving import GitServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
@@ -223,17 +224,17 @@ class TestAnArchive:
 class TestTheNewSessionDialog:
     """What it shows comes in after it opened, and moves the button that starts."""
 
-    def test_starts_nothing_before_it_shows_what_it_starts(self, alice: Visitor) -> None:
+    def test_starts_nothing_before_it_knows_what_it_starts(self, alice: Visitor) -> None:
         alice.project()
         page = alice.open("/")
         held: list[Route] = []
         page.route("**/api/models?*", lambda route: held.append(route))
         with page.expect_request("**/api/models?*"):
-            start = self.open_and_name(page)
-        expect(start).to_be_disabled()
+            self.open_and_name(page).click()
+        expect(page.get_by_role("button", name="Starting…")).to_be_disabled()
+        assert "/sessions/" not in page.url
 
         held[0].continue_()
-        start.click()
 
         page.wait_for_url("**/sessions/**")
 
@@ -313,6 +314,72 @@ class TestTheNewSessionDialog:
         dialog = page.get_by_role("dialog", name="New session")
         more(dialog).get_by_label("Name").fill("feature")
         return dialog.get_by_role("button", name="Start")
+
+
+class TestANewSession:
+    def test_opens_at_once_and_needs_nothing_but_what_is_to_be_done(self, alice: Visitor) -> None:
+        project = alice.project()
+        page = alice.open("/")
+        opener = page.locator("main").get_by_role("button", name="New session")
+        opener.hover()
+        expect(page.locator("slw-new-session dialog")).to_be_attached()
+        took = page.evaluate(
+            """async () => {
+                const began = performance.now();
+                document.querySelector("main [data-open=new-session]").click();
+                const isOpen = () => document.querySelector("slw-new-session dialog[open]");
+                while (!isOpen()) await new Promise(requestAnimationFrame);
+                return performance.now() - began;
+            }"""
+        )
+        assert took < 100 * PATIENCE
+        dialog = page.get_by_role("dialog", name="New session")
+        for name in ("Docker", "SSH", "Modal"):
+            expect(dialog.get_by_text(name)).to_have_count(0)
+
+        dialog.get_by_label("What should the agent do?").fill("hello there")
+        dialog.get_by_label("What should the agent do?").press("Control+Enter")
+
+        page.wait_for_url("**/sessions/**")
+        (session,) = alice.person.call("GET", f"/api/projects/{project['id']}/sessions")["items"]
+        assert session["name"] == "hello there"
+
+    def test_sends_images_along_with_the_first_message(self, alice: Visitor) -> None:
+        project = alice.project()
+        page = alice.open("/")
+        page.locator("main").get_by_role("button", name="New session").click()
+        dialog = page.get_by_role("dialog", name="New session")
+        dialog.get_by_label("Add images").set_input_files(
+            [FilePayload(name="red.png", mimeType="image/png", buffer=png())]
+        )
+        expect(dialog.get_by_alt_text("red.png")).to_be_visible()
+        dialog.get_by_role("button", name="Start").click()
+        expect(dialog.get_by_role("alert")).to_be_visible()  # what is to be done with it?
+
+        dialog.get_by_label("What should the agent do?").fill("hello, look at this")
+        dialog.get_by_role("button", name="Start").click()
+
+        page.wait_for_url("**/sessions/**")
+        (session,) = alice.person.call("GET", f"/api/projects/{project['id']}/sessions")["items"]
+        (message,) = alice.person.call("GET", f"/api/sessions/{session['id']}/messages")["items"]
+        assert (session["name"], message["text"], len(message["attachments"])) == (
+            "hello, look at this",
+            "hello, look at this",
+            1,
+        )
+
+    def test_says_what_is_wrong_where_it_is_even_when_that_is_folded(self, alice: Visitor) -> None:
+        alice.session(alice.project(), name="taken")
+        page = alice.open("/")
+        page.locator("main").get_by_role("button", name="New session").click()
+        dialog = page.get_by_role("dialog", name="New session")
+        more(dialog).get_by_label("Name").fill("taken")
+        dialog.locator("details.more > summary").click()
+        dialog.get_by_role("button", name="Start").click()
+
+        expect(dialog.get_by_role("alert")).to_contain_text("has a session named “taken” already")
+        expect(dialog.get_by_label("Name")).to_be_focused()
+        alice.watch.forgive("status of 409")
 
 
 class TestSeveralAgents:

@@ -1,6 +1,6 @@
 // An import as it runs: step, progress, log and a way to cancel; a reload finds it again.
 
-import { html, nothing } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { get, post } from "../api.ts";
 import { percent as share } from "../format.ts";
@@ -11,6 +11,9 @@ import { errorNote, PageElement } from "./base.ts";
 
 const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
 const RETRY_MS = 3000;
+
+/** What an import goes through, by the percentage at which each stage ends. */
+const stages = (): [number, string][] => [[5, gettext("Reach the repository")], [75, gettext("Receive the objects")], [90, gettext("Put them together")], [100, gettext("Check what came")]];
 
 @customElement("slw-import")
 export class ImportProgress extends PageElement {
@@ -84,9 +87,17 @@ export class ImportProgress extends PageElement {
       <div class="row"><span class="grow strong">${word}</span>
         ${isOver ? nothing : html`<span class="soft">${share(percent / 100)}</span><button class="button quiet" type="button" ?disabled=${this.isCancelling} @click=${() => this.cancel()}>${this.isCancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`}</div>
       ${isOver ? nothing : html`<progress class="progress" max="100" .value=${percent} aria-label=${gettext("Import progress")}></progress>`}
+      ${isOver ? nothing : this.stages(percent, status === "PENDING")}
       ${error ? html`<p class="note error">${icon("warning")}<span>${told(error)}</span></p>` : nothing}
       ${errorNote(this.error)}
       ${log ? html`<details><summary class="link">${gettext("Show the log")}</summary><pre class="log" tabindex="0">${log}</pre></details>` : nothing}
     </div>`;
+  }
+
+  /** Those behind, the present one, and those to come; not read out at each step, which the line above is. */
+  private stages(percent: number, isWaiting: boolean): TemplateResult {
+    const now = isWaiting ? -1 : stages().findIndex(([end]) => percent < end);
+    return html`<ol class="stages" aria-hidden="true">${stages().map(([end, name], index) => html`<li class=${index === now ? "is-now" : ""}>
+      <span class="status ${percent >= end ? "done" : index === now ? "running" : "stopped"}"></span>${name}</li>`)}</ol>`;
   }
 }

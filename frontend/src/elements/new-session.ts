@@ -9,12 +9,15 @@ import type { Session } from "../protocol.ts";
 import { modes } from "../session/modes.ts";
 import { errorNote, pageData } from "./base.ts";
 import { FormDialog } from "./dialog.ts";
+import { FirstPictures } from "./first-pictures.ts";
 import { type Lists, listsOf } from "./new-session-lists.ts";
 
 export interface ProjectChoice { id: string; name: string; organization_id: string }
 
 /** What was chosen last, on this device. */
 interface Remembered { model?: string; permission_mode?: string; isMore?: boolean }
+/** Characters of the prompt in which a name is found. */
+const NAMED_FROM = 500;
 const REMEMBERED = "slipway.new-session";
 /** Never the mode that asks for nothing: that one is chosen each time. */
 const MODES_KEPT = ["default", "acceptEdits", "plan"];
@@ -26,6 +29,7 @@ export class NewSession extends FormDialog {
   @state() private lists: Lists | null = null;
   @state() private loadError: unknown = null;
   private remembered: Remembered = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}") as Remembered;
+  private readonly pictures = new FirstPictures(() => this.requestUpdate());
   protected readonly fields = ["name", "count", "prompt", "model", "permission_mode", "environment_id", "base_branch"];
 
   private get projects(): ProjectChoice[] {
@@ -77,19 +81,30 @@ export class NewSession extends FormDialog {
       count: Number(this.value("count")), permission_mode: this.value("permission_mode"),
       ...Object.fromEntries(Object.entries(given).filter(([, value]) => value.trim())),
     };
-    const path = `/projects/${this.projectId}/sessions`;
-    const { items } = await post<{ items: Session[] }>(path, body, { key: this.keyFor([path, body]) });
+    const items = await this.start(body);
     this.remember({ model: given.model, ...(MODES_KEPT.includes(body.permission_mode) ? { permission_mode: body.permission_mode } : {}) });
     const first = items[0];
     if (first) this.leave(`/sessions/${first.id}/`);
   }
 
+  /** With images the message comes after the sessions, since those are what images belong to. */
+  private async start({ prompt = "", ...rest }: Record<string, unknown>): Promise<Session[]> {
+    const path = `/projects/${this.projectId}/sessions`;
+    const text = String(prompt);
+    const body = !text ? rest : this.pictures.count ? { ...rest, name_from: text.slice(0, NAMED_FROM) } : { ...rest, prompt };
+    const { items } = await post<{ items: Session[] }>(path, body, { key: this.keyFor([path, body, this.pictures.mark]) });
+    if (this.pictures.count) await Promise.all(items.map((session) => this.pictures.send(session.id, text)));
+    this.pictures.clear();
+    return items;
+  }
+
   override render(): unknown {
-    return html`<dialog class="dialog new-session" aria-label=${gettext("New session")}><form novalidate @keydown=${this.onKey} @input=${this.onInput} @submit=${(event: Event) => this.submit(event, () => this.create())}>
+    return html`<dialog class="dialog new-session" aria-label=${gettext("New session")}><form novalidate @dragover=${(event: DragEvent) => event.preventDefault()} @drop=${this.pictures.onDrop} @keydown=${this.onKey} @input=${this.onInput} @submit=${(event: Event) => this.submit(event, () => this.create())}>
       ${this.head(gettext("New session"))}
       <div class="body">
         ${errorNote(this.loadError)}${this.generalError()}
-        ${this.field("prompt", gettext("What should the agent do?"), ({ id, invalid }) => html`<textarea class="input prompt" id=${id} name="prompt" rows="6" aria-invalid=${invalid} placeholder=${gettext("Fix the failing test in the word counter, and say what was wrong.")}></textarea>`, gettext("You can also start without and write it later."))}
+        ${this.field("prompt", gettext("What should the agent do?"), ({ id, invalid }) => html`<textarea class="input prompt" id=${id} name="prompt" rows="6" aria-invalid=${invalid} ?required=${this.pictures.count > 0} placeholder=${gettext("Fix the failing test in the word counter, and say what was wrong.")} @paste=${this.pictures.onPaste}></textarea>`, gettext("You can also start without and write it later."))}
+        ${this.pictures.view()}
         ${this.projectField()}
         <details class="more" ?open=${this.remembered.isMore ?? false} @toggle=${(event: Event) => this.remember({ isMore: (event.target as HTMLDetailsElement).open })}>
           <summary>${icon("chevron")}<span class="strong">${gettext("More")}</span><span class="soft cut">${this.summary()}</span></summary>

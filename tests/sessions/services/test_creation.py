@@ -119,10 +119,12 @@ class TestCreateSessions:
         (first,) = create(bob, project, name="", prompt=prompt)
         (second,) = create(bob, project, name=" ", prompt=prompt)
         several = create(bob, project, name="", count=2)
+        (later,) = create(bob, project, name="", name_from="Look at this picture")
 
         assert first.name == "Run the tests, find out why one fails, and fix the"
         assert second.name == f"{first.name} 2"
         assert [one.name for one in several] == ["New session-1", "New session-2"]
+        assert later.name == "Look at this picture"
 
     def test_finds_the_same_when_it_is_repeated(self, bob: User, project: Project) -> None:
         key = uuid.uuid4()
