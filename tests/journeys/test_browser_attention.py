@@ -78,7 +78,7 @@ class TestASessionThatWaits:
         for page in (one, other):
             look_away(page)
 
-        session = alice.session(project, script(bash("echo now"), [{"text": "Done."}]))
+        session = alice.session(project, script(bash("touch now.txt"), [{"text": "Done."}]))
         asked = alice.wait_until_asked(session)
         for page in (one, other):
             expect(page).to_have_title(re.compile(r"^\(1\) "), timeout=TURN_MS)
@@ -104,7 +104,7 @@ class TestASessionThatWaits:
         away, looking = opened(alice.context, alice, 2)
         look_away(away)
 
-        session = alice.session(project, script(bash("echo now")))
+        session = alice.session(project, script(bash("touch now.txt")))
         alice.wait_until_asked(session)
         expect(looking).to_have_title(re.compile(r"^\(1\) "), timeout=TURN_MS)
         page = alice.open(session_path(session))
@@ -119,7 +119,7 @@ class TestASessionThatWaits:
         (page,) = opened(alice.context, alice, 1)
         look_away(page)
 
-        session = alice.session(project, script(bash("echo now")))
+        session = alice.session(project, script(bash("touch now.txt")))
         asked = alice.wait_until_asked(session)
         expect(page).to_have_title(re.compile(r"^\(1\) "), timeout=TURN_MS)
         answer = {"permission_id": asked["id"], "decision": "deny"}
@@ -137,7 +137,7 @@ class TestTheOffer:
         page.evaluate("localStorage.permission = 'default'")
         expect(page.locator("slw-sidebar .tree")).to_be_attached()
         look_away(page)
-        alice.wait_until_asked(alice.session(project, script(bash("echo now"))))
+        alice.wait_until_asked(alice.session(project, script(bash("touch now.txt"))))
         expect(page).to_have_title(re.compile(r"^\(1\) "), timeout=TURN_MS)
         page.clock.fast_forward(21_000)
         look_away(page, False)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import TURN_MS, Visitor, as_newcomer, go
 from tests.journeys.conftest import Shoot, Stranger, Visit
-from tests.journeys.patience import PATIENCE
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
 TOUR = "A first look round"
-MINUTE_S = 60 * PATIENCE
 
 
 def sign_up(page: Page, url: str, email: str) -> None:
@@ -46,22 +43,19 @@ def allow_until(page: Page, tour_says: str) -> int:
 
 
 class TestANewcomer:
-    @pytest.mark.undisturbed("measures a minute")
     @pytest.mark.parametrize("size", ["desktop", "phone"])
-    def test_has_finished_a_turn_within_a_minute(
+    def test_has_finished_a_turn_by_pressing_what_stands_out(
         self, size: str, stranger: Stranger, server: Server, shoot: Shoot
     ) -> None:
         page = stranger(size)
-        began = time.monotonic()
         as_newcomer(page, f"first-{size}@example.com", lambda email: sign_up(page, server.url, email))
         shoot(page, "first-run")
 
-        page.get_by_role("button", name="Try it now").click()
+        page.locator("main .button.primary", has_text="Try it now").click()
         page.wait_for_url(re.compile(r"/sessions/.*\?tour"))
         expect(page.get_by_text("This is the agent at work")).to_be_visible()
         shoot(page, "first-watch")
         assert allow_until(page, "The turn is over") > 0
-        assert time.monotonic() - began < MINUTE_S
         shoot(page, "first-changes")
         expect(page.get_by_text("The tests passed").first).to_be_attached()
 
