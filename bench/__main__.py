@@ -11,13 +11,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench import api, create, figures, jobs, machine, memory, stream
+from bench import api, create, figures, jobs, machine, memory, pages, stream
 from bench.figures import Figure
 from tests.journeys.server import ROOT
 
-PART_S = 300.0  # what a part may take at most
+PART_S = 600.0  # what a part may take at most
 PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- measured -->", "<!-- end -->"
+SERVER = ("<!-- measured -->", "<!-- end -->")
+PAGES = ("<!-- measured pages -->", "<!-- end of pages -->")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,22 +27,23 @@ def main(arguments: Sequence[str]) -> int:
     parts = _parts(options)
     described = machine.describe()
     print(described, flush=True)
-    found: list[Figure] = []
+    found: dict[tuple[str, str], list[Figure]] = {SERVER: [], PAGES: []}
     missed: list[str] = []
     for name in options.parts or parts:
         began = time.monotonic()
         try:
-            found += asyncio.run(_bounded(parts[name]()))
+            found[PAGES if name == "pages" else SERVER] += asyncio.run(_bounded(parts[name]()))
         except Exception as error:  # the other parts are worth having
             missed.append(name)
             traceback.print_exception(error)
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    print(f"\n{figures.table(found)}")
+    print(f"\n{figures.table([one for part in found.values() for one in part])}")
     if missed:
         print(f"not measured: {', '.join(missed)}", file=sys.stderr)
         return 1
-    if options.write:
-        _write(f"{described}.\n\n`python3 -m bench {' '.join(arguments)}`\n\n{figures.table(found)}\n")
+    for marks, part in found.items():
+        if options.write and part:
+            _write(f"{described}.\n\n`python3 -m bench {' '.join(arguments)}`\n\n{figures.table(part)}\n", marks)
     return 0
 
 
@@ -50,11 +52,12 @@ async def _bounded(part: Coroutine[Any, Any, list[Figure]]) -> list[Figure]:
         return await part
 
 
-def _write(measured: str) -> None:
+def _write(measured: str, marks: tuple[str, str]) -> None:
     """Put the table where the document has it, between its two marks."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{measured}{END}{after}")
+    begin, end = marks
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{measured}{end}{after}")
 
 
 def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any, Any, list[Figure]]]]:
@@ -65,6 +68,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any,
         "stream": lambda: stream.measure(replace(stream.Size(), **rounds, **sessions)),
         "memory": lambda: memory.measure(memory.Size()),
         "jobs": lambda: jobs.measure(jobs.Size()),
+        "pages": lambda: pages.measure(replace(pages.Size(), **({"loads": options.rounds} if options.rounds else {}))),
         "api": lambda: api.measure(replace(api.Size(), **rounds)),
     }
 
@@ -72,7 +76,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any,
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help="create, stream, memory, jobs, api; all when none is named"
+        "parts", nargs="*", metavar="part", help="create, stream, memory, jobs, pages, api; all when none is named"
     )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--rounds", type=int, help="how often each figure is measured")

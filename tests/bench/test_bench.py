@@ -40,18 +40,19 @@ class TestTable:
 
 class TestWrite:
     def test_replaces_the_table_and_nothing_else(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        page = tmp_path / "performance.md"
-        page.write_text(f"before\n{command.BEGIN}\nold\n{command.END}\nafter\n")
+        page, (begin, end) = tmp_path / "performance.md", command.PAGES
+        page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
         monkeypatch.setattr(command, "PAGE", page)
 
-        command._write("new\n")
+        command._write("new\n", command.PAGES)
 
-        assert page.read_text() == f"before\n{command.BEGIN}\nnew\n{command.END}\nafter\n"
+        assert page.read_text() == f"before\n{begin}\nnew\n{end}\nafter\n"
 
     def test_finds_its_marks_in_the_document(self) -> None:
         text = command.PAGE.read_text()
 
-        assert 0 < text.index(command.BEGIN) < text.index(command.END)
+        for begin, end in (command.SERVER, command.PAGES):
+            assert 0 < text.index(begin) < text.index(end)
 
 
 class TestUsage:

@@ -36,11 +36,12 @@ def finish(request: HttpRequest) -> HttpResponse:
 I go on with `auth/views.py` now, and "after that" with the tests; the rest stays as it is.
 """
 TALK = MARKDOWN * 2
-SLOW = {"text": TALK, "chunks": 1200, "delay": 0.5}
+SLOW = {"text": TALK, "chunks": 600, "delay": 0.7}
 COMMAND = (
     "find . -name '*.pyc' -delete && python3 -m pytest -x -q tests/checkout tests/cart --maxfail=1 "
     "--override-ini='addopts=' 2>&1 | tee /tmp/out.txt && git status --short"
 )
+BUILD = {"tool": "Bash", "input": {"command": "make all || sleep 590", "timeout": 600_000}}
 BACKGROUND = [{"tool": "Bash", "input": {"command": "sleep 900", "run_in_background": True, "description": "dev"}}]
 QUEUED = (
     "Then add a test for the empty cart.",
@@ -58,7 +59,7 @@ SESSIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "plan-search": ("make a plan", {"permission_mode": "plan"}),
     "pick-a-name": ("ask me a question", {}),
     "explain-cookies": (script([{"thinking": "Where is the cookie set?"}, SLOW]), FREE),
-    "long-build": (script([{"text": "I build it first."}, *bash("make all; sleep 900")], [{"text": "ok"}]), FREE),
+    "long-build": (script([{"text": "I build it first."}, BUILD], [{"text": "ok"}]), FREE),
     "write-changelog": (script([SLOW]), FREE),
     "dev-server": (script(BACKGROUND, [{"text": "It runs at the back."}]), FREE),
     "refused": (script([{"http": 400, "etype": "invalid_request_error", "message": "prompt is too long"}]), FREE),

@@ -87,6 +87,19 @@ class World:
         return cast("Visitor", self.alice).project("storefront")
 
     @once
+    def jiro(self) -> Visitor:
+        """Reads Japanese."""
+        jiro = Resident(self.server, "Jiro 佐藤", "港湾製作所")
+        jiro.person.call("PATCH", "/api/me/preferences", {"language": "ja"})
+        return jiro
+
+    @once
+    def jiros_session(self) -> str:
+        session = self.jiro.session(self.jiro.project("店舗"), name="決済")
+        self.seed("tools", session["id"])
+        return session_path(session)
+
+    @once
     def broken(self) -> Server:
         """Without developer mode, so that errors look as they do for everybody; it may be broken on purpose."""
         return self.stack.enter_context(running(None, SLIPWAY_DEBUG="0"))

@@ -70,8 +70,8 @@ def suspended(world: World) -> View:
 @state
 def our_fault(world: World) -> View:
     path = f"/?organization={world.bob.organization_id}"
-    _rename(world, "agent_sessions_permissionrequest", "away")()
-    back = _rename(world, "away", "agent_sessions_permissionrequest")
+    _rename(world, "projects_project", "away")()
+    back = _rename(world, "away", "projects_project")
     return View(world.bob, path, origin=world.broken.url, forgives=("status of 500",), after=back)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playwright.sync_api import Page, expect
 
-from tests.gallery.state import PHONE, View, on, state
+from tests.gallery.state import DESK, PHONE, View, on, state
 from tests.gallery.world import World
 
 
@@ -53,3 +55,80 @@ def organisation_menu(world: World) -> View:
 @state
 def slash_menu(world: World) -> View:
     return View(world.alice, world.path("notes"), _commands)
+
+
+def _palette(words: str) -> Callable[[Page], None]:
+    def arrange(page: Page) -> None:
+        # On the phone there are no keys: the drawer has the button.
+        opener = page.get_by_label("Show the sidebar").first
+        page.wait_for_timeout(300)
+        if opener.is_visible():
+            opener.click()
+            page.locator(".sidebar").get_by_role("button", name="Search").first.click()
+        else:
+            page.keyboard.press("Control+k")
+        page.get_by_role("combobox").last.fill(words)
+        page.wait_for_timeout(300)
+
+    return arrange
+
+
+def _keys(page: Page) -> None:
+    page.locator("body").click()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@state
+def palette(world: World) -> View:
+    return View(world.alice, f"/?organization={world.alice.organization_id}", _palette(""), shows="dialog[open]")
+
+
+@state
+def palette_with_words(world: World) -> View:
+    return View(world.alice, f"/?organization={world.alice.organization_id}", _palette("fix"), shows="dialog[open]")
+
+
+@state
+def palette_that_finds_nothing(world: World) -> View:
+    return View(world.alice, f"/?organization={world.alice.organization_id}", _palette("qqqq"), shows="dialog[open]")
+
+
+@on(DESK)
+def keys(world: World) -> View:
+    return View(world.alice, f"/?organization={world.alice.organization_id}", _keys)
+
+
+@state
+def components(world: World) -> View:
+    return View(world.newcomer, "/design/")
+
+
+def _files(page: Page) -> None:
+    page.get_by_label("Message to the agent").fill("look at @")
+    expect(page.get_by_role("listbox").first).to_be_visible()
+
+
+@state
+def file_menu(world: World) -> View:
+    return View(world.alice, world.path("notes"), _files)
+
+
+def _mode_menu(page: Page) -> None:
+    page.locator("slw-composer .choices-button").nth(1).click()
+    page.wait_for_timeout(200)
+
+
+@state
+def mode_menu(world: World) -> View:
+    return View(world.alice, world.path("notes"), _mode_menu)
+
+
+@state
+def in_japanese(world: World) -> View:
+    return View(world.jiro, "/")
+
+
+@state
+def session_in_japanese(world: World) -> View:
+    return View(world.jiro, world.jiros_session, shows=".tool")

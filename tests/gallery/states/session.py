@@ -23,8 +23,8 @@ def _ready(page: Page) -> None:
 
 
 def _always(page: Page) -> None:
-    page.get_by_role("button", name="Always allow…").click()
-    page.get_by_label("In this project, in all of its sessions").check()
+    page.locator(CARD).get_by_role("button", name="Always").first.click()
+    page.wait_for_timeout(200)
 
 
 def _deny(page: Page) -> None:
@@ -33,7 +33,7 @@ def _deny(page: Page) -> None:
 
 def _changes(page: Page) -> None:
     pane(page, "Changes")
-    expect(page.get_by_text("files changed").first).to_be_visible(timeout=TURN_MS)
+    expect(page.get_by_role("region", name="Changes").get_by_text("cookies.md")).to_be_visible(timeout=TURN_MS)
 
 
 @state
@@ -63,7 +63,7 @@ def permission_to_run(world: World) -> View:
 
 @state
 def permission_always(world: World) -> View:
-    return View(world.alice, world.path("run-tests"), _always, shows=CARD)
+    return View(world.alice, world.path("fix-login"), _always, shows=CARD)
 
 
 @state

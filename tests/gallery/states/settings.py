@@ -7,6 +7,46 @@ from tests.gallery.world import World
 
 
 @state
+def index(world: World) -> View:
+    return View(world.newcomer, "/settings/")
+
+
+@state
+def profile(world: World) -> View:
+    return View(world.alice, "/settings/profile/")
+
+
+@state
+def appearance(world: World) -> View:
+    return View(world.newcomer, "/settings/appearance/")
+
+
+@state
+def notifications(world: World) -> View:
+    return View(world.newcomer, "/settings/notifications/")
+
+
+@state
+def keyboard(world: World) -> View:
+    return View(world.newcomer, "/settings/keyboard/")
+
+
+@state
+def organization(world: World) -> View:
+    return View(world.alice, f"/settings/organization/?organization={world.alice.organization_id}")
+
+
+@state
+def organization_with_a_long_name(world: World) -> View:
+    return View(world.carol, "/settings/organization/")
+
+
+@state
+def model_key(world: World) -> View:
+    return View(world.newcomer, "/settings/model-key/")
+
+
+@state
 def usage_of_nothing(world: World) -> View:
     return View(world.newcomer, "/settings/usage/", shows="slw-usage *")
 
