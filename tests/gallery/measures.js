@@ -3,7 +3,7 @@
     const nameOf = (one) => {
         const text = (one.getAttribute("aria-label") || one.textContent || one.name || "").trim().replace(/\s+/g, " ");
         const classes = [...one.classList].map((name) => `.${name}`).join("");
-        return `${one.localName}${classes} “${text.slice(0, 40)}”`;
+        return `${one.localName}${one.id && `#${one.id}`}${classes} “${text.slice(0, 40)}”`;
     };
     const isSeen = (one) => {
         const { width, height } = one.getBoundingClientRect();

@@ -40,8 +40,11 @@ class TestMeasures:
         whole, wide = measures.sideways(page)
         assert "scrolls sideways" in whole
         assert wide == "sticks out to 3008: p “wide”"
-        assert measures.small_targets(page) == ["too small for a finger (20 by 20): button “”"]
-        assert measures.unseen_focus(page, 2) == ["the focus is not seen on button “”"]
+        assert measures.small_targets(page) == ["too small for a finger (20 by 20): button#small “”"]
+        page.keyboard.press("Tab")
+        assert measures.unseen_focus(page) == "the focus is not seen on button#small “”"
+        page.keyboard.press("Tab")
+        assert measures.unseen_focus(page) == ""
 
 
 class TestTheCommand:
