@@ -41,11 +41,9 @@ class Camera:
         """Never raises: a state that cannot be made is one of the things that are wrong."""
         shots, began = Shots(state), time.monotonic()
         try:
-            view = state.make(world)
+            self._view(world, state, state.make(world), shots)
         except Exception as error:
             shots.wrong.append(f"could not be made: {error!r}"[:600])
-        else:
-            self._view(world, state, view, shots)
         shots.seconds = time.monotonic() - began
         return shots
 

@@ -64,7 +64,7 @@ def _palette(words: str) -> Callable[[Page], None]:
         page.wait_for_timeout(300)
         if opener.is_visible():
             opener.click()
-            page.locator(".sidebar").get_by_role("button", name="Search").first.click()
+            page.locator(".sidebar").get_by_role("button", name="Command palette").click()
         else:
             page.keyboard.press("Control+k")
         page.get_by_role("combobox").last.fill(words)
