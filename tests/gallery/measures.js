@@ -64,8 +64,10 @@
         if (!at || at === document.body) return null;
         const isShown = (style) =>
             (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+        // A line between panes is filled with the accent: an outline around 5 px would say less.
+        const isFilled = at.matches("[role=separator]") && getComputedStyle(at).backgroundColor !== "rgba(0, 0, 0, 0)";
         const around = at.parentElement.closest(":focus-within");
-        return { name: nameOf(at), isShown: isShown(getComputedStyle(at)) || isShown(getComputedStyle(around)) };
+        return { name: nameOf(at), isShown: isFilled || isShown(getComputedStyle(at)) || isShown(getComputedStyle(around)) };
     }
 
     return { sideways, smallTargets, focus };
