@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,6 +54,7 @@ class Request:
     url: str
     kind: str
     by: str  # the address of what asked for it
+    at: float  # seconds on the browser's own clock
     size: int = 0
 
 
@@ -61,6 +63,7 @@ class Loaded:
     """What a page's load came to."""
 
     requests: list[Request] = field(default_factory=list)
+    loaded_at: float = math.inf  # when the page's load was over; what is asked for later keeps nobody waiting
     first_byte_ms: float = 0
     first_paint_ms: float = 0
     largest_paint_ms: float = 0
@@ -69,15 +72,25 @@ class Loaded:
     long_ms: float = 0  # all tasks over 50 ms
 
     @property
+    def code(self) -> list[Request]:
+        """Scripts and styles."""
+        return [one for one in self.requests if one.kind in ("Script", "Stylesheet")]
+
+    @property
     def code_kb(self) -> float:
-        """Scripts and styles as they went over the line."""
-        return sum(one.size for one in self.requests if one.kind in ("Script", "Stylesheet")) / 1000
+        """What of them the page needs to be there, as it went over the line."""
+        return sum(one.size for one in self.code if one.at <= self.loaded_at) / 1000
+
+    @property
+    def later_kb(self) -> float:
+        """What of them comes by itself once the page is there."""
+        return sum(one.size for one in self.code if one.at > self.loaded_at) / 1000
 
     @property
     def depth(self) -> int:
         """How many scripts and styles must come one after the other before the last can be asked for."""
         by = {one.url: one.by for one in self.requests}
-        return max((_steps(one.url, by) for one in self.requests if one.kind in ("Script", "Stylesheet")), default=0)
+        return max((_steps(one.url, by) for one in self.code if one.at <= self.loaded_at), default=0)
 
 
 def _steps(url: str, by: dict[str, str]) -> int:
@@ -101,6 +114,7 @@ class Instrumented:
         self.page: Page = self.context.new_page()
         self.debugger = self.context.new_cdp_session(self.page)
         self.debugger.send("Network.enable")
+        self.debugger.send("Page.enable")
         self.debugger.send("Performance.enable")
         self.debugger.send("Emulation.setCPUThrottlingRate", {"rate": network.slower})
         speed = {"downloadThroughput": network.bytes_s, "uploadThroughput": network.bytes_s}
@@ -113,6 +127,8 @@ class Instrumented:
         """The page, once what it is there for is shown and nothing moves any more."""
         requests: dict[str, Request] = {}
         self.debugger.on("Network.requestWillBeSent", lambda told: _note(requests, told))
+        loaded: list[float] = []
+        self.debugger.on("Page.loadEventFired", lambda told: loaded.append(told["timestamp"]))
         self.debugger.on("Network.loadingFinished", lambda told: _size(requests, told))
         self.page.goto(url)
         self.page.locator(shows).first.wait_for(timeout=60_000)
@@ -121,6 +137,7 @@ class Instrumented:
             paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0 })""")
         return Loaded(
             list(requests.values()),
+            loaded[-1],
             told["timing"]["responseStart"],
             told["paint"],
             told["largest"],
@@ -177,7 +194,7 @@ def _note(requests: dict[str, Request], told: dict[str, Any]) -> None:
         return
     frames = (initiator.get("stack") or {}).get("callFrames") or [{}]
     by = initiator.get("url") or frames[0].get("url") or ""
-    requests[told["requestId"]] = Request(request["url"], told.get("type", ""), by)
+    requests[told["requestId"]] = Request(request["url"], told.get("type", ""), by, told["timestamp"])
 
 
 def _size(requests: dict[str, Request], told: dict[str, Any]) -> None:

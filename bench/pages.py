@@ -146,6 +146,9 @@ class _Bench:
                 "bare page",
                 bare.code_kb,
             ),
+            Figure(
+                f"{name}: more, once it is there", middle(lambda one: one.later_kb), "kB", "bare page", bare.later_kb
+            ),
             Figure(f"{name}: requests", middle(lambda one: len(one.requests)), "", "bare page", len(bare.requests)),
             Figure(
                 f"{name}: scripts that wait for one another", middle(lambda one: one.depth), "", "bare page", bare.depth
