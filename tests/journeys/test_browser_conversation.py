@@ -230,3 +230,33 @@ class TestTextThatStreams:
 
         page.locator(".tool > summary").click()
         expect(page.locator(".output .ansi-red")).to_have_text("red")
+
+
+class TestATurnsFiles:
+    def test_are_restored_and_that_is_taken_back(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit()
+        session = alice.session(alice.project(), script(bash("echo one > kept.txt"), [{"text": "first done"}]), **FREE)
+        page = alice.open(session_path(session))
+        expect(page.locator("slw-markdown").get_by_text("first done")).to_be_visible(timeout=TURN_MS)
+        alice.wait_until_idle(session)
+        page.get_by_label("Message to the agent").fill(script(bash("echo two > later.txt"), [{"text": "second done"}]))
+        page.keyboard.press("Enter")
+        expect(page.locator("slw-markdown").get_by_text("second done")).to_be_visible(timeout=TURN_MS)
+        expect(page.locator(".turn-footer")).to_have_count(2, timeout=TURN_MS)
+        changes = page.get_by_role("region", name="Changes")
+        expect(changes.get_by_text("later.txt")).to_be_visible()
+
+        page.locator(".turn-footer").first.hover()
+        page.get_by_role("button", name="Restore to here").first.click()
+        dialog = page.get_by_role("dialog", name="Restore the files to the end of this turn?")
+        expect(dialog.get_by_text("1 file will be changed:")).to_be_visible()
+        expect(dialog.get_by_text("later.txt")).to_be_visible()
+        shoot(page, "conversation-restore")
+        dialog.get_by_role("button", name="Restore", exact=True).click()
+
+        told = page.locator(".restored")
+        expect(told).to_contain_text("restored 1 file to an earlier state", timeout=TURN_MS)
+        expect(changes.get_by_text("later.txt")).to_have_count(0)
+        told.get_by_role("button", name="Undo").click()
+        expect(page.locator(".restored")).to_have_count(2, timeout=TURN_MS)
+        expect(changes.get_by_text("later.txt")).to_be_visible()
