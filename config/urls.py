@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.i18n import set_language
 
 from config.api import api
 from config.observability.operations import operations
+from sessions import error_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/", admin.site.admin_view(operations), name="admin-operations"),
@@ -16,6 +17,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", api.urls),
     path("i18n/setlang/", set_language, name="set_language"),
     path("", include("sessions.urls")),
+    # In developer mode, too, a page that is not there looks like one of ours; scripts and the API are answered plainly.
+    re_path(r"^(?!static/|api/|gateway/).*/$", error_pages.nowhere, name="nowhere"),
 ]
 
 handler400 = "sessions.error_pages.bad_request"

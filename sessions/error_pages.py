@@ -107,6 +107,10 @@ def _around(request: HttpRequest) -> dict[str, Any] | None:
         return None
 
 
+def nowhere(request: HttpRequest) -> HttpResponse:
+    return respond(request, HTTPStatus.NOT_FOUND)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return respond(request, HTTPStatus.BAD_REQUEST)
 

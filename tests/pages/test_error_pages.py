@@ -67,3 +67,15 @@ class TestErrorPages:
 
         assert answer.status_code == 429
         assert "That was a little fast" in answer.content.decode()
+
+
+class TestNowhere:
+    def test_looks_the_same_in_developer_mode(self, alice: User, settings: Settings) -> None:
+        client = browser(alice)
+        settings.DEBUG = True
+
+        assert "There is nothing here" in client.get("/nowhere", follow=True).content.decode()
+
+    def test_is_a_page_for_people_only(self, db: None) -> None:
+        assert b"There is nothing here" not in browser().get("/api/nowhere/").content
+        assert browser().get("/static/nowhere.js").status_code == 404
