@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import TURN_MS, Visitor, session_path
 from tests.journeys.conftest import Visit
+from tests.journeys.curl import wait_for
 
 pytestmark = [
     pytest.mark.browser,
@@ -32,6 +33,8 @@ COUNTED = """(() => {
     window.setInterval = (...given) => { const id = setInterval(...given); counts.timers.add(id); return id; };
     window.clearInterval = (id) => { counts.timers.delete(id); clearInterval(id); };
 })();"""
+LOADED = "['slw-palette', 'slw-key-list', 'slw-manage', 'slw-new-session'].every((name) => customElements.get(name))"
+SETTLED_MS = 300
 HELD = "({ listeners: counts.listeners, timers: counts.timers.size })"
 FILL = """
 from django.utils import timezone
@@ -58,6 +61,9 @@ def fill(visitor: Visitor, session: dict[str, Any], events: int = EVENTS) -> Non
 
 
 def held(page: Page) -> dict[str, int]:
+    """What the page holds once the scripts have come that it loads when it has nothing else to do."""
+    wait_for(lambda: page.evaluate(LOADED))
+    page.wait_for_timeout(SETTLED_MS)
     return dict(page.evaluate(HELD))
 
 

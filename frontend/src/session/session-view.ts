@@ -352,7 +352,7 @@ export class SessionView extends PageElement {
 
   private bottomBar(): TemplateResult {
     const button = (id: string, name: IconName, word: string, badge: string, label: string): TemplateResult =>
-      html`<button type="button" aria-current=${this.pane === id} aria-label=${label} @click=${() => this.openPane(id)}><span class="bar-icon">${icon(name)}${badge ? html`<span class="bar-badge" aria-hidden="true">${badge}</span>` : nothing}</span><span>${word}</span></button>`;
+      html`<button type="button" aria-current=${this.pane === id} @click=${() => this.openPane(id)}><span class="bar-icon">${icon(name)}${badge ? html`<span class="bar-badge" aria-hidden="true">${badge}</span>` : nothing}</span><span aria-hidden="true">${word}</span><span class="unseen">${label}</span></button>`;
     return html`<nav class="bottom-bar" aria-label=${gettext("Panes")}>
       ${button("chat", "chat", gettext("Chat"), this.isWaiting ? "!" : "", this.isWaiting ? gettext("Chat (waits)") : gettext("Chat"))}
       ${PANES.map(({ id, icon: name, title }) => {
