@@ -319,19 +319,19 @@ def _told(figures: list[Figure]) -> list[Figure]:
 
 
 def _back_to_the_beginning(one: Instrumented) -> float:
-    """Scroll up until nothing more comes; seconds."""
-    seconds: float = one.page.evaluate("""async () => {
+    """Scroll up until the first message is there; seconds, NaN when it never came."""
+    seconds: float = one.page.evaluate(
+        """async (first) => {
         const view = document.querySelector("slw-conversation"), began = performance.now();
-        const still = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-        let same = 0, height = 0;
-        while (same < 8 && performance.now() - began < 90_000) {
+        const isThere = () => [...view.querySelectorAll(".said")].some((one) => one.textContent.trim() === first);
+        while (!isThere() && performance.now() - began < 90_000) {
             view.scrollTop = 0;
-            await still(60);
-            same = view.scrollHeight === height && view.scrollTop === 0 ? same + 1 : 0;
-            height = view.scrollHeight;
+            await new Promise((resolve) => setTimeout(resolve, 30));
         }
-        return (performance.now() - began) / 1000;
-    }""")
+        return isThere() ? (performance.now() - began) / 1000 : NaN;
+    }""",
+        "Go on with number 1.",
+    )
     return seconds
 
 
