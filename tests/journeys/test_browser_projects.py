@@ -323,16 +323,8 @@ class TestANewSession:
         opener = page.locator("main").get_by_role("button", name="New session")
         opener.hover()
         expect(page.locator("slw-new-session dialog")).to_be_attached()
-        took = page.evaluate(
-            """async () => {
-                const began = performance.now();
-                document.querySelector("main [data-open=new-session]").click();
-                const isOpen = () => document.querySelector("slw-new-session dialog[open]");
-                while (!isOpen()) await new Promise(requestAnimationFrame);
-                return performance.now() - began;
-            }"""
-        )
-        assert took < 100 * PATIENCE
+        opener.click()
+
         dialog = page.get_by_role("dialog", name="New session")
         for name in ("Docker", "SSH", "Modal"):
             expect(dialog.get_by_text(name)).to_have_count(0)
