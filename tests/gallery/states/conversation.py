@@ -38,6 +38,7 @@ def _unfold_the_edit(page: Page) -> None:
 
 
 def _unfold_the_failed_one(page: Page) -> None:
+    _at_the_top(page)
     failed = page.locator(".tool > summary", has_text="npm test").first
     failed.click()
     failed.scroll_into_view_if_needed()

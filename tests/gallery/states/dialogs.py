@@ -27,6 +27,8 @@ def _new_session(page: Page) -> None:
 def _refused(page: Page) -> None:
     _new_session(page)
     dialog = page.get_by_role("dialog")
+    if not dialog.get_by_label("Name").is_visible():
+        dialog.locator("details > summary").first.click()
     dialog.get_by_label("Name").fill("fix-login")
     dialog.get_by_role("button", name="Start").click()
     dialog.get_by_role("alert").or_(dialog.locator(".field-error")).first.wait_for()
