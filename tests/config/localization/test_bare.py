@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 
 from config.localization import bare
-from config.localization.sources import FOREIGN, ROOT
+from config.localization.sources import FOREIGN, PACKAGES, ROOT
 
 TEMPLATES = [path for path in sorted((ROOT / "templates").rglob("*.html")) if not FOREIGN & set(path.parts)]
 SCRIPTS = [path for path in sorted((ROOT / "frontend" / "src").rglob("*.ts")) if path.name not in FOREIGN]
-PAGES = sorted(path for name in ("forms.py", "views.py", "pages.py", "context.py") for path in ROOT.glob(f"*/{name}"))
+PAGES = sorted(
+    path
+    for app in PACKAGES
+    for name in ("forms", "views", "pages", "context")
+    for path in ROOT.glob(f"{app}/*{name}.py")
+)
 
 
 def relative(path: Path) -> str:
