@@ -34,6 +34,7 @@ export class TreeView extends PageElement {
   private readonly folds = new Folds();
   private rows: Row[] = [];
   private silence: (() => void) | undefined;
+  private focused = "";
   private typed = "";
   private typedAt = 0;
   private press: ReturnType<typeof setTimeout> | undefined;
@@ -60,6 +61,16 @@ export class TreeView extends PageElement {
   override firstUpdated(_changed: PropertyValues): void {
     const tree = this.querySelector<HTMLElement>("[role=tree]");
     if (tree) new TreeDrag(tree, (id, before) => this.drop(id, before));
+  }
+
+  /** A row that is moved within the page loses the focus: whoever had it there keeps it. */
+  override willUpdate(): void {
+    const row = document.activeElement;
+    this.focused = row instanceof HTMLElement && row.matches(".tree-row") && this.contains(row) ? (row.dataset.key ?? "") : "";
+  }
+
+  override updated(): void {
+    if (this.focused && document.activeElement === document.body) this.querySelector<HTMLElement>(`[data-key="${CSS.escape(this.focused)}"]`)?.focus({ preventScroll: true });
   }
 
   private readonly onArchived = (): void => {
