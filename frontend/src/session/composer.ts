@@ -386,9 +386,11 @@ export class Composer extends PageElement {
   private buttons(isTooLarge: boolean): TemplateResult {
     const { isUploading } = this.pictures;
     const interrupt = (): void => void this.dispatchEvent(new CustomEvent("slw-act", { detail: "interrupt", bubbles: true }));
+    // The field keeps the focus: otherwise the keyboard on the screen goes, what is docked moves, and the finger misses.
+    const hold = (event: Event): void => event.preventDefault();
     const word = isUploading ? gettext("Send (an image is being uploaded)") : this.isWorking ? gettext("Send after this turn") : gettext("Send");
-    return html`${this.isWorking ? html`<button class="button interrupt" type="button" aria-label=${gettext("Interrupt")} title=${gettext("Interrupt the turn (Esc Esc)")} @click=${interrupt}>${icon("stop")}<span class="interrupt-word">${gettext("Interrupt")}</span></button>` : nothing}
-      <button class="button primary square send" ?disabled=${(this.isEmpty && !this.pictures.attachments.length) || isUploading || isTooLarge} aria-label=${word} title=${gettext("{word} (Enter; with Ctrl at once)", { word })}>${icon("send")}</button>`;
+    return html`${this.isWorking ? html`<button class="button interrupt" type="button" aria-label=${gettext("Interrupt")} title=${gettext("Interrupt the turn (Esc Esc)")} @mousedown=${hold} @click=${interrupt}>${icon("stop")}<span class="interrupt-word">${gettext("Interrupt")}</span></button>` : nothing}
+      <button class="button primary square send" @mousedown=${hold} ?disabled=${(this.isEmpty && !this.pictures.attachments.length) || isUploading || isTooLarge} aria-label=${word} title=${gettext("{word} (Enter; with Ctrl at once)", { word })}>${icon("send")}</button>`;
   }
 
   private asideNote(draft: Draft, index: number): TemplateResult {
