@@ -21,7 +21,10 @@ class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         if request.content_type not in ("application/json", "", None):
             raise Invalid("Send JSON, with the header Content-Type: application/json.")
-        return parse_json(request.body)
+        value = parse_json(request.body)
+        if not isinstance(value, dict):  # a schema whose fields all have defaults would take it for an empty one
+            raise Invalid("The body is not a JSON object.")
+        return value
 
     def parse_querydict(
         self, data: MultiValueDict[str, Any], list_fields: list[str], request: HttpRequest

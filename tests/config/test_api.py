@@ -60,6 +60,14 @@ class TestBodies:
             assert response.status_code == 400
             assert "application/json" in response.json()["message"]
 
+    @pytest.mark.parametrize("body", [b"null", b"true", b"[]", b"[{}]", b"5", b'"name"'])
+    def test_must_be_an_object(self, body: bytes, path: str, alice: User) -> None:
+        client = ApiClient(alice)
+
+        response = client.http.generic("PATCH", f"/api{path}", body, "application/json", headers=client.headers)
+
+        assert (response.status_code, response.json()["message"]) == (400, "The body is not a JSON object.")
+
     def test_forms_for_a_json_route_are_a_400(self, organization: Organization, alice: User) -> None:
         response = ApiClient(alice).upload("/tokens", name="x", organization_id=str(organization.id))
 
