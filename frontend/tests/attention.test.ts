@@ -13,6 +13,7 @@ test("a session that begins to wait, ends or fails is told of", () => {
   assert.deepEqual(kinds({ status: "INITIALIZING" }, { status: "WAITING_INPUT" }), ["ended"]);
   assert.deepEqual(kinds({}, { status: "ERROR" }), ["failed"]);
   assert.deepEqual(kinds({ is_waiting: true }, { status: "COMPLETED" }), ["ended"]);
+  assert.deepEqual(kinds({ status: "WAITING_INPUT", is_waiting: true }, { status: "COMPLETED" }), ["ended"]);
 });
 
 test("what goes on, is stopped, or was so before is not", () => {

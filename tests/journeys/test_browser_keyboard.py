@@ -117,6 +117,7 @@ class TestTheWholeWalk:
     @staticmethod
     def sign_out(page: Page) -> None:
         page.keyboard.press("Control+k")
+        expect(page.get_by_role("dialog")).to_be_visible()
         page.keyboard.type("sign out")
         expect(page.get_by_role("option", name=re.compile("sign out", re.I)).first).to_be_visible()
         page.keyboard.press("Enter")

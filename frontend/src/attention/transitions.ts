@@ -11,7 +11,8 @@ function kindOf(before: Summary | undefined, now: Summary): Kind | null {
   if (!before) return null; // just begun, or brought back
   if (now.is_waiting) return before.is_waiting ? null : "waiting";
   if (now.status === "ERROR") return before.status === "ERROR" ? null : "failed";
-  const hasRun = before.status === "RUNNING" || before.status === "INITIALIZING";
+  // A turn that waited may be answered and over between two looks.
+  const hasRun = before.status === "RUNNING" || before.status === "INITIALIZING" || before.is_waiting;
   return hasRun && (now.status === "COMPLETED" || now.status === "WAITING_INPUT") ? "ended" : null;
 }
 

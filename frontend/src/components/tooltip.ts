@@ -20,8 +20,8 @@ function tip(): HTMLElement {
 function show(element: HTMLElement): void {
   if (owner !== element || !element.isConnected || !element.matches(":hover, :focus-visible")) return;
   const box = tip();
-  // Within a dialog, all that is outside of it is hidden from screen readers.
-  (element.closest("dialog") ?? document.body).append(box);
+  // Within a dialog, all that is outside of it is hidden from screen readers; and what is read belongs to a landmark.
+  (element.closest("dialog, main, aside, [role=complementary]") ?? document.body).append(box);
   box.textContent = words;
   if (words !== element.getAttribute("aria-label") && !element.hasAttribute("aria-describedby")) element.setAttribute("aria-describedby", ID);
   box.showPopover?.();

@@ -347,8 +347,9 @@ export class TreeView extends PageElement {
     const name = project?.name ?? (key === PINNED ? gettext("Pinned") : gettext("Archived"));
     if (this.editing === key) return this.editor(row, name);
     const waits = !isOpen && row.waiting ? html`<span class="waits">${ngettext("{count} waits", "{count} wait", row.waiting)}</span>` : nothing;
-    const word = project?.status === "IMPORTING" ? html`<span class="soft">${gettext("importing")}</span>` : project?.status === "FAILED" ? html`<span class="removed">${gettext("failed")}</span>` : nothing;
-    const label = row.waiting ? gettext("{name}, {waiting}", { name, waiting: ngettext("{count} waits for you", "{count} wait for you", row.waiting) }) : name;
+    const state = project?.status === "IMPORTING" ? gettext("importing") : project?.status === "FAILED" ? gettext("failed") : "";
+    const word = state ? html`<span class=${project?.status === "FAILED" ? "removed" : "soft"}>${state}</span>` : nothing;
+    const label = row.waiting ? gettext("{name}, {waiting}", { name, waiting: ngettext("{count} waits for you", "{count} wait for you", row.waiting) }) : [name, state].filter(Boolean).join(", ");
     return this.shell(row, `tree-row group ${project ? "" : "is-plain"}`, label, html`<span class="icon-turn">${icon("chevron")}</span><span class="cut grow" title=${name}>${plain(name)}</span>${waits}${word}
       ${project && store.canWrite && project.status === "READY" ? html`<button class="row-more" type="button" tabindex="-1" data-open="new-session" data-project=${key} aria-label=${gettext("Start a session in {name}", { name })} title=${gettext("New session")}>${icon("plus")}</button>` : nothing}
       ${project ? this.moreButton(row, name) : nothing}`, { isOpen });
@@ -360,12 +361,13 @@ export class TreeView extends PageElement {
     const { word, meaning } = statusWord(session.status, session.is_waiting);
     const isNews = isUnread(session) && !isCurrent;
     const isDirty = session.git_status === "DIRTY";
-    const label = [session.name, word, isNews && gettext("unread"), isDirty && gettext("has changes")].filter(Boolean).join(", ");
+    const shown = session.is_waiting ? gettext("waits") : meaning === "running" ? gettext("runs") : meaning === "failed" ? gettext("failed") : "";
+    const label = [session.name, shown || word, isNews && gettext("unread"), isDirty && gettext("has changes")].filter(Boolean).join(", ");
     const title = [session.name, session.title, row.type === "session" && row.group === PINNED && store.projectName(session.project_id)].filter(Boolean).join(" · ");
     return this.shell(row, `tree-row session ${isNews ? "is-unread" : ""}`, label, html`<a href="/sessions/${session.id}/" tabindex="-1" draggable="false" title=${title}>
         <span class="status ${meaning}" title=${word}></span><span class="cut grow">${plain(session.name)}</span>
         ${isDirty ? html`<span class="dirty" title=${gettext("Has uncommitted changes")}>${icon("filePen")}</span>` : nothing}
-        ${session.is_waiting ? html`<span class="waits">${gettext("waits")}</span>` : meaning === "running" || meaning === "failed" ? html`<span class="word ${meaning}">${meaning === "running" ? gettext("runs") : gettext("failed")}</span>` : nothing}
+        ${shown ? html`<span class=${session.is_waiting ? "waits" : `word ${meaning}`}>${shown}</span>` : nothing}
         ${isNews ? html`<span class="news" title=${gettext("Something happened since you last looked")}></span>` : nothing}</a>${this.moreButton(row, session.name)}`, { isCurrent });
   }
 
