@@ -54,7 +54,7 @@ class TestAShortenedConversation:
         alice = visit()
         session = alice.session(alice.project(), script([{"text": "Hello there. " * 60}]), **FREE)
         page = alice.open(session_path(session))
-        expect(page.get_by_text("Hello there.")).to_be_visible(timeout=TURN_MS)
+        expect(page.locator(".prose").get_by_text("Hello there.")).to_be_visible(timeout=TURN_MS)
         expect(page.locator(".turn-footer")).to_have_count(1)
         area = page.get_by_label("Message to the agent")
 
