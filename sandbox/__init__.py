@@ -44,6 +44,6 @@ async def attach_sandbox(spec: AnySpec, handle: dict[str, Any]) -> Sandbox:
     return backend_of(spec).attach(spec, handle)
 
 
-def find_sandbox(spec: AnySpec) -> Sandbox | None:
+async def find_sandbox(spec: AnySpec) -> Sandbox | None:
     """A sandbox of this spec that runs although nobody kept its handle, as after a crash in the middle of its start."""
-    return backend_of(spec).find(spec)
+    return await backend_of(spec).find(spec)

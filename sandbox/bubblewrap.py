@@ -12,13 +12,8 @@ from pathlib import Path
 
 from sandbox.errors import BackendUnavailable
 from sandbox.folders import check_owned
+from sandbox.inside import ARCHIVE, GATEWAY, GID, GROUP, HOME, PASSWD, STATE, UID, WORK
 from sandbox.spec import LocalSpec
-
-HOME = "/home/agent"
-WORK = "/workspace"
-STATE = "/run/slipway/state"
-GATEWAY = "/run/slipway/gateway"
-ARCHIVE = "/run/slipway/guest.pyz"
 
 # --disable-userns came with 0.8.0; without it code inside could make namespaces of its own.
 OLDEST = (0, 8, 0)
@@ -27,7 +22,7 @@ HINT = "Install bubblewrap 0.8 or later (`apt install bubblewrap`) and allow unp
 NAMESPACES = [
     *("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-uts"),
     *("--unshare-cgroup-try", "--new-session", "--as-pid-1", "--cap-drop", "ALL"),
-    *("--uid", "1000", "--gid", "1000", "--hostname", "sandbox"),
+    *("--uid", str(UID), "--gid", str(GID), "--hostname", "sandbox"),
 ]
 
 SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -44,8 +39,8 @@ SHARED_ETC = (
     "ssl/openssl.cnf",
 )
 OWN_ETC = {
-    "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:{HOME}:/bin/bash\n",
-    "group": "root:x:0:\nagent:x:1000:\n",
+    "passwd": PASSWD,
+    "group": GROUP,
     "hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "resolv.conf": "",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sandbox.errors import SandboxRefused
@@ -28,6 +31,32 @@ def check_owned(path: Path) -> None:
         is_open_to_others = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX
         if found.st_uid not in owners or is_open_to_others:
             raise SandboxRefused(f"{folder} could be replaced by others and is not shown in a sandbox.")
+
+
+def check_targets(targets: Iterable[str]) -> None:
+    """Refuse what is no plain place inside. Raises: SandboxRefused."""
+    for target in targets:
+        if not target.startswith("/") or ".." in Path(target).parts:
+            raise SandboxRefused(f"{target} is no place for a mount.")
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """A sandbox's own folder, made when it is missing, for one opener at a time, across processes.
+
+    Raises: SandboxRefused (somebody else opens it).
+    """
+    make_private(root)
+    descriptor = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SandboxRefused("This sandbox is being opened elsewhere.") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def make_private(path: Path) -> None:

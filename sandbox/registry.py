@@ -19,7 +19,7 @@ class Backend(Protocol):
         """Make the sandbox, or find the one that this spec made before and that still runs."""
         ...
 
-    def find(self, spec: Any) -> Sandbox | None:
+    async def find(self, spec: Any) -> Sandbox | None:
         """The one that this spec made and that still runs, when nobody has its handle."""
         ...
 

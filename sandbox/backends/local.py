@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import socket
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sandbox import bubblewrap, folders, limits, memory
+from sandbox import bubblewrap, folders, inside, limits, memory
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.connection import STREAM_LIMIT, Streams
@@ -119,8 +118,8 @@ class LocalBackend:
     async def open(self, spec: LocalSpec) -> LocalSandbox:
         is_confined = _is_confined(spec)
         _check(spec)
-        with _locked(spec):
-            found = self.find(spec)
+        with folders.locked(spec.root):
+            found = await self.find(spec)
             if found is not None:
                 return found
             process = await asyncio.to_thread(_launch, spec, is_confined)
@@ -144,7 +143,7 @@ class LocalBackend:
             raise SandboxRefused("This handle belongs to another sandbox.")
         return LocalSandbox(spec, process, is_confined=handle.get("is_confined") is True)
 
-    def find(self, spec: LocalSpec) -> LocalSandbox | None:
+    async def find(self, spec: LocalSpec) -> LocalSandbox | None:
         """The sandbox that an earlier call made here, if that call ended before it could tell."""
         try:
             found = self.attach(spec, json.loads((spec.root / "handle.json").read_text()))
@@ -174,23 +173,7 @@ def _check(spec: LocalSpec) -> None:
     if not spec.machine_id or not spec.machine_id.isascii() or not spec.machine_id.isprintable():
         raise SandboxRefused("The machine's id must be plain text.")
     folders.check_owned(spec.root.parent)
-    for mount in spec.mounts:
-        if not mount.target.startswith("/") or ".." in Path(mount.target).parts:
-            raise SandboxRefused(f"{mount.target} is no place for a mount.")
-
-
-@contextmanager
-def _locked(spec: LocalSpec) -> Iterator[None]:
-    """One opener at a time, across processes."""
-    folders.make_private(spec.root)
-    descriptor = os.open(spec.root / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise SandboxRefused("This sandbox is being opened elsewhere.") from error
-    finally:
-        os.close(descriptor)
+    folders.check_targets(mount.target for mount in spec.mounts)
 
 
 def _launch(spec: LocalSpec, is_confined: bool) -> HostProcess:
@@ -207,10 +190,10 @@ def _launch(spec: LocalSpec, is_confined: bool) -> HostProcess:
 def _launch_confined(spec: LocalSpec, archive: Path, listener: socket.socket) -> HostProcess:
     bubblewrap.write_etc(spec.root / "etc")
     arguments = bubblewrap.arguments(spec, archive)
-    places = ["--home", bubblewrap.HOME, "--work", bubblewrap.WORK, "--state", bubblewrap.STATE]
+    places = ["--home", inside.HOME, "--work", inside.WORK, "--state", inside.STATE]
     if limits.bounds_processes():
         places += ["--max-processes", str(limits.MAX_PROCESSES)]
-    guest = _guest_command(spec, bubblewrap.interpreter()[0], bubblewrap.ARCHIVE, listener, places)
+    guest = _guest_command(spec, bubblewrap.interpreter()[0], inside.ARCHIVE, listener, places)
     arguments_fd = os.memfd_create("arguments")
     info_reader, info_writer = os.pipe()
     try:

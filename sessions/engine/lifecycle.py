@@ -92,7 +92,7 @@ async def end_orphan(session_id: uuid.UUID) -> None:
 
 
 async def _end_unknown(session_id: uuid.UUID) -> None:
-    sandbox = find_sandbox(specs.orphan_spec(specs.session_folder(session_id)))
+    sandbox = await find_sandbox(specs.orphan_spec(specs.session_folder(session_id)))
     if sandbox is not None:
         logger.warning("orphan_sandbox_ended", session_id=str(session_id))
         await sandbox.stop()

@@ -10,7 +10,9 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import structlog
 from channels.db import database_sync_to_async as in_db
@@ -27,7 +29,7 @@ from runtime import metrics, tracing
 from runtime.failpoints import failpoint
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
-from sandbox.spec import LocalSpec, Mount
+from sandbox.spec import AnySpec, Mount
 from sessions.engine import causes, cli
 from sessions.engine.claims import Lease
 from sessions.engine.turns import new_machine
@@ -37,6 +39,7 @@ from sessions.storable import clean
 logger = structlog.get_logger(__name__)
 
 HALT_S = 4.0  # an import has to end when the worker stops
+CHUNK = 2**20
 POLLS = 4  # of a sandbox that does not answer; each takes some seconds
 USER_NAME = "Slipway agent"
 USER_EMAIL = "agent@slipway.invalid"
@@ -59,15 +62,16 @@ class Place:
             )
         return self.environment
 
-    def spec(self, machine: Machine, mounts: tuple[Mount, ...] | None = None) -> LocalSpec:
+    def spec(self, machine: Machine, mounts: tuple[Mount, ...] | None = None) -> AnySpec:
         """What the machine is made of; to find it again no mounts are needed."""
-        return specs.spec_for(
-            self.require_environment(),
-            machine,
+        wanted = specs.Wanted(
+            environment=self.require_environment(),
+            machine=machine,
             session_id=self.session_id,
             mounts=self._mounts() if mounts is None else mounts,
             gateway_dir=sockets.socket_dir(),
         )
+        return specs.spec_for(wanted)
 
     def _mounts(self) -> tuple[Mount, ...]:
         vault = Vault(self.project_id)
@@ -184,18 +188,36 @@ async def _clone(turn: Lease, sandbox: Sandbox) -> str | None:
     """Fill an empty working tree; the commit that it has now, or None when it holds something that is the agent's."""
     commit = turn.head_commit or turn.base_commit
     try:
-        await sandbox.guest.clone(
-            commit=commit,
-            branch=turn.branch,
-            alternates=str(Vault(turn.project_id).objects_dir),
-            user_name=USER_NAME,
-            user_email=USER_EMAIL,
-        )
+        await _fill(turn, sandbox, commit)
     except WorkTreeNotEmpty:
         # The agent may be on a branch without commits, or have removed the repository: that is its business.
         logger.warning("work tree without a commit", session_id=str(turn.session_id))
         return None
     return commit
+
+
+async def _fill(turn: Lease, sandbox: Sandbox, commit: str) -> None:
+    """Borrow the vault's objects where they can be shown inside, else send a bundle of what the commit needs."""
+    vault = Vault(turn.project_id)
+    clone = partial(sandbox.guest.clone, commit=commit, branch=turn.branch, user_name=USER_NAME, user_email=USER_EMAIL)
+    if sandbox.capabilities.can_mount:
+        await clone(alternates=str(vault.objects_dir))
+        return
+    with _incoming(".bundle") as file:
+        await asyncio.to_thread(vault.bundle, commit, Path(file.name))
+        await clone(bundle=_chunks(file))
+
+
+async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(file.read, CHUNK):
+        yield chunk
+
+
+def _incoming(suffix: str) -> IO[bytes]:
+    """A file of the server's own for what passes between a sandbox and the vault; it goes with its handle."""
+    folder = Path(settings.DATA_DIR) / "incoming"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return tempfile.NamedTemporaryFile(dir=folder, suffix=suffix)
 
 
 async def _head(sandbox: Sandbox, work: str) -> str | None:
@@ -213,9 +235,7 @@ async def snapshot_to_vault(
     Raises: SandboxError; the vault's errors when what came is not sound.
     """
     snapshot = await sandbox.guest.snapshot(message=message, known=known)
-    folder = Path(settings.DATA_DIR) / "incoming"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".pack") as file:
+    with _incoming(".pack") as file:
         await _spool(snapshot.pack, file.write)
         file.flush()
         failpoint("vault.before_import")

@@ -69,7 +69,7 @@ async def _look_at_unmade(session: AgentSession, place: Place) -> bool:
     machine = place.machine
     if machine is None or not await in_db(_is_left_alone)(session, timezone.now() - MADE_WITHIN):
         return False
-    sandbox = find_sandbox(place.spec(machine, mounts=()))
+    sandbox = await find_sandbox(place.spec(machine, mounts=()))
     if sandbox is None:
         return bool(await in_db(_lost)(session, "The server stopped while the sandbox was being made."))
     now = timezone.now()

@@ -102,7 +102,7 @@ def revoke_tokens(*, now: datetime) -> int:
 async def end_orphans(*, now: datetime) -> int:
     """Sandboxes that run, and folders that lie there, although no row says so; how many."""
     folders = await asyncio.to_thread(_session_folders)
-    running = await asyncio.to_thread(lambda: {id for id, path in folders.items() if _runs(path)})
+    running = {id for id, path in folders.items() if await _runs(path)}
     known = await in_db(_known)(set(folders))
     ended = 0
     for session_id, path in folders.items():
@@ -137,9 +137,9 @@ def _session_folders() -> dict[uuid.UUID, Path]:
     return found
 
 
-def _runs(path: Path) -> bool:
+async def _runs(path: Path) -> bool:
     with contextlib.suppress(SandboxError):
-        return find_sandbox(specs.orphan_spec(path)) is not None
+        return await find_sandbox(specs.orphan_spec(path)) is not None
     return False
 
 
@@ -150,7 +150,7 @@ async def _set_aside(path: Path, now: datetime) -> bool:
     """
     if await asyncio.to_thread(_is_young, path):
         return False
-    if (sandbox := find_sandbox(specs.orphan_spec(path))) is not None:
+    if (sandbox := await find_sandbox(specs.orphan_spec(path))) is not None:
         await sandbox.stop()
     await asyncio.to_thread(_move_aside, path, now)
     logger.warning("folder_set_aside", folder=str(path))

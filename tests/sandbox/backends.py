@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import tempfile
 import uuid
@@ -13,6 +15,7 @@ import pytest
 
 import sandbox
 from sandbox import Capabilities, LocalSpec, Sandbox
+from sandbox.host_process import find_marked
 
 
 class Maker(ABC):
@@ -36,10 +39,29 @@ class Maker(ABC):
         self.made.append(made)
         return made
 
+    async def living(self, machine_id: str) -> int:
+        """How many processes of a sandbox still run, counted from outside."""
+        return len(find_marked("SLIPWAY_SANDBOX", machine_id))
+
+    async def signal_guest(self, made: Sandbox, number: int) -> None:
+        """Signal the guest, from outside."""
+        os.kill(made.handle["pid"], number)
+
+    async def guest_ticks(self, made: Sandbox) -> int:
+        """How much processor time the guest has used, in hundredths of a second."""
+        stat = Path(f"/proc/{made.handle['pid']}/stat")
+        return ticks(await asyncio.to_thread(stat.read_text))
+
     async def close(self) -> None:
         for made in self.made:
             await made.destroy()
         shutil.rmtree(self.folder)
+
+
+def ticks(stat: str) -> int:
+    """User and system time in the words of `/proc/<pid>/stat`."""
+    fields = stat.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 class LocalMaker(Maker):

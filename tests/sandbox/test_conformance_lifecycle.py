@@ -23,11 +23,6 @@ DAEMONS = (
 )
 
 
-def living(machine_id: str) -> list[int]:
-    """What carries the sandbox's mark in its environment, seen from outside."""
-    return [process.pid for process in find_marked("SLIPWAY_SANDBOX", machine_id)]
-
-
 async def started(maker: Maker) -> tuple[Sandbox, str]:
     """A sandbox with an agent, a terminal and daemons that do not want to die; and its machine id."""
     spec = maker.spec()
@@ -37,7 +32,7 @@ async def started(maker: Maker) -> tuple[Sandbox, str]:
     await made.guest.run(["sh", "-c", DAEMONS])
 
     async def is_complete() -> bool:
-        return len(living(spec.machine_id)) >= 6
+        return await maker.living(spec.machine_id) >= 6
 
     await until(is_complete)
     return made, spec.machine_id
@@ -116,7 +111,7 @@ class TestStop:
 
         await made.stop(grace_s=0.3)
 
-        assert living(machine_id) == []
+        assert await maker.living(machine_id) == 0
         assert await made.poll() is Phase.STOPPED
         with pytest.raises(SandboxGone):
             await made.guest.hello()
@@ -138,21 +133,21 @@ class TestStop:
 
     async def test_ends_everything_when_the_guest_was_killed(self, maker: Maker) -> None:
         made, machine_id = await started(maker)
-        os.kill(made.handle["pid"], 9)
+        await maker.signal_guest(made, 9)
 
         await made.stop()
 
-        assert living(machine_id) == []
+        assert await maker.living(machine_id) == 0
 
     async def test_ends_a_frozen_guest(self, maker: Maker) -> None:
         made, machine_id = await started(maker)
-        os.kill(made.handle["pid"], 19)
+        await maker.signal_guest(made, 19)
         assert await made.poll() is Phase.UNREACHABLE
 
         async with asyncio.timeout(60):
             await made.stop(grace_s=0.1)
 
-        assert living(machine_id) == []
+        assert await maker.living(machine_id) == 0
 
     async def test_reaps_orphans_all_along(self, maker: Maker) -> None:
         made = await maker.open()
@@ -173,7 +168,7 @@ class TestDestroy:
 
         await made.destroy()
 
-        assert living(machine_id) == []
+        assert await maker.living(machine_id) == 0
         assert await made.poll() is Phase.GONE
         assert [entry.name for entry in maker.folder.iterdir()] in ([".guest"], [])
         await made.destroy()
@@ -201,7 +196,7 @@ class TestLifetime:
         await asyncio.to_thread(shutil.rmtree, spec.root)
 
         async def has_ended() -> bool:
-            return living(spec.machine_id) == [] and await maker.made[-1].poll() is Phase.GONE
+            return await maker.living(spec.machine_id) == 0 and await maker.made[-1].poll() is Phase.GONE
 
         await until(has_ended)
 

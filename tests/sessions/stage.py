@@ -160,7 +160,7 @@ class ScriptedBackend:
         self.made.append(sandbox)
         return sandbox
 
-    def find(self, spec: LocalSpec) -> ScriptedSandbox | None:
+    async def find(self, spec: LocalSpec) -> ScriptedSandbox | None:
         return next((sandbox for sandbox in self.made if sandbox.phase is Phase.RUNNING), None)
 
     def attach(self, spec: LocalSpec, handle: dict[str, Any]) -> ScriptedSandbox:
