@@ -12,6 +12,10 @@ from environments.errors import KindNotAvailable
 from environments.models import EnvironmentKind
 
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
+HOST_KEY = r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}$"
+# Far from what any shell takes for more than a name; sockets below the folder need their room, too.
+REMOTE_FOLDER = r"^~?(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"
+REMOTE_FILE = r"^(~?(/\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*)+)?$"
 
 
 class Config(BaseModel):
@@ -35,13 +39,18 @@ class DockerConfig(Config):
 
 
 class SshConfig(Config):
-    """Sessions run on a machine reached over SSH; the secret part is stored apart, encrypted."""
+    """Sessions run on a machine reached over SSH; the secret part is stored apart, encrypted.
+
+    `host_key` is the machine's key as a person approved it; only a machine with this key is ever spoken to.
+    """
 
     host: Annotated[str, Field(pattern=NAME, max_length=253)]
     port: Annotated[int, Field(ge=1, le=65_535)] = 22
     username: Annotated[str, Field(pattern=NAME, max_length=64)]
     auth: Literal["key", "password"] = "key"
-    work_dir: Annotated[str, Field(pattern=r"^/[^\x00-\x1f]*$", max_length=500)] = "/tmp/slipway"
+    host_key: Annotated[str, Field(pattern=HOST_KEY, max_length=3000)]
+    work_dir: Annotated[str, Field(pattern=REMOTE_FOLDER, max_length=60)] = "~/.slipway"
+    agent_path: Annotated[str, Field(pattern=REMOTE_FILE, max_length=500)] = ""
 
 
 class ModalConfig(Config):

@@ -39,6 +39,22 @@ class Environment(TenantModel):
         return self.name
 
 
+class EnvironmentSecret(TenantModel):
+    """One secret of an environment, encrypted at rest; of what is stored only `hint` is ever shown."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="secrets")
+    name = models.CharField(max_length=30)
+    ciphertext = models.BinaryField()
+    hint = models.CharField(max_length=4000, blank=True)  # a public key, the end of an id
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["environment", "name"], name="one_secret_per_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class MachineStatus(models.TextChoices):
     CREATING = "CREATING", "Creating"
     RUNNING = "RUNNING", "Running"

@@ -58,7 +58,7 @@ MODULES = {
     | {"client_keys", "tenancy", "tokens", "wording"},
     "config": {"asgi", "cache", "daphne", "doctor", "env", "localization", "management", "middleware"}
     | {"observability", "outages", "parser", "postgres", "serving", "settings", "sockets", "worker"},
-    "environments": {"configs", "health", "specs"},
+    "environments": {"configs", "health", "secrets", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
     "projects": {
         "archives",

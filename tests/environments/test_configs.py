@@ -9,12 +9,18 @@ import pytest
 from accounts.errors import Invalid
 from environments import configs
 
+SSH = {"host": "build.example.com", "username": "agent", "host_key": "ssh-ed25519 AAAA"}
+
 
 class TestParse:
     def test_fills_the_defaults_of_a_docker_environment(self) -> None:
         config = configs.parse("DOCKER", {"image": "debian:12"})
 
         assert config.model_dump()["pids"] == 512
+
+    @pytest.mark.parametrize("work_dir", ["/tmp/slipway", "~/.slipway", "~/a-b/c_d.e", "/srv"])
+    def test_takes_the_usual_folders(self, work_dir: str) -> None:
+        configs.parse("SSH", SSH | {"work_dir": work_dir})
 
     @pytest.mark.parametrize(
         ("kind", "config", "field"),
@@ -24,8 +30,18 @@ class TestParse:
             ("DOCKER", {"image": "--privileged"}, "config.image"),
             ("DOCKER", {"image": "a b"}, "config.image"),
             ("DOCKER", {"image": "debian", "memory_mb": 1}, "config.memory_mb"),
-            ("SSH", {"host": "-oProxyCommand=x", "username": "u"}, "config.host"),
-            ("SSH", {"host": "h", "username": "u", "port": 70000}, "config.port"),
+            ("SSH", SSH | {"host": "-oProxyCommand=x"}, "config.host"),
+            ("SSH", SSH | {"host": "h\nProxyCommand x"}, "config.host"),
+            ("SSH", SSH | {"username": "-l root"}, "config.username"),
+            ("SSH", SSH | {"port": 70000}, "config.port"),
+            ("SSH", SSH | {"host_key": ""}, "config.host_key"),
+            ("SSH", SSH | {"host_key": "ssh-ed25519 AAAA\nevil"}, "config.host_key"),
+            ("SSH", SSH | {"work_dir": "/srv/$(touch x)"}, "config.work_dir"),
+            ("SSH", SSH | {"work_dir": "/srv/../root"}, "config.work_dir"),
+            ("SSH", SSH | {"work_dir": "srv"}, "config.work_dir"),
+            ("SSH", SSH | {"work_dir": "/srv/a\n"}, "config.work_dir"),
+            ("SSH", SSH | {"work_dir": "/srv/-rf /"}, "config.work_dir"),
+            ("SSH", SSH | {"agent_path": "claude; id"}, "config.agent_path"),
             ("MODAL", {"timeout_s": 1}, "config.timeout_s"),
         ],
     )

@@ -1,0 +1,1 @@
+"""Machines reached over SSH: keys, connections, and what is done on them."""
