@@ -17,9 +17,9 @@ from uuid_utils.compat import uuid7
 
 from accounts.errors import DomainError, Unauthenticated
 from config.errors import DATABASE_AWAY, problem_for_status, problem_of, unavailable
+from pages import errors as error_pages
 from runtime import metrics, tracing
 from sandbox.errors import SandboxError
-from sessions import error_pages
 
 log = structlog.get_logger(__name__)
 

@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "gateway",
     "projects",
     "sessions",
+    "pages",
     "channels",
     "procrastinate.contrib.django",
     "allauth",
@@ -86,7 +87,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "accounts.context.debug_code",
-                "sessions.context.settings_frame",
+                "pages.context.settings_frame",
             ]
         },
     }
@@ -173,7 +174,7 @@ MFA_TOTP_ISSUER = "Slipway"
 
 SESSION_COOKIE_NAME = "__Host-sessionid" if IS_SECURE else "sessionid"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_SECURE
-CSRF_FAILURE_VIEW = "sessions.error_pages.old_form"
+CSRF_FAILURE_VIEW = "pages.errors.old_form"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if IS_SECURE else "csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if IS_SECURE else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_SECURE else None

@@ -8,7 +8,7 @@ from django.views.i18n import set_language
 
 from config.api import api
 from config.observability.operations import operations
-from sessions import error_pages
+from pages import errors as error_pages
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/operations/", admin.site.admin_view(operations), name="admin-operations"),
@@ -16,13 +16,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("api/", api.urls),
     path("i18n/setlang/", set_language, name="set_language"),
-    path("", include("sessions.urls")),
+    path("", include("pages.urls")),
     # In developer mode, too, a page that is not there looks like one of ours; scripts and the API are answered plainly.
     re_path(r"^(?!static/|api/|gateway/).*/$", error_pages.nowhere, name="nowhere"),
 ]
 
-handler400 = "sessions.error_pages.bad_request"
-handler403 = "sessions.error_pages.forbidden"
-handler404 = "sessions.error_pages.not_found"
-handler429 = "sessions.error_pages.too_many"  # allauth's
-handler500 = "sessions.error_pages.server_error"
+handler400 = "pages.errors.bad_request"
+handler403 = "pages.errors.forbidden"
+handler404 = "pages.errors.not_found"
+handler429 = "pages.errors.too_many"  # allauth's
+handler500 = "pages.errors.server_error"

@@ -16,7 +16,7 @@ from django.db import models
 from accounts.tenancy import AliveManager, TenantModel
 
 ROOT = Path(__file__).resolve().parents[1]
-APPS = ["accounts", "config", "environments", "gateway", "projects", "sessions"]
+APPS = ["accounts", "config", "environments", "gateway", "pages", "projects", "sessions"]
 PACKAGES = [*APPS, "sandbox", "guest", "runtime"]
 
 # Rows that belong to a person or to the deployment rather than to an organisation.
@@ -60,6 +60,7 @@ MODULES = {
     | {"observability", "outages", "parser", "postgres", "serving", "settings", "sockets", "worker"},
     "environments": {"configs", "health", "secrets", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
+    "pages": {"context", "design", "frame", "project", "settings", "templatetags"},
     "projects": {
         "archives",
         "contents",
@@ -76,19 +77,8 @@ MODULES = {
     }
     | {"leftovers", "trees", "vault"},
     "sessions": {"actions", "admission", "claude", "dispatch", "engine", "events", "live", "log", "message_api"}
-    | {
-        "context",
-        "project_views",
-        "protocol",
-        "rule_api",
-        "settings_views",
-        "storable",
-        "templatetags",
-        "tree",
-        "tree_api",
-        "upkeep",
-    }
-    | {"error_pages", "prompt_api", "work_api", "work_schemas"},
+    | {"protocol", "rule_api", "storable", "tree", "tree_api", "upkeep"}
+    | {"prompt_api", "work_api", "work_schemas"},
 }
 
 

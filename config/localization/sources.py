@@ -12,7 +12,7 @@ from config.localization.text import Text
 from config.localization.typescript import marked as marked_in_typescript
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("accounts", "config", "environments", "gateway", "guest", "projects", "sandbox", "sessions")
+PACKAGES = ("accounts", "config", "environments", "gateway", "guest", "pages", "projects", "sandbox", "sessions")
 # The operator's pages and programs, and the developers' page of the components, speak English; the practice model is an
 # agent; the sample is a project.
 FOREIGN = {"admin", "admin.py", "operations.py", "observability", "env.py", "doctor.py", "postgres.py", "serving.py"}

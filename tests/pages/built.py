@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Route
 
 from config.env import BASE_DIR
-from sessions.templatetags import bundle
+from pages.templatetags import bundle
 
 DIST = BASE_DIR / "static" / "dist"
 KINDS = {".js": "text/javascript", ".css": "text/css"}

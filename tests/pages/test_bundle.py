@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 
 from accounts.models import User
 from config.env import BASE_DIR
+from pages.templatetags import bundle
 from sessions.models import AgentSession
-from sessions.templatetags import bundle
 from tests.pages import built
 from tests.pages.conftest import browser
 

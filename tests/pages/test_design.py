@@ -7,7 +7,7 @@ import re
 from pytest_django.fixtures import Settings
 
 from config.env import BASE_DIR
-from sessions import views
+from pages import design
 from tests.pages.conftest import browser
 
 STYLES = sorted((BASE_DIR / "frontend" / "src" / "styles").glob("*.css"))
@@ -23,7 +23,7 @@ class TestDesign:
         page = browser().get("/design/").content.decode()
 
         assert all(
-            f'data-specimen="{name}-{theme}"' in page for name in views.COMPONENTS for theme in ("light", "dark")
+            f'data-specimen="{name}-{theme}"' in page for name in design.COMPONENTS for theme in ("light", "dark")
         )
 
 

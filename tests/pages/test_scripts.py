@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 from pytest_django.fixtures import Settings
 
 from config.localization import catalogues
-from sessions.templatetags import scripts
+from pages.templatetags import scripts
 from tests.pages import built
 from tests.pages.conftest import browser
 

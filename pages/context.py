@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from accounts.errors import NotFound
 from accounts.models import User
-from sessions import views
+from pages.frame import frame_of
 
 MANAGE = {
     *("account_email", "account_change_password", "account_set_password", "usersessions_list"),
@@ -28,6 +28,6 @@ def settings_frame(request: HttpRequest) -> dict[str, Any]:
     if page not in MANAGE or not isinstance(request.user, User):
         return {}
     try:
-        return views.frame_of(request).context(manage_layout="settings/base.html", section="profile")  # type: ignore[arg-type]
+        return frame_of(request).context(manage_layout="settings/base.html", section="profile")  # type: ignore[arg-type]
     except NotFound:
         return {}

@@ -22,10 +22,10 @@ from accounts.errors import DomainError, Invalid
 from accounts.tenancy import Role, fetch
 from environments.models import Environment
 from gateway import services as gateway
+from pages.frame import frame
 from projects import services as projects
 from projects.models import Project
 from projects.vault import Vault
-from sessions.views import frame
 
 SAVED = "beside"
 

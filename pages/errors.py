@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import DomainError
 from accounts.pages import KEPT, organizations_of
-from sessions.views import frame
+from pages.frame import frame
 
 
 class Told(NamedTuple):

@@ -28,7 +28,7 @@ from accounts.schemas import TokenOut
 from accounts.tenancy import Role
 from gateway import services as gateway
 from gateway.schemas import ProviderKeyOut
-from sessions.views import frame_of
+from pages.frame import frame_of
 
 MOST_TOKENS = 200
 SAVED = "beside"  # the tag of what a form itself shows

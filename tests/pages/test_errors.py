@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from sessions import views
+from pages import views
 from sessions.models import AgentSession
 from tests.pages.conftest import browser
 

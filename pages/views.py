@@ -1,15 +1,12 @@
-"""The pages: dashboard, project, session, settings."""
+"""The dashboard, the session's page and the first turn."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Prefetch
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,14 +16,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth import ActorRequest
 from accounts.errors import Invalid
-from accounts.models import Membership, Organization
+from accounts.models import Membership
 from accounts.pages import chosen_organization, keep_organization, organizations_of
-from accounts.tenancy import Actor, Role, fetch
+from accounts.tenancy import Role, fetch
 from accounts.wording import told
 from gateway import services as gateway
-from projects.models import Project
-from sessions import queries, services, tree
-from sessions.templatetags.pages import summary_of
+from pages.frame import frame, frame_of
+from pages.templatetags.pages import summary_of
+from sessions import queries, services
 
 # What newcomers may begin with: a word, and what is asked of the agent.
 SUGGESTIONS = [
@@ -34,53 +31,6 @@ SUGGESTIONS = [
     (_("Write a small program"), _("Write a small fizzbuzz program and test it.")),
     (_("Make a plan first"), _("Make a plan for a small calculator and its test, then carry it out when I agree.")),
 ]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What is around every page: the organisations and the tree of the chosen one."""
-
-    actor: Actor
-    organization: Organization
-    organizations: list[Organization]
-    projects: list[Project]
-    session_id: uuid.UUID | None = None
-
-    def context(self, **more: Any) -> dict[str, Any]:
-        """For a template that extends `app.html`."""
-        role = self.actor.role_in(self.organization.pk) or Role.VIEWER
-        return {
-            "organization": self.organization,
-            "organizations": self.organizations,
-            "projects": self.projects,
-            "session_id": self.session_id,
-            "tree": self._tree(role),
-            "can_write": role.covers(Role.MEMBER),
-            "is_admin": role.covers(Role.ADMIN),
-            **more,
-        }
-
-    def _tree(self, role: Role) -> tree.FirstTree:
-        data = tree.of_page(self.projects, self.organization.pk, self.actor.user.pk)
-        about = {"organization_id": str(self.organization.pk), "user_id": str(self.actor.user.pk)}
-        return tree.FirstTree({**about, "can_write": role.covers(Role.MEMBER), **data}, self.projects, self.session_id)
-
-
-def frame(actor: Actor, organization: Organization, session_id: uuid.UUID | None = None) -> Frame:
-    """The same few queries however many projects and sessions there are."""
-    sessions = (
-        queries.listed(queries.unarchived())
-        .select_related("machine", "environment", "created_by")
-        .order_by("-created_at", "pk")
-    )
-    projects = Project.objects.visible_to(actor).filter(organization=organization).order_by("-created_at", "pk")
-    listed = projects.prefetch_related(Prefetch("sessions", queryset=sessions, to_attr="shown_sessions"))
-    return Frame(actor, organization, organizations_of(actor), list(listed), session_id)
-
-
-def frame_of(request: ActorRequest) -> Frame:
-    """Around a page of the organisation that the request is about."""
-    return frame(request.actor, chosen_organization(request, organizations_of(request.actor)))
 
 
 @require_safe
@@ -153,32 +103,3 @@ def session(request: ActorRequest, session_id: uuid.UUID) -> HttpResponse:
     }
     around["shows_tour"] = "tour" in request.GET and not request.preferences.is_tour_done
     return render(request, "pages/session.html", around)
-
-
-COMPONENTS = {
-    "tokens": "Tokens",
-    "buttons": "Buttons",
-    "fields": "Fields",
-    "choices": "Choices",
-    "states": "States, notes, empty",
-    "lists": "Cards and tables",
-    "overlays": "Menus, dialogs, toasts",
-    "navigation": "Tabs and tree",
-    "code": "Code and changes",
-    "waiting": "Waiting",
-}
-COLOURS = [
-    "accent",
-    "accent-soft",
-    *(f"{name}{end}" for name in ("running", "waiting", "done", "failed") for end in ("", "-soft")),
-]
-
-
-@require_safe
-def design(request: HttpRequest) -> HttpResponse:
-    """Every component in every state, for those who build with them."""
-    if not settings.DEBUG:
-        raise Http404
-    parts = [(name, title, f"design/{name}.html") for name, title in COMPONENTS.items()]
-    shown = {"parts": parts, "themes": ["light", "dark"], "digits": "0123456789", "colours": COLOURS, "panels": "1234"}
-    return render(request, "design/page.html", shown)
