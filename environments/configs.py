@@ -16,6 +16,7 @@ HOST_KEY = r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+
 # Far from what any shell takes for more than a name; sockets below the folder need their room, too.
 REMOTE_FOLDER = r"^~?(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"
 REMOTE_FILE = r"^(~?(/\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*)+)?$"
+PROGRAM = r"^(/?[a-zA-Z0-9_.+@-]+(/[a-zA-Z0-9_.+@-]+)*)?$"
 
 
 class Config(BaseModel):
@@ -26,7 +27,16 @@ class HostConfig(Config):
     """Sessions run on the server's own machine, each in a bubblewrap sandbox."""
 
 
-class DockerConfig(Config):
+class WithProgram(Config):
+    """Where the agent's program is: a name on the PATH or a whole path inside; empty: wherever it is found.
+
+    It only counts where the server's own cannot be shown inside.
+    """
+
+    agent_path: Annotated[str, Field(pattern=PROGRAM, max_length=500)] = ""
+
+
+class DockerConfig(WithProgram):
     """Sessions run in containers of one image."""
 
     image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:@-]*$", max_length=255)]
@@ -53,7 +63,7 @@ class SshConfig(Config):
     agent_path: Annotated[str, Field(pattern=REMOTE_FILE, max_length=500)] = ""
 
 
-class ModalConfig(Config):
+class ModalConfig(WithProgram):
     """Sessions run in Modal sandboxes."""
 
     app: Annotated[str, Field(pattern=NAME, max_length=64)] = "slipway"

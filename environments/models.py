@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import models
 from django.db.models import Q
 
 from accounts.tenancy import TenantModel
+
+
+class Deployment(models.Model):
+    """This deployment, in one row; its sandboxes carry the id, so that no other deployment ends them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    is_only = models.BooleanField(default=True, unique=True, editable=False)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(is_only=True), name="one_deployment")]
+
+    def __str__(self) -> str:
+        return self.id.hex
 
 
 class EnvironmentKind(models.TextChoices):
@@ -63,14 +78,21 @@ class MachineStatus(models.TextChoices):
 
 
 class Machine(TenantModel):
-    """One sandbox. `handle` is the backend's JSON by which a restarted worker finds it again."""
+    """One sandbox. `handle` is the backend's JSON by which a restarted worker finds it again.
+
+    Its files lie in a home that outlives it: the subject's next machine there has the same `home_id`.
+    """
 
     environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="machines")
+    subject_id = models.UUIDField(null=True, blank=True, db_index=True)  # whose it is: a session; None: kept warm
+    home_id = models.UUIDField(null=True, blank=True, db_index=True)
+    epoch = models.BigIntegerField(default=0)  # the subject's, when it was made
     status = models.CharField(max_length=10, choices=MachineStatus.choices, default=MachineStatus.CREATING)
     handle = models.JSONField(default=dict)
     reason = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    cleared_at = models.DateTimeField(null=True, blank=True)  # when its home was removed
 
     def __str__(self) -> str:
         return f"{self.environment} {self.id}"

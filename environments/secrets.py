@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from django.db import transaction
 
 from accounts import secrets as sealing
 from accounts.errors import Invalid
+from accounts.secrets import SecretUnreadable
 from environments.models import Environment, EnvironmentKind, EnvironmentSecret
 from sandbox.errors import SandboxRefused
 
@@ -92,6 +94,17 @@ def secret_of(environment: Environment, name: str) -> str | None:
     return sealing.open_sealed(
         bytes(row.ciphertext), organization_id=environment.organization_id, purpose=_purpose(environment, name)
     ).decode()
+
+
+def opened(environment: Environment) -> dict[str, str]:
+    """All that are set and can be read; what is missing then is for the spec's builder to say."""
+    found = {}
+    for name in SECRETS.get(environment.kind, ()):
+        with contextlib.suppress(SecretUnreadable):
+            secret = secret_of(environment, name)
+            if secret is not None:
+                found[name] = secret
+    return found
 
 
 def forget_after_move(environment: Environment, *, before: Mapping[str, Any]) -> None:

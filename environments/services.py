@@ -139,13 +139,25 @@ def choose_environment(
     return _available(default)
 
 
-def create_machine(environment: Environment) -> Machine:
+def create_machine(
+    environment: Environment,
+    *,
+    subject_id: uuid.UUID | None = None,
+    home_id: uuid.UUID | None = None,
+    epoch: int = 0,
+) -> Machine:
     """A row for a sandbox that is about to be made, so that a crash leaves a trace to reconcile.
 
     Raises: KindNotAvailable (the deployment no longer allows such machines).
     """
     configs.require_available(environment.kind)
-    return Machine.objects.create(organization_id=environment.organization_id, environment=environment)
+    return Machine.objects.create(
+        organization_id=environment.organization_id,
+        environment=environment,
+        subject_id=subject_id,
+        home_id=home_id,
+        epoch=epoch,
+    )
 
 
 def machine_started(*, machine_id: uuid.UUID, handle: dict[str, Any], now: datetime) -> None:
@@ -158,6 +170,12 @@ def machine_ended(*, machine_id: uuid.UUID, status: MachineStatus, reason: str, 
     """Record how a machine ended; False when that was known before."""
     live = Machine.objects.filter(pk=machine_id, status__in=LIVE)
     return bool(live.update(status=status, reason=reason[:500], stopped_at=now))
+
+
+def home_cleared(*, machine: Machine, now: datetime) -> None:
+    """The machine's home is no more; nor is that of the others which used it."""
+    same = Machine.objects.filter(environment_id=machine.environment_id, home_id=machine.home_id, cleared_at=None)
+    same.filter(subject_id=machine.subject_id).update(cleared_at=now)
 
 
 def _available(environment: Environment) -> Environment:

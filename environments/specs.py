@@ -1,48 +1,90 @@
-"""Environment row -> the sandbox's own typed spec."""
+"""Environment row -> the sandbox's own typed spec: one builder per kind."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from django.conf import settings
 
+from environments import secrets
+from environments.deployment import deployment_id
 from environments.models import Environment, EnvironmentKind, Machine
 from sandbox.spec import AnySpec, LocalSpec, Mount
 
+NOBODY = uuid.UUID(int=0)
 
-def session_folder(session_id: uuid.UUID) -> Path:
-    """Where a local session's home and working tree live; it outlives the machines that use it."""
-    return sandboxes_root() / str(session_id)
+
+def home_folder(home_id: uuid.UUID) -> Path:
+    """Where, on this machine, the files of a home lie; it outlives the sandboxes that use it."""
+    return sandboxes_root() / str(home_id)
 
 
 def sandboxes_root() -> Path:
-    """The folder of all local sessions' folders."""
+    """The folder of all home folders on this machine."""
     return Path(settings.DATA_DIR) / "sandboxes"
 
 
-def orphan_spec(folder: Path) -> LocalSpec:
-    """What finds and ends whatever runs in a session's folder that no machine speaks of; nothing is started from it."""
-    return LocalSpec(
-        machine_id="orphan", root=folder, mounts=(), gateway_dir=None, lifetime_s=settings.SANDBOX_LIFETIME_S
-    )
-
-
 @dataclass(frozen=True)
+class Facts:
+    """What the database knows of a place besides the environment's row; read first, since specs are also made where it
+    cannot be asked."""
+
+    deployment: str
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, environment: Environment) -> Facts:
+        return cls(deployment_id(), secrets.opened(environment))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What every kind of sandbox is asked for; each takes of it what it can give.
 
-    `mounts` are shown where the kind can mount. `gateway_dir` holds the gateway's `api.sock`.
+    `home_id` names what keeps the files (home, working tree, the guest's state): a folder or volumes that outlive the
+    machine, and that the session's next machine in this environment goes on with. `mounts` says what to show where
+    the kind can mount; others do not ask. `gateway_dir` holds the gateway's `api.sock`.
     """
 
     environment: Environment
-    machine: Machine
-    session_id: uuid.UUID
-    mounts: tuple[Mount, ...]
-    gateway_dir: Path
+    facts: Facts
+    machine_id: str
+    home_id: uuid.UUID
+    session_id: uuid.UUID | None = None  # None: kept warm, for whichever session comes
+    epoch: int = 0  # of the session, when the machine was made
+    mounts: Callable[[], tuple[Mount, ...]] = tuple
+    gateway_dir: Path | None = None
+
+    @classmethod
+    def of(
+        cls, machine: Machine, facts: Facts, *, mounts: Callable[[], tuple[Mount, ...]], gateway_dir: Path | None
+    ) -> Wanted:
+        """What a machine's row says."""
+        return cls(
+            environment=machine.environment,
+            facts=facts,
+            machine_id=str(machine.id),
+            home_id=machine.home_id or machine.subject_id or machine.id,
+            session_id=machine.subject_id,
+            epoch=machine.epoch,
+            mounts=mounts,
+            gateway_dir=gateway_dir,
+        )
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Whose it is, for labels and tags that the platform can be asked for; the machine's id comes besides."""
+        return {
+            "deployment": self.facts.deployment,
+            "organization": str(self.environment.organization_id),
+            "environment": str(self.environment.pk),
+            "session": str(self.session_id or ""),
+            "epoch": str(self.epoch),
+        }
 
 
 def spec_for(wanted: Wanted) -> AnySpec:
@@ -50,13 +92,25 @@ def spec_for(wanted: Wanted) -> AnySpec:
     return BUILDERS[EnvironmentKind(wanted.environment.kind)](wanted)
 
 
+def place_spec(environment: Environment, facts: Facts) -> AnySpec:
+    """What names the place alone, to be asked what of ours runs there; nothing is started from it."""
+    return spec_for(Wanted(environment=environment, facts=facts, machine_id="nobody", home_id=NOBODY))
+
+
+def orphan_spec(folder: Path) -> LocalSpec:
+    """What finds and ends whatever runs in a home folder that no machine speaks of; nothing is started from it."""
+    return LocalSpec(
+        machine_id="orphan", root=folder, mounts=(), gateway_dir=None, lifetime_s=settings.SANDBOX_LIFETIME_S
+    )
+
+
 def _host(wanted: Wanted) -> LocalSpec:
-    root = session_folder(wanted.session_id)
+    root = home_folder(wanted.home_id)
     root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return LocalSpec(
-        machine_id=str(wanted.machine.id),
+        machine_id=wanted.machine_id,
         root=root,
-        mounts=wanted.mounts,
+        mounts=wanted.mounts(),
         gateway_dir=wanted.gateway_dir,
         lifetime_s=settings.SANDBOX_LIFETIME_S,
         allow_unconfined=settings.ALLOW_UNCONFINED,

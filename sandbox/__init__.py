@@ -22,6 +22,7 @@ __all__ = [
     "attach_sandbox",
     "find_sandbox",
     "open_sandbox",
+    "running_sandboxes",
 ]
 
 
@@ -47,3 +48,11 @@ async def attach_sandbox(spec: AnySpec, handle: dict[str, Any]) -> Sandbox:
 async def find_sandbox(spec: AnySpec) -> Sandbox | None:
     """A sandbox of this spec that runs although nobody kept its handle, as after a crash in the middle of its start."""
     return await backend_of(spec).find(spec)
+
+
+async def running_sandboxes(spec: AnySpec) -> dict[str, Sandbox]:
+    """All sandboxes of this deployment that run at the place which the spec names, by their machine's id.
+
+    Raises: SandboxError (the place cannot be asked).
+    """
+    return await backend_of(spec).running(spec)

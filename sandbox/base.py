@@ -31,6 +31,8 @@ class Capabilities:
     """Terminals can be opened."""
     can_reattach: bool
     """Agents and terminals live on when the server ends, and are found again by the handle."""
+    has_gateway_socket: bool = True
+    """The gateway's socket is inside, at `paths().gateway_socket`; else the agent calls the server's public address."""
     limits: tuple[str, ...] = ()
     """What one sandbox cannot take all of: "memory", "processes", "file size", …"""
 

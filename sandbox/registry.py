@@ -23,6 +23,13 @@ class Backend(Protocol):
         """The one that this spec made and that still runs, when nobody has its handle."""
         ...
 
+    async def running(self, spec: Any) -> dict[str, Sandbox]:
+        """The sandboxes of the spec's deployment that run at the place which the spec names, by their machine's id.
+
+        Raises: SandboxError (the place cannot be asked).
+        """
+        ...
+
     def attach(self, spec: Any, handle: dict[str, Any]) -> Sandbox:
         """Find it by its handle; does no I/O, so a dead one is found too and says so in `poll`."""
         ...

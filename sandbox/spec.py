@@ -33,5 +33,10 @@ class LocalSpec:
     lifetime_s: int
     allow_unconfined: bool = False
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where it runs: specs with the same place and deployment have the same sandboxes beside them."""
+        return (self.kind, str(self.root.parent))
+
 
 AnySpec = LocalSpec

@@ -46,6 +46,7 @@ class AgentSession(TenantModel):
     machine = models.ForeignKey(
         "environments.Machine", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    home_id = models.UUIDField(null=True, blank=True, db_index=True)  # where its files lie; None: named as itself
     created_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
     name = models.CharField(max_length=100)
     title = models.CharField(max_length=200, blank=True)  # what the model calls the work

@@ -139,9 +139,11 @@ def rules() -> TenantQuerySet[PermissionRule]:
 
 
 def container_id(session: AgentSession) -> str | None:
-    """The running sandbox's id, while it runs."""
+    """The running sandbox's id, while it runs: its platform's own where that gives one, else the machine's."""
     machine = session.machine
-    return str(machine.pk) if machine is not None and machine.status == MachineStatus.RUNNING else None
+    if machine is None or machine.status != MachineStatus.RUNNING:
+        return None
+    return str(machine.handle.get("id") or machine.pk)
 
 
 def events_after(session_id: uuid.UUID, after: int, limit: int) -> list[dict[str, Any]]:

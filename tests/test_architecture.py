@@ -20,7 +20,13 @@ APPS = ["accounts", "config", "environments", "gateway", "pages", "projects", "s
 PACKAGES = [*APPS, "sandbox", "guest", "runtime"]
 
 # Rows that belong to a person or to the deployment rather than to an organisation.
-GLOBAL_MODELS = {"accounts.User", "accounts.Preferences", "accounts.Organization", "config.ErrorReport"}
+GLOBAL_MODELS = {
+    "accounts.User",
+    "accounts.Preferences",
+    "accounts.Organization",
+    "config.ErrorReport",
+    "environments.Deployment",
+}
 
 # Parts of a tenant-owned row that belong to an organisation through it, and are never asked for alone.
 PARTS = {"agent_sessions.Event": "session", "agent_sessions.ArchivedEvents": "session"}
@@ -58,7 +64,7 @@ MODULES = {
     | {"client_keys", "tenancy", "tokens", "wording"},
     "config": {"asgi", "cache", "daphne", "doctor", "env", "localization", "management", "middleware"}
     | {"observability", "outages", "parser", "postgres", "serving", "settings", "sockets", "worker"},
-    "environments": {"configs", "health", "secrets", "specs"},
+    "environments": {"configs", "deployment", "health", "secrets", "specs"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
     "pages": {"context", "design", "frame", "project", "settings", "templatetags"},
     "projects": {

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ class LocalSandbox(Sandbox):
 
     @property
     def handle(self) -> dict[str, Any]:
-        return {"version": 1, "root": str(self._spec.root), "is_confined": self._is_confined, **self._process.to_json()}
+        spec = self._spec
+        ids = {"version": 1, "machine": spec.machine_id, "root": str(spec.root)}
+        return {**ids, "is_confined": self._is_confined, **self._process.to_json()}
 
     @property
     def guest(self) -> GuestClient:
@@ -145,14 +148,38 @@ class LocalBackend:
 
     async def find(self, spec: LocalSpec) -> LocalSandbox | None:
         """The sandbox that an earlier call made here, if that call ended before it could tell."""
+        handle = _kept_handle(spec.root)
         try:
-            found = self.attach(spec, json.loads((spec.root / "handle.json").read_text()))
-        except (OSError, ValueError, SandboxRefused):
+            found = self.attach(spec, handle)
+        except SandboxRefused:
             return None
         return found if found._process.is_alive() else None
 
+    async def running(self, spec: LocalSpec) -> dict[str, Sandbox]:
+        """Those of all folders beside the spec's own: a folder of sandboxes belongs to one deployment."""
+        return await asyncio.to_thread(self._running, spec)
+
+    def _running(self, spec: LocalSpec) -> dict[str, Sandbox]:
+        found: dict[str, Sandbox] = {}
+        for root in spec.root.parent.iterdir() if spec.root.parent.is_dir() else ():
+            handle = _kept_handle(root)
+            if isinstance(handle.get("machine"), str) and handle.get("root") == str(root):
+                sandbox = self.attach(replace(spec, machine_id=handle["machine"], root=root), handle)
+                if sandbox._process.is_alive():
+                    found[handle["machine"]] = sandbox
+        return found
+
 
 backend = LocalBackend()
+
+
+def _kept_handle(root: Path) -> dict[str, Any]:
+    """What the sandbox's folder says of it; empty when there is no word."""
+    try:
+        handle = json.loads((root / "handle.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return handle if isinstance(handle, dict) else {}
 
 
 def _is_confined(spec: LocalSpec) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sessions.claude.command import argv, environment, transcript_path
+from sessions.claude.command import argv, environment, gateway_url, transcript_path
 from sessions.claude.lines import Line, LineFramer
 from sessions.claude.messages import (
     allow_rules,
@@ -65,6 +65,7 @@ __all__ = [
     "ask_title",
     "end_session",
     "environment",
+    "gateway_url",
     "initialize",
     "interrupt",
     "merge_deltas",

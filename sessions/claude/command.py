@@ -53,6 +53,11 @@ def argv(
     ]
 
 
+def gateway_url(server: str) -> str:
+    """Where the gateway is for those who reach this server by its public address."""
+    return server + GATEWAY_PREFIX
+
+
 def environment(
     *,
     home: str,

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import posixpath
 import signal
 import time
 import uuid
 from typing import Any
 
 from channels.db import database_sync_to_async as in_db
+from django.conf import settings
 from django.utils import timezone
 
 from gateway import services as gateway
 from runtime.failpoints import failpoint
-from sandbox import GuestClient, Paths
+from sandbox import GuestClient, Paths, Sandbox
 from sandbox.answers import AgentStatus
 from sandbox.errors import AgentEnded
 from sessions import claude
-from sessions.engine import cli, resuming, turns
+from sessions.engine import programs, resuming, turns
 from sessions.engine.claims import Lease
 
 GRACE_S = 5.0  # between a polite request, SIGTERM and SIGKILL
@@ -31,9 +31,8 @@ JUMP_S = 60.0  # by how much it must be off to have jumped
 class AgentProcess:
     """The process that the session's `agent_run` names; a new one has a new name and a spool of its own."""
 
-    def __init__(self, turn: Lease, guest: GuestClient, paths: Paths, program_dir: str) -> None:
-        self._turn, self._guest, self._paths = turn, guest, paths
-        self._program = posixpath.join(program_dir, cli.find_cli().name)
+    def __init__(self, turn: Lease, sandbox: Sandbox, paths: Paths) -> None:
+        self._turn, self._sandbox, self._guest, self._paths = turn, sandbox, sandbox.guest, paths
         self.run = turn.agent_run
         self._is_extended = False
 
@@ -100,6 +99,7 @@ class AgentProcess:
         `is_refused`: the process before would not take it up, so this one is told about it instead.
         """
         turn, paths = self._turn, self._paths
+        program = await programs.program_in(self._sandbox, turn.session_id)
         talk = await resuming.find(turn, self._guest, paths, is_refused=is_refused)
         self.run = f"run-{uuid.uuid4().hex}"
         now = timezone.now()
@@ -111,7 +111,7 @@ class AgentProcess:
             organization_id=turn.organization_id, subject_id=turn.session_id, now=now
         )
         argv = claude.argv(
-            self._program,
+            program,
             claude_session_id=talk.id,
             resume=talk.is_resumed,
             model=turn.model,
@@ -120,12 +120,18 @@ class AgentProcess:
             context=talk.context,
         )
         self._is_extended = True
-        environment = claude.environment(home=paths.home, socket=paths.gateway_socket, token=token)
+        environment = self._environment(token)
         environment["SLIPWAY_SESSION_ID"] = str(turn.session_id)  # tells a process list whose it is
         failpoint("agent.before_start")
         await self._guest.start_agent(self.run, argv, cwd=paths.work, env=environment)
         if talk.notice is not None:
             await in_db(resuming.tell)(turn, talk.notice)
+
+    def _environment(self, token: str) -> dict[str, str]:
+        home = self._paths.home
+        if self._sandbox.capabilities.has_gateway_socket:
+            return claude.environment(home=home, socket=self._paths.gateway_socket, token=token)
+        return claude.environment(home=home, base_url=claude.gateway_url(settings.BASE_URL), token=token)
 
     async def send(self, message_id: str, line: bytes) -> bool:
         """Hand a line over, once per id; False when the process has ended and takes nothing any more."""

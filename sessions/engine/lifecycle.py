@@ -17,7 +17,7 @@ from sandbox import Phase, Sandbox, find_sandbox
 from sandbox.errors import SandboxError
 from sandbox.folders import remove_tree
 from sessions import log
-from sessions.engine import machines
+from sessions.engine import homes, machines
 from sessions.engine.rest import put_to_rest
 from sessions.events import Entry
 from sessions.models import AgentSession, GitStatus, SessionStatus
@@ -81,7 +81,8 @@ async def cleanup_session(session_id: uuid.UUID) -> None:
     """End a deleted session's sandbox and remove its working tree; its checkpoints stay in the vault."""
     await stop_session(session_id)
     await _end_unknown(session_id)
-    await asyncio.to_thread(remove_tree, specs.session_folder(session_id))
+    await homes.clear(session_id)
+    await asyncio.to_thread(remove_tree, specs.home_folder(session_id))
 
 
 async def end_orphan(session_id: uuid.UUID) -> None:
@@ -92,7 +93,7 @@ async def end_orphan(session_id: uuid.UUID) -> None:
 
 
 async def _end_unknown(session_id: uuid.UUID) -> None:
-    sandbox = await find_sandbox(specs.orphan_spec(specs.session_folder(session_id)))
+    sandbox = await find_sandbox(specs.orphan_spec(specs.home_folder(session_id)))
     if sandbox is not None:
         logger.warning("orphan_sandbox_ended", session_id=str(session_id))
         await sandbox.stop()

@@ -53,6 +53,7 @@ class Place:
     project_id: uuid.UUID
     environment: Environment | None
     machine: Machine | None
+    facts: specs.Facts | None
 
     def require_environment(self) -> Environment:
         """Raises: SandboxGone (it was deleted)."""
@@ -62,37 +63,45 @@ class Place:
             )
         return self.environment
 
-    def spec(self, machine: Machine, mounts: tuple[Mount, ...] | None = None) -> AnySpec:
-        """What the machine is made of; to find it again no mounts are needed."""
-        wanted = specs.Wanted(
-            environment=self.require_environment(),
-            machine=machine,
-            session_id=self.session_id,
-            mounts=self._mounts() if mounts is None else mounts,
-            gateway_dir=sockets.socket_dir(),
-        )
-        return specs.spec_for(wanted)
+    def spec(self, machine: Machine, *, to_make: bool = False) -> AnySpec:
+        """What the machine is made of; to find it again no mounts are needed.
+
+        Raises: SandboxGone; CliMissing (the agent's program, which is to be shown inside, is not installed).
+        """
+        self.require_environment()
+        assert self.facts is not None  # they come with the environment
+        mounts = self._mounts if to_make else tuple
+        return specs.spec_for(specs.Wanted.of(machine, self.facts, mounts=mounts, gateway_dir=sockets.socket_dir()))
 
     def _mounts(self) -> tuple[Mount, ...]:
-        vault = Vault(self.project_id)
-        return (Mount(vault.objects_dir, str(vault.objects_dir)), Mount(Path(program_dir()), program_dir()))
-
-
-def program_dir() -> str:
-    """The folder of the agent's program, shown inside at the path it has outside."""
-    return str(cli.find_cli().parent)
+        folders = (Vault(self.project_id).objects_dir, cli.find_cli().parent)
+        return tuple(Mount(folder, str(folder)) for folder in folders)
 
 
 def place_of(session_id: uuid.UUID) -> Place:
     """Where the session runs, or is to run."""
-    return place_at(AgentSession.with_deleted.select_related("environment", "machine__environment").get(pk=session_id))
+    return _place_and_machine(session_id)[0]
 
 
-def place_at(session: AgentSession) -> Place:
-    """The same of a row that was read together with its environment and machine."""
+def _place_and_machine(session_id: uuid.UUID) -> tuple[Place, Machine | None]:
+    """The same, and the machine that the session had last, living or not."""
+    rows = AgentSession.with_deleted.select_related("environment", "machine__environment")
+    session = rows.get(pk=session_id)
+    return place_at(session), session.machine
+
+
+def place_at(session: AgentSession, known: dict[uuid.UUID, specs.Facts] | None = None) -> Place:
+    """The same of a row that was read together with its environment and machine.
+
+    Whoever reads many gives the same `known` to each, so that an environment is looked up once.
+    """
     machine = session.machine if session.machine and session.machine.status in environments.LIVE else None
     environment = machine.environment if machine else session.environment
-    return Place(session.id, session.project_id, environment, machine)
+    known = {} if known is None else known
+    if environment is not None and environment.pk not in known:
+        known[environment.pk] = specs.Facts.of(environment)
+    facts = known[environment.pk] if environment else None
+    return Place(session.id, session.project_id, environment, machine, facts)
 
 
 async def ensure_sandbox(turn: Lease) -> Sandbox:
@@ -109,7 +118,7 @@ async def ensure_sandbox(turn: Lease) -> Sandbox:
         machine = await in_db(new_machine)(turn, place.require_environment())
     try:
         with metrics.sandbox_operation(machine.environment.kind, "create"), tracing.span("sandbox.create"):
-            sandbox = await open_sandbox(place.spec(machine))
+            sandbox = await open_sandbox(place.spec(machine, to_make=True))
     except SandboxError as error:
         await _ended(machine, MachineStatus.LOST, error.message)
         raise
@@ -124,16 +133,13 @@ async def ensure_sandbox(turn: Lease) -> Sandbox:
 
 def _why_not_made(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"The sandbox's disk is full: free space in {specs.sandboxes_root()} and try again."
+        return "The sandbox's disk is full: free space there and try again."
     return f"The sandbox could not be made: {error.strerror or error}."
 
 
 async def cause_of_loss(session_id: uuid.UUID) -> str | None:
     """Why the session's sandbox is not there any more, as a sentence with the next step; None when it is there."""
-    session = await in_db(AgentSession.with_deleted.select_related("environment", "machine__environment").get)(
-        pk=session_id
-    )
-    place, machine = place_at(session), session.machine
+    place, machine = await in_db(_place_and_machine)(session_id)
     if place.machine is None:
         return None if machine is None else f"{machine.reason or 'The sandbox was stopped.'} {causes.KEPT}"
     if (sandbox := await attached(place)) is None or await sandbox.glance() in (Phase.RUNNING, Phase.UNREACHABLE):
@@ -167,7 +173,7 @@ async def attached(place: Place) -> Sandbox | None:
         return None
     try:
         with metrics.sandbox_operation(machine.environment.kind, "attach"):
-            return await attach_sandbox(place.spec(machine, mounts=()), machine.handle)
+            return await attach_sandbox(place.spec(machine), machine.handle)
     except SandboxRefused as error:
         await _ended(machine, MachineStatus.LOST, error.message)
         return None

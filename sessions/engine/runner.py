@@ -164,7 +164,7 @@ class TurnRunner:
         What a process of before has left unread in its spool is stored first; it may hold the end of this very turn.
         """
         turn, paths = self.turn, await sandbox.guest.paths()
-        self.agent = AgentProcess(turn, sandbox.guest, paths, machines.program_dir())
+        self.agent = AgentProcess(turn, sandbox, paths)
         self.talk = self._conversation(paths.work)
         is_alive = bool(self.agent.run) and (await self.agent.status()).is_alive
         if is_alive and (turn.is_delivered or await self.agent.is_fit()):

@@ -76,7 +76,9 @@ def set_status(turn: Lease, status: SessionStatus, now: datetime, *, reason: str
 def new_machine(turn: Lease, environment: Environment) -> Machine:
     """A row for the sandbox that is about to be made, which is the session's from now on."""
     session = locked_session(turn)
-    machine = environments.create_machine(environment)
+    machine = environments.create_machine(
+        environment, subject_id=session.pk, home_id=session.home_id or session.pk, epoch=turn.epoch
+    )
     AgentSession.objects.filter(pk=session.pk).update(machine=machine)
     return machine
 

@@ -80,7 +80,7 @@ class Watcher:
 
     async def _follow(self, sandbox: Sandbox) -> None:
         paths, name = await sandbox.guest.paths(), f"init-{self.lease.epoch}"
-        self.agent = AgentProcess(self.lease, sandbox.guest, paths, machines.program_dir())
+        self.agent = AgentProcess(self.lease, sandbox, paths)
         self.talk = Conversation(self.lease, self.agent, self.writer, paths.work)
         self.vigil = Vigil(self.agent, self.talk)
         await self.agent.send(name, claude.initialize(name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from environments import services as environments
+from environments import specs
 from environments.models import MachineStatus
 from gateway import services as gateway
 from sandbox import Phase, Sandbox, find_sandbox
@@ -44,7 +46,10 @@ async def notice() -> int:
 
 def _places() -> list[tuple[AgentSession, Place]]:
     sessions = AgentSession.with_deleted.filter(machine__status__in=environments.LIVE)
-    return [(row, machines.place_at(row)) for row in sessions.select_related("environment", "machine__environment")]
+    known: dict[uuid.UUID, specs.Facts] = {}
+    return [
+        (row, machines.place_at(row, known)) for row in sessions.select_related("environment", "machine__environment")
+    ]
 
 
 async def _look(session: AgentSession, place: Place, gate: asyncio.Semaphore) -> bool:
@@ -69,7 +74,7 @@ async def _look_at_unmade(session: AgentSession, place: Place) -> bool:
     machine = place.machine
     if machine is None or not await in_db(_is_left_alone)(session, timezone.now() - MADE_WITHIN):
         return False
-    sandbox = await find_sandbox(place.spec(machine, mounts=()))
+    sandbox = await find_sandbox(place.spec(machine))
     if sandbox is None:
         return bool(await in_db(_lost)(session, "The server stopped while the sandbox was being made."))
     now = timezone.now()

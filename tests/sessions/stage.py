@@ -16,7 +16,7 @@ from accounts.auth import actor_for
 from accounts.models import Organization, User
 from projects.vault import Vault
 from runtime import failpoints
-from sandbox import Phase
+from sandbox import Phase, Sandbox
 from sandbox.answers import Result
 from sandbox.errors import SandboxRefused
 from sandbox.spec import LocalSpec
@@ -137,6 +137,7 @@ class ScriptedBackend:
     def __init__(self) -> None:
         self.made: list[ScriptedSandbox] = []
         self.specs: list[LocalSpec] = []
+        self.machine_ids: dict[str, str] = {}
         self.commands: list[list[str]] = []
         self.player = Player()
         self.refusal: Exception | None = None
@@ -158,15 +159,23 @@ class ScriptedBackend:
         sandbox = ScriptedSandbox(reply=self.player, command=self._command)
         self.player.guest = sandbox.guest
         self.made.append(sandbox)
+        self.machine_ids[sandbox.handle["id"]] = spec.machine_id
         return sandbox
 
     async def find(self, spec: LocalSpec) -> ScriptedSandbox | None:
         return next((sandbox for sandbox in self.made if sandbox.phase is Phase.RUNNING), None)
 
+    async def running(self, spec: LocalSpec) -> dict[str, Sandbox]:
+        alive = [sandbox for sandbox in self.made if sandbox.phase is Phase.RUNNING]
+        return {self.machine_ids[sandbox.handle["id"]]: sandbox for sandbox in alive}
+
     def attach(self, spec: LocalSpec, handle: dict[str, Any]) -> ScriptedSandbox:
         if self.refuses_handles:
             raise SandboxRefused
-        return next(sandbox for sandbox in self.made if sandbox.handle == handle)
+        found = next((sandbox for sandbox in self.made if sandbox.handle == handle), None)
+        if found is None:
+            raise SandboxRefused
+        return found
 
     def _command(self, argv: Sequence[str], input: bytes) -> Result:
         self.commands.append(list(argv))

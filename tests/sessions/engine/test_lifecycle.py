@@ -90,7 +90,7 @@ class TestCleanupSession:
     async def test_removes_the_folder_whatever_is_in_it(self, stage: Stage) -> None:
         await stage.play(await stage.asend())
         await in_db(services.delete_session)(session=stage.session, now=timezone.now())
-        folder = specs.session_folder(stage.session.pk)
+        folder = specs.home_folder(stage.session.pk)
         locked = folder / "work" / "locked"
         locked.mkdir(parents=True)
         (locked / "file").touch()
@@ -100,4 +100,5 @@ class TestCleanupSession:
         await lifecycle.cleanup_session(stage.session.pk)
 
         assert not folder.exists()
-        assert stage.sandbox.phase is Phase.STOPPED
+        assert stage.sandbox.phase is Phase.GONE
+        assert (await Machine.objects.aget()).cleared_at is not None

@@ -12,7 +12,7 @@ from projects.errors import RejectedObjects
 from sandbox import Phase
 from sandbox.answers import GitState
 from sandbox.errors import SandboxError
-from sessions.engine import machines
+from sessions.engine import cli, machines
 from tests.sessions.stage import Stage, eventually
 
 RESET = ["git", "reset", "--quiet", "HEAD^"]
@@ -30,7 +30,7 @@ class TestEnsureSandbox:
         machine = await Machine.objects.aget()
         assert (machine.status, machine.handle) == ("RUNNING", stage.sandbox.handle)
         assert (spec.machine_id, stage.session.machine_id) == (str(machine.pk), machine.pk)
-        assert [mount.target for mount in spec.mounts] == [str(stage.vault.objects_dir), machines.program_dir()]
+        assert [mount.target for mount in spec.mounts] == [str(stage.vault.objects_dir), str(cli.find_cli().parent)]
 
     async def test_goes_on_with_the_machine_whose_maker_died(self, stage: Stage) -> None:
         stage.backend.on_open = asyncio.Event().wait
@@ -79,7 +79,7 @@ class TestEnsureSandbox:
         job = await stage.play(await stage.asend())
 
         assert (job.status, await statuses()) == ("FAILED", ["LOST"])
-        assert job.error.startswith("The sandbox's disk is full: free space in ")
+        assert job.error.startswith("The sandbox's disk is full: free space there")
         assert "Errno" not in job.error + (await Machine.objects.aget()).reason
 
     async def test_says_that_the_environment_was_deleted(self, stage: Stage) -> None:

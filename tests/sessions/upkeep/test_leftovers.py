@@ -144,7 +144,7 @@ class TestRevokeTokens:
 class TestEndOrphans:
     async def test_ends_a_sandbox_that_no_machine_speaks_of(self, stage: Stage) -> None:
         await play(stage)
-        specs.session_folder(stage.session.pk).mkdir(parents=True, exist_ok=True)
+        specs.home_folder(stage.session.pk).mkdir(parents=True, exist_ok=True)
         await Machine.objects.aupdate(status="LOST")
 
         mended = [await leftovers.end_orphans(now=at()) for _ in range(2)]
@@ -162,7 +162,7 @@ class TestEndOrphans:
 
     async def test_removes_the_folder_of_a_deleted_session(self, stage: Stage) -> None:
         await play(stage)
-        folder = specs.session_folder(stage.session.pk)
+        folder = specs.home_folder(stage.session.pk)
         folder.mkdir(parents=True, exist_ok=True)
         await AgentSession.with_deleted.aupdate(deleted_at=timezone.now())
 
@@ -173,7 +173,7 @@ class TestEndOrphans:
         assert not folder.exists()
 
     async def test_puts_aside_what_the_database_has_never_heard_of(self, stage: Stage) -> None:
-        folder = specs.session_folder(uuid.uuid4())
+        folder = specs.home_folder(uuid.uuid4())
         (folder / "work").mkdir(parents=True)
         (folder / "work" / "file").write_text("precious")
 
