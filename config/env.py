@@ -97,6 +97,9 @@ class Env(BaseSettings):
     allow_unconfined: bool = Field(
         False, description="Allow local sessions without bubblewrap: the agent then runs as the server's user."
     )
+    docker_host: str = Field(
+        "", description="Docker engine for sandboxes, as unix:///path; empty finds it as Docker's own client does."
+    )
     worker_concurrency: int = Field(
         500, ge=1, le=10_000, description="Jobs that one worker holds at a time, turns that wait for a person included."
     )

@@ -242,6 +242,7 @@ SESSION_BUDGET_USD = env.session_budget_usd
 CLAUDE_CLI = env.claude_cli
 AGENTS_DIR = BASE_DIR / "agents"
 ALLOW_UNCONFINED = env.allow_unconfined
+DOCKER_HOST = env.docker_host
 SANDBOX_LIFETIME_S = env.sandbox_lifetime_s
 ARCHIVE_AFTER_DAYS = env.archive_after_days
 AGENT_IDLE_S = env.agent_idle_s

@@ -81,7 +81,7 @@ MODELS: dict[str, type[Config]] = {
 }
 
 # Kinds whose backend exists; the others are shown as coming and refused.
-BACKENDS = frozenset({EnvironmentKind.HOST})
+BACKENDS = frozenset({EnvironmentKind.HOST, EnvironmentKind.DOCKER})
 SHARE_THE_KERNEL = frozenset({EnvironmentKind.HOST})
 
 

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from django.conf import settings
 
 from environments import secrets
+from environments.configs import DockerConfig
 from environments.deployment import deployment_id
 from environments.models import Environment, EnvironmentKind, Machine
-from sandbox.spec import AnySpec, LocalSpec, Mount
+from sandbox.spec import AnySpec, DockerSpec, LocalSpec, Mount
 
 NOBODY = uuid.UUID(int=0)
 
@@ -117,4 +118,28 @@ def _host(wanted: Wanted) -> LocalSpec:
     )
 
 
-BUILDERS: Mapping[EnvironmentKind, Callable[[Wanted], AnySpec]] = MappingProxyType({EnvironmentKind.HOST: _host})
+def _docker(wanted: Wanted) -> DockerSpec:
+    config = DockerConfig.model_validate(wanted.environment.config)
+    root = home_folder(wanted.home_id)
+    root.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return DockerSpec(
+        machine_id=wanted.machine_id,
+        root=root,
+        mounts=wanted.mounts(),
+        gateway_dir=wanted.gateway_dir,
+        lifetime_s=settings.SANDBOX_LIFETIME_S,
+        image=config.image,
+        engine=settings.DOCKER_HOST or None,
+        runtime=config.runtime,
+        network=config.network,
+        read_only_root=config.read_only_root,
+        memory_bytes=config.memory_mb * 2**20,
+        cpus=config.cpus,
+        pids=config.pids,
+        **wanted.labels,
+    )
+
+
+BUILDERS: Mapping[EnvironmentKind, Callable[[Wanted], AnySpec]] = MappingProxyType(
+    {EnvironmentKind.HOST: _host, EnvironmentKind.DOCKER: _docker}
+)

@@ -8,11 +8,12 @@ from sandbox.answers import Paths
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.registry import backend_of
-from sandbox.spec import AnySpec, LocalSpec, Mount
+from sandbox.spec import AnySpec, DockerSpec, LocalSpec, Mount
 
 __all__ = [
     "AnySpec",
     "Capabilities",
+    "DockerSpec",
     "GuestClient",
     "LocalSpec",
     "Mount",

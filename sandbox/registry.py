@@ -43,7 +43,12 @@ class Entry:
     hint: str
 
 
-BACKENDS = MappingProxyType({"local": Entry("sandbox.backends.local", "Nothing needs to be installed.")})
+BACKENDS = MappingProxyType(
+    {
+        "local": Entry("sandbox.backends.local", "Nothing needs to be installed."),
+        "docker": Entry("sandbox.backends.docker", "Install aiodocker (`pip install aiodocker`)."),
+    }
+)
 
 
 def backend_of(spec: AnySpec) -> Backend:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -39,4 +39,37 @@ class LocalSpec:
         return (self.kind, str(self.root.parent))
 
 
-AnySpec = LocalSpec
+@dataclass(frozen=True)
+class DockerSpec:
+    """A sandbox in a container of its own, on a Docker engine of this machine.
+
+    `root` is as in `LocalSpec`; home, work tree and state are folders in it, owned by the user inside, so that they
+    outlive the container. `engine` is the daemon's address ("unix:///…"; None: as Docker's own client finds it).
+    `network` is "none", or one that the operator made. `deployment` says whose containers these are where several
+    servers share an engine; it and the four below it become the container's labels.
+    """
+
+    kind: ClassVar[str] = "docker"
+
+    machine_id: str
+    root: Path
+    mounts: tuple[Mount, ...]
+    gateway_dir: Path | None
+    lifetime_s: int
+    image: str
+    engine: str | None = None
+    runtime: Literal["runc", "runsc"] = "runc"
+    network: str = "none"
+    read_only_root: bool = True
+    memory_bytes: int = 2 * 2**30
+    cpus: float = 2.0
+    pids: int = 512
+    tmp_bytes: int = 512 * 2**20
+    deployment: str = ""
+    organization: str = ""
+    environment: str = ""
+    session: str = ""
+    epoch: str = ""
+
+
+AnySpec = LocalSpec | DockerSpec

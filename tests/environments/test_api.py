@@ -39,7 +39,7 @@ class TestList:
 
 class TestStatus:
     def test_tells_of_a_kind_that_is_coming(self, api: type[ApiClient], alice: User, default: Environment) -> None:
-        Environment.objects.update(kind="DOCKER")
+        Environment.objects.update(kind="MODAL")
 
         answer = api(alice).get(f"/environments/{default.pk}/status").json()
 

@@ -56,8 +56,8 @@ class TestCreateEnvironment:
                 actor=actor_for(alice),
                 organization_id=organization.id,
                 name="d",
-                kind="DOCKER",
-                config={"image": "debian:12"},
+                kind="MODAL",
+                config={},
             )
 
         assert Environment.objects.filter(organization=organization).count() == 1

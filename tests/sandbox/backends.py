@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 import sandbox
-from sandbox import Capabilities, LocalSpec, Sandbox
+from sandbox import Capabilities, DockerSpec, LocalSpec, Sandbox
+from sandbox.docker import profile
+from sandbox.docker.engine import engine
+from sandbox.errors import SandboxError
 from sandbox.host_process import find_marked
+from tests import engine as engines
+
+FIND_GUEST = "for pid in $(cd /proc; ls -d [0-9]*); do grep -qa '^python3.*serve' /proc/$pid/cmdline && break; done"
 
 
 class Maker(ABC):
@@ -93,4 +100,68 @@ class UnconfinedMaker(LocalMaker):
             return await super().open_spec(spec)
 
 
-MAKERS: dict[str, type[Maker]] = {"local": LocalMaker, "local-unconfined": UnconfinedMaker}
+class DockerMaker(Maker):
+    """Containers of runc, on the engine of this run."""
+
+    capabilities = Capabilities(can_confine=True, can_mount=True, can_pty=True, can_reattach=True)
+    runtime: Literal["runc", "runsc"] = "runc"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = engines.required()
+
+    async def living(self, machine_id: str) -> int:
+        async with engine(self.engine.url) as client:
+            filters = json.dumps({"label": [f"{profile.MACHINE}={machine_id}"]})
+            found = await client.containers.list(filters=filters)
+            inside = await self._count(found[0].id) if found else 0
+        return max(await super().living(machine_id), inside)
+
+    async def _count(self, container: str) -> int:
+        try:
+            return int(await self._beside(container, "ls -d /proc/[0-9]* | wc -l"))
+        except SandboxError:
+            return 0  # it ended meanwhile
+
+    async def signal_guest(self, made: Sandbox, number: int) -> None:
+        said = await self._beside(made.handle["container"], f"{FIND_GUEST} && kill -{number} $pid && echo done")
+        assert said == "done\n"
+
+    async def guest_ticks(self, made: Sandbox) -> int:
+        return ticks(await self._beside(made.handle["container"], f"{FIND_GUEST} && cat /proc/$pid/stat"))
+
+    def spec(self, **fields: Any) -> DockerSpec:
+        name = uuid.uuid4().hex
+        defaults: dict[str, Any] = {"mounts": (), "gateway_dir": None, "lifetime_s": 600}
+        return DockerSpec(
+            machine_id=name,
+            root=self.folder / name,
+            image=self.engine.image,
+            engine=self.engine.url,
+            runtime=self.runtime,
+            deployment="tests",
+            **(defaults | fields),
+        )
+
+    async def _beside(self, container: str, script: str) -> str:
+        """What a shell in the container says, of which the guest knows nothing."""
+        said = b""
+        async with engine(self.engine.url) as client:
+            execution = await client.containers.container(container).exec(["sh", "-c", script])
+            async with execution.start() as stream:
+                while (message := await stream.read_out()) is not None:
+                    said += message.data
+        return said.decode()
+
+
+class GvisorMaker(DockerMaker):
+    """Containers of gVisor."""
+
+    runtime = "runsc"
+
+
+MAKERS: dict[str, type[Maker]] = {
+    "docker-runc": DockerMaker,
+    "local": LocalMaker,
+    "local-unconfined": UnconfinedMaker,
+}

@@ -93,17 +93,6 @@ class TestAttachSandbox:
             with pytest.raises(SandboxRefused):
                 await sandbox.attach_sandbox(maker.spec(), handle)
 
-    async def test_does_not_believe_a_process_number_used_again(self, maker: Maker) -> None:
-        spec = maker.spec()
-        made = await maker.open_spec(spec)
-
-        found = await sandbox.attach_sandbox(spec, {**made.handle, "pid": os.getpid()})
-        await found.stop()
-
-        assert await found.poll() is Phase.STOPPED
-        rebooted = await sandbox.attach_sandbox(spec, {**made.handle, "boot": "another"})
-        assert await rebooted.poll() is Phase.STOPPED
-
 
 class TestStop:
     async def test_ends_everything_that_was_started(self, maker: Maker) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import sandbox
-from sandbox import LocalSpec, Phase
+from sandbox import LocalSpec, Phase, Sandbox
 from sandbox.errors import BackendUnavailable, SandboxRefused
 from sandbox.host_process import find_marked
 
@@ -25,6 +28,15 @@ def private(tmp_path: Path) -> Path:
     folder = tmp_path / "machines"
     folder.mkdir(mode=0o700)
     return folder
+
+
+@asynccontextmanager
+async def opened(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    made = await sandbox.open_sandbox(spec_in(private(tmp_path)))
+    try:
+        yield made
+    finally:
+        await made.destroy()
 
 
 class TestOpen:
@@ -112,3 +124,36 @@ asyncio.run(open_sandbox(spec))
             assert spec.root.stat().st_mode & 0o777 == 0o700
         finally:
             await made.destroy()
+
+
+class TestInside:
+    async def test_has_a_small_etc_of_its_own(self, tmp_path: Path) -> None:
+        async with opened(tmp_path) as made:
+            listing = await made.guest.run(["ls", "/etc/shadow", "/etc/machine-id", "/etc/ssh", "/root", "/var"])
+
+        assert listing.stdout == b""
+
+    async def test_knows_the_authorities_of_the_server(self, tmp_path: Path) -> None:
+        count = ["/usr/bin/python3", "-c", "import ssl; print(len(ssl.create_default_context().get_ca_certs()))"]
+        here = await asyncio.to_thread(subprocess.run, count, capture_output=True)
+
+        async with opened(tmp_path) as made:
+            there = await made.guest.run(count)
+
+        assert there.stdout == here.stdout
+
+    async def test_sees_no_process_of_the_server(self, tmp_path: Path) -> None:
+        async with opened(tmp_path) as made:
+            said = await made.guest.run(["sh", "-c", f"kill -0 {made.handle['pid']}"])
+
+        assert b"No such process" in said.stderr
+
+    async def test_does_not_believe_a_process_number_used_again(self, tmp_path: Path) -> None:
+        async with opened(tmp_path) as made:
+            spec = spec_in(tmp_path / "machines")
+            found = await sandbox.attach_sandbox(spec, {**made.handle, "pid": os.getpid()})
+            await found.stop()
+
+            assert await found.poll() is Phase.STOPPED
+            rebooted = await sandbox.attach_sandbox(spec, {**made.handle, "boot": "another"})
+            assert await rebooted.poll() is Phase.STOPPED

@@ -1,0 +1,44 @@
+"""A client of the Docker engine for one task, whose errors are ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from aiodocker import Docker, DockerError
+
+from sandbox.errors import BackendUnavailable, SandboxError, SandboxRefused
+
+CONNECT_S = 5.0
+ANSWER_S = 60.0
+HINT = "Start the Docker engine (`systemctl start docker`) and let this server use its socket."
+
+
+@asynccontextmanager
+async def engine(url: str | None, *, timeout_s: float = ANSWER_S) -> AsyncIterator[Docker]:
+    """A client; whatever the engine refuses comes as an error of ours.
+
+    Raises: BackendUnavailable (no engine answers), SandboxRefused (there is no such image or network, or the request
+        makes no sense to the engine), SandboxError.
+    """
+    timeout = aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_S)
+    try:
+        client = Docker(url=url, timeout=timeout)
+    except ValueError as error:
+        raise BackendUnavailable(f"There is no Docker engine here: {error}.", hint=HINT) from error
+    try:
+        yield client
+    except DockerError as error:
+        raise _translated(error) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise BackendUnavailable(f"The Docker engine does not answer: {error}.", hint=HINT) from error
+    finally:
+        await client.close()
+
+
+def _translated(error: DockerError) -> SandboxError:
+    message = error.message.strip().rstrip(".")
+    if error.status in (400, 404):
+        return SandboxRefused(f"Docker says no: {message}.")
+    return SandboxError(f"Docker failed: {message}.")

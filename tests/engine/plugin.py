@@ -1,0 +1,43 @@
+"""Early pytest plugin: names the run's engine before there are workers; a large run has it made in the background."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests import engine
+
+STOP_S = 30.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or engine.FOLDER in os.environ:
+        return
+    os.environ[engine.FOLDER] = tempfile.mkdtemp(prefix="slipway-engine-")
+    os.environ[engine.OWNER] = str(os.getpid())
+    is_whole_run = bool(getattr(config.option, "numprocesses", None)) and not config.option.collectonly
+    if is_whole_run and not engine.why_not():
+        engine.prepare()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or os.environ.get(engine.OWNER) != str(os.getpid()):
+        return
+    folder = Path(os.environ.pop(engine.FOLDER))
+    del os.environ[engine.OWNER]
+    with suppress(FileNotFoundError, ProcessLookupError):
+        holder = int((folder / "holder").read_text())
+        os.kill(holder, signal.SIGTERM)
+        for _ in range(int(STOP_S / engine.POLL_S)):
+            if not folder.exists():
+                return
+            time.sleep(engine.POLL_S)
+    shutil.rmtree(folder, ignore_errors=True)
