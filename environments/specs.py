@@ -136,7 +136,8 @@ def _docker(wanted: Wanted) -> DockerSpec:
         memory_bytes=config.memory_mb * 2**20,
         cpus=config.cpus,
         pids=config.pids,
-        **wanted.labels,
+        deployment=wanted.facts.deployment,
+        labels=tuple(wanted.labels.items()),
     )
 
 

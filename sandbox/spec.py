@@ -46,7 +46,7 @@ class DockerSpec:
     `root` is as in `LocalSpec`; home, work tree and state are folders in it, owned by the user inside, so that they
     outlive the container. `engine` is the daemon's address ("unix:///…"; None: as Docker's own client finds it).
     `network` is "none", or one that the operator made. `deployment` says whose containers these are where several
-    servers share an engine; it and the four below it become the container's labels.
+    servers share an engine; `labels` (such as "session" and its id) tell operators the rest.
     """
 
     kind: ClassVar[str] = "docker"
@@ -66,10 +66,7 @@ class DockerSpec:
     pids: int = 512
     tmp_bytes: int = 512 * 2**20
     deployment: str = ""
-    organization: str = ""
-    environment: str = ""
-    session: str = ""
-    epoch: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 AnySpec = LocalSpec | DockerSpec

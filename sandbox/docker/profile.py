@@ -14,7 +14,6 @@ from sandbox.spec import DockerSpec
 MACHINE = "slipway.machine"
 ROOT = "slipway.root"
 DEPLOYMENT = "slipway.deployment"
-OWNERS = ("organization", "environment", "session", "epoch")
 SOCKETS = "/run/slipway/socket"
 SOCKET = "guest.sock"
 FILE_BYTES = 16 * 2**30
@@ -76,12 +75,8 @@ def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
 
 def labels(spec: DockerSpec) -> dict[str, str]:
     """What the container is found by, and what tells an operator whose it is."""
-    return {
-        MACHINE: spec.machine_id,
-        ROOT: str(spec.root),
-        DEPLOYMENT: spec.deployment,
-        **{f"slipway.{name}": getattr(spec, name) for name in OWNERS},
-    }
+    told = {f"slipway.{name}": value for name, value in spec.labels}
+    return {**told, MACHINE: spec.machine_id, ROOT: str(spec.root), DEPLOYMENT: spec.deployment}
 
 
 def differences(wanted: Json, made: Json) -> list[str]:
