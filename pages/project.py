@@ -26,6 +26,8 @@ from pages.frame import frame
 from projects import services as projects
 from projects.models import Project
 from projects.vault import Vault
+from sessions import queries
+from sessions.schemas import RuleOut
 
 SAVED = "beside"
 
@@ -111,6 +113,7 @@ def _page(
     told = list(messages.get_messages(request))
     notes = [one for one in told if SAVED not in one.tags]
     context = around.context(project=shown, notes=notes, is_saved=len(notes) < len(told), **more)
+    context["rules"] = [RuleOut.from_orm(one).dict() for one in queries.rules_of_project(row.pk)]
     if context["can_write"]:
         context["form"] = form or ProjectForm(row)
     return render(request, "pages/project.html", context, status=status)

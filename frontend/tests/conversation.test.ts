@@ -30,6 +30,23 @@ describe("applyEvents", () => {
     assert.ok(footer?.type === "footer" && footer.turn.inputTokens === 15);
   });
 
+  it("tells once why a turn failed: at its end, with what the model said", () => {
+    const failed = (error: string): Conversation => applyEvents(EMPTY, [
+      event(1, "agent.notice", { level: "warning", text: "It is tried again.", detail: "" }),
+      event(2, "agent.notice", { level: "error", text: "The model refused.", detail: "API Error: 400" }),
+      event(3, "turn.completed", { is_error: true, error }),
+      event(4, "job.status", { job_id: "job", message_id: "u", status: "FAILED", error: "again" }),
+    ]);
+    for (const [error, told] of [["The conversation is too long.", "The conversation is too long."], ["", "The model refused."]] as const) {
+      const state = failed(error);
+      assert.deepEqual(texts(state), ["It is tried again.", "footer"]);
+      const footer = state.items[1];
+      assert.ok(footer?.type === "footer" && footer.turn.error === told && footer.detail === "API Error: 400");
+    }
+    const fine = applyEvents(EMPTY, [event(1, "agent.notice", { level: "error", text: "A tool is missing.", detail: "" }), event(2, "turn.completed", { is_error: false })]);
+    assert.deepEqual(texts(fine), ["A tool is missing.", "footer"]);
+  });
+
   it("puts a message that waited where its turn begins", () => {
     const status = (seq: number, job: string, word: string): LogEvent => event(seq, "job.status", { job_id: job, status: word });
     const message = (seq: number, job: string): LogEvent => event(seq, "message.user", { message_id: job, job_id: job, text: job, author: null });

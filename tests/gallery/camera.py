@@ -17,6 +17,7 @@ from tests.journeys.looking import violations
 
 THEMES = ("light", "dark")
 SETTLE_MS = 150
+MOST_PX = 4000
 
 
 @dataclass
@@ -83,7 +84,7 @@ class Camera:
 
     def _shoot(self, page: Page, device: str, state: State, view: View, shots: Shots) -> None:
         for width in WIDTHS[device]:
-            page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+            self._show_whole(page, width)
             for theme in THEMES:
                 page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
                 page.wait_for_timeout(SETTLE_MS)
@@ -95,6 +96,13 @@ class Camera:
                 shots.wrong += [f"{width}: {one}" for one in found]
         if self.looks and view.is_ours:
             shots.wrong += [one.partition(", ")[2] for one in violations(page, state.title)]
+
+    def _show_whole(self, page: Page, width: int) -> None:
+        """A page that scrolls within the frame gets a window in which all of it is seen."""
+        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        below = measures.hidden_px(page)
+        if below:
+            page.set_viewport_size({"width": width, "height": min(HEIGHTS[width] + below, MOST_PX)})
 
     def _picture(self, page: Page, name: str, shots: Shots) -> None:
         if self.folder is None:

@@ -17,7 +17,7 @@
     };
 
     function sideways() {
-        const found = [], root = document.documentElement, modal = document.querySelector("dialog:modal");
+        const found = tooLong(), root = document.documentElement, modal = document.querySelector("dialog:modal");
         const by = root.scrollWidth - root.clientWidth;
         if (by > 0) found.push(`the page scrolls sideways by ${by} px`);
         for (const one of (modal ?? document.body).querySelectorAll("*")) {
@@ -26,6 +26,12 @@
             found.push(`sticks out to ${Math.round(right)}: ${nameOf(one)}`);
         }
         return found;
+    }
+
+    /** The frame is as high as the window: what is absolute and in no scroller of its own would make the page longer. */
+    function tooLong() {
+        const by = document.documentElement.scrollHeight - innerHeight;
+        return by > 0 && document.querySelector(".shell") ? [`the frame is ${by} px longer than the window`] : [];
     }
 
     const CONTROLS = "a[href], button, input:not([type=hidden]), select, textarea, summary, [role=button], [role=tab], "
@@ -41,6 +47,12 @@
         const hit = document.elementFromPoint(x, y);
         return hit !== null && (one.contains(hit) || (hit.localName === "label" && hit.contains(one)));
     };
+
+    /** How much of the page is below its edge. */
+    function hidden() {
+        const page = document.querySelector(".page");
+        return page ? Math.max(0, page.scrollHeight - page.clientHeight) : 0;
+    }
 
     function smallTargets(finger) {
         const found = new Map(), modal = document.querySelector("dialog:modal");
@@ -70,5 +82,5 @@
         return { name: nameOf(at), isShown: isFilled || isShown(getComputedStyle(at)) || isShown(getComputedStyle(around)) };
     }
 
-    return { sideways, smallTargets, focus };
+    return { sideways, hidden, smallTargets, focus };
 })()

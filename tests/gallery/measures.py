@@ -13,8 +13,13 @@ MOST = 6  # of a kind that are told of one page
 
 
 def sideways(page: Page) -> list[str]:
-    """What makes the page scroll sideways, or is cut off at its right edge."""
+    """What makes the page scroll sideways or the frame longer than the window, or is cut off at its right edge."""
     return _few(_ask(page, "sideways()"))
+
+
+def hidden_px(page: Page) -> int:
+    """How much of a page that scrolls by itself lies below the window's edge."""
+    return int(_ask(page, "hidden()"))
 
 
 def small_targets(page: Page) -> list[str]:

@@ -121,7 +121,14 @@ def everything() -> list[Entry]:
             "Now make it 100 times faster.",
             teller.text("I try."),
             *teller.tool("Bash", {"command": "make bench"}, "make: *** [bench] Error 2", is_error=True),
-            ("agent.notice", {"level": "warning", "text": "The model is overloaded; trying again.", "detail": "529"}),
+            (
+                "agent.notice",
+                {
+                    "level": "warning",
+                    "text": "The model answered 529; attempt 2 of 10 follows in 1.1 s.",
+                    "detail": "529",
+                },
+            ),
             is_error=True,
             error="API Error: 529 overloaded_error",
         ),

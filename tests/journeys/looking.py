@@ -8,6 +8,7 @@ from typing import Any
 from playwright.sync_api import Error, Page
 
 from config.env import BASE_DIR
+from tests.gallery import measures
 from tests.journeys.browsing import SIZES, Visitor, Watch, go
 from tests.journeys.patience import patiently
 
@@ -65,7 +66,11 @@ class Screens:
         return pages
 
     def look(self, page: Page, state: str, within: str = "html") -> None:
+        """What axe-core finds, what sticks out, and on the phone what a finger would miss."""
         self.wrong += violations(page, state, within)
+        if within == "html":
+            found = measures.sideways(page) + (measures.small_targets(page) if is_phone(page) else [])
+            self.wrong += [f"{state}: {one}" for one in found]
 
     def forgive(self, *parts: str) -> None:
         for watch in self.watches:

@@ -61,6 +61,7 @@ class TestLooking:
             "broken, dark, desktop: color-contrast",
             "broken, light, phone: label",
             "broken, dark, phone: label",
+            "broken: too small for a finger (358 by 24): input “”",
         ]
 
 

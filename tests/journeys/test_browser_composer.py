@@ -87,8 +87,8 @@ class TestTheField:
         expect(area).to_have_value("look at @read")
 
         area.fill("")
-        page.get_by_role("button", name="Add", exact=True).click()
-        page.get_by_role("menuitem", name="A command").click()
+        page.get_by_label("Add", exact=True).click()
+        page.get_by_role("button", name="A command").click()
         expect(page.get_by_role("listbox", name="Commands of the agent").get_by_role("group")).to_have_count(1)
         page.keyboard.press("Escape")
         expect(area).to_have_value("/")

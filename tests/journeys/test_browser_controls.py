@@ -27,12 +27,12 @@ def say(page: Page, text: str) -> None:
 
 
 def picker(page: Page, name: str) -> Locator:
-    return page.locator("slw-composer").get_by_role("button", name=name)
+    return page.locator("slw-composer summary").and_(page.get_by_label(name))
 
 
 def choose(page: Page, name: str, choice: str) -> None:
     picker(page, name).click()
-    page.get_by_role("menuitemradio", name=choice).click()
+    page.locator("slw-composer .menu-body").get_by_role("button", name=choice).click()
 
 
 class TestTheModelAndTheMode:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Organization, User
 from projects.models import Project, ProjectSource, ProjectStatus
 from sessions import services
-from sessions.models import AgentSession, PermissionRequest, SessionStatus
+from sessions.models import AgentSession, PermissionRequest, PermissionRule, SessionStatus
 from tests import factories
 from tests.pages.conftest import browser
 
@@ -164,7 +164,18 @@ class TestProject:
         page = browser(bob).get(f"/projects/{session.project_id}/").content.decode()
 
         assert f'<slw-rules project-id="{session.project_id}" can-write>' in page
+        assert "There are no rules" in page
         assert "fix-login" in page
+
+    def test_writes_its_rules_into_the_page_so_that_nothing_moves(self, bob: User, session: AgentSession) -> None:
+        PermissionRule.objects.create(
+            organization=session.organization, project=session.project, rule="Bash(</script>)", created_by=bob
+        )
+
+        page = browser(bob).get(f"/projects/{session.project_id}/").content.decode()
+
+        assert '<code class="rule">Bash(&lt;/script&gt;)</code>' in page
+        assert '"rule": "Bash(\\u003C/script\\u003E)", "scope": "project"' in page
 
     def test_lets_viewers_see_the_rules_only(self, vera: User, session: AgentSession) -> None:
         page = browser(vera).get(f"/projects/{session.project_id}/").content.decode()

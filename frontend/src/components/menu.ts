@@ -12,6 +12,9 @@ const openMenus = (): HTMLDetailsElement[] => [...document.querySelectorAll<HTML
 const itemsOf = (menu: HTMLDetailsElement): HTMLElement[] =>
   [...(bodyOf(menu)?.querySelectorAll<HTMLElement>(".menu-item, a, button") ?? [])].filter((item) => !(item as HTMLButtonElement).disabled && item.offsetParent !== null);
 
+/** The one that is chosen, else the first. */
+const firstOf = (menu: HTMLDetailsElement): HTMLElement | undefined => itemsOf(menu).find((item) => item.hasAttribute("aria-current")) ?? itemsOf(menu)[0];
+
 /** Puts the open menu into the top layer, so that no pane that scrolls cuts it off. */
 function lift(menu: HTMLDetailsElement): void {
   const [body, summary] = [bodyOf(menu), summaryOf(menu)];
@@ -67,20 +70,20 @@ function onKey(event: KeyboardEvent): void {
     event.preventDefault();
     menu.open = true;
     lift(menu);
-    return itemsOf(menu).at(event.key === "ArrowDown" ? 0 : -1)?.focus();
+    return (event.key === "ArrowDown" ? firstOf(menu) : itemsOf(menu).at(-1))?.focus();
   }
   if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
   if (rovingOf(menu).onKey(event)) event.stopPropagation();
 }
 
-/** A menu opens by the mouse with nothing chosen, by Enter and Space with its first item. */
+/** A menu opens by the mouse with the focus where it was, by Enter and Space on what is chosen. */
 function onToggle(event: Event): void {
   const menu = event.target;
   if (!(menu instanceof HTMLDetailsElement) || !menu.matches(".menu")) return;
   if (!menu.open) return drop(menu);
   for (const other of openMenus()) if (other !== menu && !other.contains(menu)) closeMenu(other, false);
   if (!bodyOf(menu)?.popover) lift(menu);
-  if (summaryOf(menu)?.matches(":focus-visible") && menu.contains(document.activeElement)) itemsOf(menu)[0]?.focus();
+  if (summaryOf(menu)?.matches(":focus-visible") && menu.contains(document.activeElement)) firstOf(menu)?.focus();
 }
 
 /** Whoever goes on with Tab leaves the menu behind its last item. */

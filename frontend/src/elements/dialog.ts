@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { query, state } from "lit/decorators.js";
+import { objectionTo } from "../components/validity.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { newId } from "../ids.ts";
@@ -74,10 +75,10 @@ export abstract class FormDialog extends PageElement {
     return field?.value ?? "";
   }
 
-  /** What the browser finds wrong before anything is sent, said beside each field in its own words. */
+  /** What the browser finds wrong before anything is sent, said beside each field. */
   private objections(): Record<string, string> {
     const found: Record<string, string> = {};
-    for (const control of this.dialog.querySelectorAll<HTMLInputElement>("form :invalid:is(input, select, textarea)")) found[control.name] = control.validationMessage;
+    for (const control of this.dialog.querySelectorAll<HTMLInputElement>("form :invalid:is(input, select, textarea)")) found[control.name] = objectionTo(control);
     return found;
   }
 

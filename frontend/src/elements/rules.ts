@@ -6,7 +6,7 @@ import { call, get } from "../api.ts";
 import { ago, exactTime } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import type { Rule } from "../protocol.ts";
-import { errorNote, PageElement, plain, toast } from "./base.ts";
+import { errorNote, pageData, PageElement, plain, toast } from "./base.ts";
 
 @customElement("slw-rules")
 export class Rules extends PageElement {
@@ -20,7 +20,8 @@ export class Rules extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void this.load();
+    if (!this.sessionId) this.rules = pageData<Rule[]>("rules-data");
+    if (!this.rules) void this.load();
   }
 
   private async load(): Promise<void> {
@@ -47,7 +48,7 @@ export class Rules extends PageElement {
   }
 
   override render(): unknown {
-    if (!this.rules) return this.error ? errorNote(this.error) : html`<p class="soft" role="status">${gettext("Loading…")}</p>`;
+    if (!this.rules) return this.error ? errorNote(this.error) : html`<p role="status"><span class="skeleton medium"></span><span class="unseen">${gettext("Loading…")}</span></p>`;
     return html`${errorNote(this.error)}${this.rules.length ? html`<ul class="rules">${this.rules.map((rule) => this.row(rule))}</ul>` : this.empty()}`;
   }
 

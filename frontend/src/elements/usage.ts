@@ -25,7 +25,7 @@ export class UsageView extends PageElement {
     const share = limit > 0 ? Number(usage.cost_usd) / limit : 0;
     const figure = (name: string, value: string): TemplateResult => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
     return html`<section class="card"><div class="body stack"><h2>${month(usage.month)}</h2>
-      ${limit > 0 ? html`<div class="stack tight"><div class="row"><span class="grow"><strong>${money(usage.cost_usd)}</strong> ${gettext("of {limit}", { limit: money(limit) })}</span>
+      ${limit > 0 ? html`<div class="stack tight"><div class="row wrap"><span class="grow budget-used"><strong>${money(usage.cost_usd)}</strong> ${gettext("of {limit}", { limit: money(limit) })}</span>
           ${share >= 1 ? html`<span class="status failed">${gettext("The budget is used up")}</span>` : share >= NEARLY ? html`<span class="status waiting">${gettext("{share} of the budget is used", { share: percent(share) })}</span>` : nothing}</div>
         <progress class="progress ${share >= NEARLY ? "nearly" : ""}" max=${limit} .value=${Math.min(limit, Number(usage.cost_usd))} aria-label=${gettext("Budget used")}></progress></div>` : nothing}
       <dl class="figures">

@@ -350,7 +350,7 @@ export class TreeView extends PageElement {
     const state = project?.status === "IMPORTING" ? gettext("importing") : project?.status === "FAILED" ? gettext("failed") : "";
     const word = state ? html`<span class=${project?.status === "FAILED" ? "removed" : "soft"}>${state}</span>` : nothing;
     const label = row.waiting ? gettext("{name}, {waiting}", { name, waiting: ngettext("{count} waits for you", "{count} wait for you", row.waiting) }) : [name, state].filter(Boolean).join(", ");
-    return this.shell(row, `tree-row group ${project ? "" : "is-plain"}`, label, html`<span class="icon-turn">${icon("chevron")}</span><span class="cut grow" title=${name}>${plain(name)}</span>${waits}${word}
+    return this.shell(row, `tree-row group ${project ? "" : "is-plain"}`, label, html`<span class="icon-turn">${icon("chevron")}</span><span class="cut grow" title=${name}>${plain(name)}</span> ${waits}${word}
       ${project && store.canWrite && project.status === "READY" ? html`<button class="row-more" type="button" tabindex="-1" data-open="new-session" data-project=${key} aria-label=${gettext("Start a session in {name}", { name })} title=${gettext("New session")}>${icon("plus")}</button>` : nothing}
       ${project ? this.moreButton(row, name) : nothing}`, { isOpen });
   }

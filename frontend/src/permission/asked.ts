@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import type { Json, Permission } from "../protocol.ts";
+import { lineCounts } from "../session/line-counts.ts";
 import { patchView } from "../session/patch-view.ts";
 import { countsOf, patchOf } from "../session/tools.ts";
 import "./asked-code.ts";
@@ -43,7 +44,7 @@ function pathView(path: string, more = ""): TemplateResult {
 function editView(tool: string, path: string, input: Json): TemplateResult {
   const patches = patchOf(tool, input, null);
   const { added, removed } = countsOf(patches);
-  return html`${pathView(path)}<p class="asked-counts"><span class="added">+${added}</span> <span class="removed">−${removed}</span>${input.replace_all === true ? html` <span class="soft">${gettext("in all places where it stands")}</span>` : nothing}</p>${patchView(patches)}`;
+  return html`${pathView(path)}<p class="row">${lineCounts(added, removed)}${input.replace_all === true ? html` <span class="soft">${gettext("in all places where it stands")}</span>` : nothing}</p>${patchView(patches)}`;
 }
 
 /** The host stands out, since it is what decides where something goes. */

@@ -7,6 +7,7 @@ import { errorNote, PageElement, plain } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Diff, DiffFile } from "../protocol.ts";
+import { lineCounts } from "./line-counts.ts";
 import { patchView } from "./patch-view.ts";
 
 const FOLDED_ABOVE_LINES = 400;
@@ -43,8 +44,7 @@ export class ChangesView extends PageElement {
     if (!this.diff.files.length) return this.empty();
     const { files, additions, deletions } = this.diff;
     return html`<div class="changes">
-      <p class="changes-sum"><strong>${ngettext("{count} file changed", "{count} files changed", files.length)}</strong>
-        <span class="added">+${additions}</span> <span class="removed">−${deletions}</span></p>
+      <p class="changes-sum"><strong>${ngettext("{count} file changed", "{count} files changed", files.length)}</strong>${lineCounts(additions, deletions)}</p>
       ${this.diff.is_truncated ? html`<p class="note warning">${icon("warning")}<span>${gettext("There are more changes than can be shown here.")}</span></p>` : nothing}
       ${files.map((file) => this.file(file))}
     </div>`;
@@ -62,7 +62,7 @@ export class ChangesView extends PageElement {
     const word = { added: gettext("added"), modified: gettext("modified"), deleted: gettext("deleted"), renamed: gettext("renamed") }[file.status];
     return html`<details class="file" .open=${isOpen} @toggle=${(event: Event) => (this.folds = { ...this.folds, [file.path]: (event.target as HTMLDetailsElement).open })}>
       <summary><span class="icon-turn">${icon("chevron")}</span><span class="cut grow mono" title=${name}>${plain(name)}</span>
-        <span class="badge">${word}</span><span class="counts"><span class="added">+${file.additions}</span> <span class="removed">−${file.deletions}</span></span></summary>
+        <span class="badge">${word}</span>${lineCounts(file.additions, file.deletions)}</summary>
       ${!isOpen ? nothing : file.is_binary ? html`<p class="file-note soft">${gettext("Binary file")}</p>` : size ? patchView(file.hunks) : html`<p class="file-note soft">${gettext("No lines to show")}</p>`}
     </details>`;
   }

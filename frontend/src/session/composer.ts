@@ -403,7 +403,7 @@ export class Composer extends PageElement {
   private placeholder(): string {
     if (!this.canSend) return gettext("You cannot write in this session");
     if (this.isWorking) return gettext("Write on: it is sent after this turn");
-    return matchMedia("(max-width: 760px)").matches ? gettext("What should the agent do?") : gettext("What should the agent do? / for commands, @ for files");
+    return matchMedia("(max-width: 1200px)").matches ? gettext("What should the agent do?") : gettext("What should the agent do? / for commands, @ for files");
   }
 
   private field(): TemplateResult {

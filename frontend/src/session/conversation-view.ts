@@ -312,7 +312,7 @@ export class ConversationView extends PageElement {
     const isUnfolded = keys.length > 0 && keys.every((key) => this.folds.isOpen(key));
     const first = rows.flatMap(itemsOf)[0];
     const checkpoint = item.jobId ? this.conversation.checkpointIds.get(item.jobId) : undefined;
-    return footerView(item, this.conversation, {
+    return footerView(item, this.conversation, this.folds, {
       copy: () => void this.copyItems(rows.flatMap(itemsOf)),
       copyLink: () => void copyText(linkTo(first?.seq ?? item.seq)),
       toggleAll: () => this.folds.setAll(keys, !isUnfolded),

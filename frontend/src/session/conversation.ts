@@ -15,7 +15,8 @@ export interface DecisionItem extends Entry { type: "decision"; permission: Perm
 export interface NoticeItem extends Entry { type: "notice"; level: string; text: string; detail: string; messageId?: string }
 /** The files went back to how a turn left them; or could not, and then it says why. */
 export interface RestoredItem extends Entry { type: "restored"; by: string; filesChanged: number; undoId: string; error: string }
-export interface FooterItem extends Entry { type: "footer"; jobId: string | null; turn: Turn }
+/** With a `detail` when the turn failed: what the model or the agent said of it, word for word. */
+export interface FooterItem extends Entry { type: "footer"; jobId: string | null; turn: Turn; detail: string }
 export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RestoredItem;
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string }
@@ -173,6 +174,14 @@ function tellFailure(draft: Draft, event: LogEvent, { error, messageId }: JobSta
   draft.items.push({ type: "notice", ...entry(event), level: "failed", text, detail: isExit ? last.detail : "", messageId });
 }
 
+/** What was just told of the failure that ends the turn: the footer tells it instead. */
+function takeFailure(draft: Draft, isError: boolean): NoticeItem | null {
+  const last = draft.items.at(-1);
+  if (!isError || last?.type !== "notice" || last.level !== "error") return null;
+  draft.items.pop();
+  return last;
+}
+
 /** The end of a turn: nothing streams any more, and what has no result by now gets none. */
 function endTurn(draft: Draft, event: LogEvent, job: JobState): void {
   draft.live = [];
@@ -260,12 +269,14 @@ const HANDLERS: Record<string, Handler> = {
   "turn.completed": (draft, event) => {
     const { payload, job_id: jobId } = event;
     draft.live = [];
+    const isError = payload.is_error === true;
+    const failure = takeFailure(draft, isError);
     const turn: Turn = {
-      isError: payload.is_error === true, error: str(payload.error), durationMs: num(payload.duration_ms),
+      isError, error: str(payload.error) || (failure?.text ?? ""), durationMs: num(payload.duration_ms),
       inputTokens: num(payload.input_tokens) + num(payload.cache_read_tokens) + num(payload.cache_write_tokens),
       outputTokens: num(payload.output_tokens), costUsd: str(payload.cost_usd),
     };
-    add(draft, null, { type: "footer", ...entry(event), jobId, turn });
+    add(draft, null, { type: "footer", ...entry(event), jobId, turn, detail: failure?.detail ?? "" });
   },
   "checkpoint.created": (draft, { seq, payload, job_id: jobId }) => {
     draft.checkpoints = seq;

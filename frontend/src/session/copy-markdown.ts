@@ -34,7 +34,7 @@ function toolBlock(item: ToolItem, state: State): string {
     const patches = patchOf(name, input, result?.patch);
     const { added, removed } = countsOf(patches);
     const lines = patches.flatMap((patch) => patch.lines.map((line) => line.kind + line.text));
-    return `${head} +${added} −${removed}\n\n${fenced(short(lines.join("\n")), "diff")}`;
+    return `${[head, added && `+${added}`, removed && `−${removed}`].filter(Boolean).join(" ")}\n\n${fenced(short(lines.join("\n")), "diff")}`;
   }
   if (name === "TodoWrite") return `${head}\n\n${todosOf(input).map(({ text, state: done }) => `- [${done === "completed" ? "x" : " "}] ${text}`).join("\n")}`;
   if (name === "Bash") return `${head}\n\n${fenced(String(input.command ?? ""), "sh")}${result?.text ? `\n\n${fenced(short(withoutAnsi(readable(result.text))))}` : ""}`;

@@ -33,6 +33,6 @@ export function decisionView(permission: Permission, resolution: Resolution | un
     ${resolution?.rules.length ? html`<span class="reason">${gettext("From now on without asking:")} ${resolution.rules.map((rule) => html`<code class="rule">${plain(rule)}</code> `)}</span>` : nothing}
     ${resolution?.reason ? html`<span class="reason">“${plain(resolution.reason)}”</span>` : nothing}</span>`;
   if (!plan) return html`<div class="decision soft">${head}</div>`;
-  return html`<details class="plan-kept"><summary class="decision soft">${head}<span class="soft">${gettext("Show the plan")}</span><span class="icon-turn">${icon("chevron")}</span></summary>
+  return html`<details class="plan-kept"><summary class="decision soft">${head}<span class="plan-open">${gettext("Show the plan")}<span class="icon-turn">${icon("chevron")}</span></span></summary>
     <div class="plan-text"><slw-markdown class="prose" .text=${plan}></slw-markdown></div></details>`;
 }

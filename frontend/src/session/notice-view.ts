@@ -5,12 +5,12 @@ import { plain } from "../elements/base.ts";
 import { count, day, duration } from "../format.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import type { CompactedItem, NoticeItem, RestoredItem, TextItem } from "./conversation.ts";
+import type { CompactedItem, FooterItem, NoticeItem, RestoredItem, TextItem } from "./conversation.ts";
 import { explained } from "./explained.ts";
 import "./folded-text.ts";
 import type { Folds } from "./folds.ts";
 
-const foldedText = (item: NoticeItem, folds: Folds): TemplateResult =>
+const foldedText = (item: NoticeItem | FooterItem, folds: Folds): TemplateResult =>
   html`<slw-folded-text .folds=${folds} .name=${`${item.key}:detail`} .version=${folds.version} .isTerminal=${true} .text=${item.detail}></slw-folded-text>`;
 
 /** Unfolds, and stays so while the page is open. */
@@ -37,6 +37,14 @@ export function failureView(item: NoticeItem, folds: Folds, buttons: unknown): T
     ${item.detail ? foldedView(item.key, folds, "", gettext("Show what the agent said last"), () => foldedText(item, folds), "link folded-link") : nothing}
     ${buttons}
   </div></div>`;
+}
+
+/** Why a turn ended with an error, what to do, and the words of the one who refused. */
+export function turnFailure(item: FooterItem, folds: Folds): TemplateResult {
+  const { error } = item.turn;
+  const advice = explained(error);
+  return html`<div class="note error">${icon("warning")}<div class="grow stack tight"><div><p>${error ? plain(told(error)) : gettext("The turn ended with an error.")}</p>${advice ? html`<p class="soft">${advice}</p>` : nothing}</div>
+    ${item.detail && item.detail !== error ? foldedView(item.key, folds, "", gettext("Show the answer of the model"), () => foldedText(item, folds), "link folded-link") : nothing}</div></div>`;
 }
 
 export function thinkingView(item: TextItem, folds: Folds): TemplateResult {

@@ -7,6 +7,7 @@ import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { newId } from "../ids.ts";
 import type { Attachment } from "../protocol.ts";
+import { enlarge } from "./enlarged.ts";
 
 export const IMAGE_TYPES = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 export const MOST_IMAGES = 10;
@@ -132,19 +133,6 @@ function pictureView(pictures: Pictures, one: Picture): TemplateResult {
       ${one.canRetry ? html`<button class="link" type="button" @click=${() => pictures.retry(one.id)}>${gettext("Try again")}</button>` : nothing}</span>` : nothing}
     <button class="button quiet square" type="button" aria-label=${gettext("Remove {name}", { name: one.name })} title=${gettext("Remove")} @click=${() => pictures.remove(one.id)}>${icon("cross")}</button>
   </li>`;
-}
-
-/** The image as large as the window allows, until a click or Escape. */
-export function enlarge(url: string, name: string): void {
-  const dialog = document.createElement("dialog");
-  dialog.className = "picture-large";
-  dialog.setAttribute("aria-label", name);
-  const close = Object.assign(document.createElement("button"), { className: "button", type: "button", textContent: gettext("Close") });
-  dialog.append(Object.assign(document.createElement("img"), { src: url, alt: name }), close);
-  dialog.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
 }
 
 /** The images of a message that was sent. */

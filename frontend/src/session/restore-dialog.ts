@@ -8,6 +8,7 @@ import { FormDialog } from "../elements/dialog.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import type { Diff, DiffFile, Session } from "../protocol.ts";
 import { toast } from "../toast.ts";
+import { lineCounts } from "./line-counts.ts";
 
 const MOST_NAMED = 12;
 
@@ -60,5 +61,5 @@ export class RestoreDialog extends FormDialog {
 
 function fileView({ path, status, additions, deletions }: DiffFile): TemplateResult {
   const word = { added: gettext("comes back"), modified: gettext("changes"), deleted: gettext("is removed"), renamed: gettext("is renamed") }[status];
-  return html`<li><span class="mono cut grow">${plain(path)}</span><span class="soft">${word}</span><span class="counts"><span class="added">+${additions}</span> <span class="removed">−${deletions}</span></span></li>`;
+  return html`<li><span class="mono cut grow">${plain(path)}</span><span class="soft">${word}</span>${lineCounts(additions, deletions)}</li>`;
 }

@@ -10,6 +10,7 @@ import { isAsked } from "./asked.ts";
 import { type Conversation, EMPTY, type Item, type ToolItem, type ToolResult } from "./conversation.ts";
 import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
+import { lineCounts } from "./line-counts.ts";
 import { imagesView } from "./tools/images.ts";
 import { itemRows, type Row } from "./rows.ts";
 import { countsOf, isSubAgent, isWriting, noteOf, patchOf, toolLine } from "./tools.ts";
@@ -92,7 +93,7 @@ export class ToolView extends PageElement {
     const { name, input } = this.item;
     if (!isWriting(name)) return nothing;
     const { added, removed } = countsOf(patchOf(name, input, this.result?.patch));
-    return html`<span class="counts">${added ? html`<span class="added">+${added}</span>` : nothing} ${removed ? html`<span class="removed">−${removed}</span>` : nothing}</span>`;
+    return lineCounts(added, removed);
   }
 
   private body(): unknown {

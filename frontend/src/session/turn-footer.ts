@@ -1,12 +1,12 @@
 // The end of a turn: what it took and changed, and what can be done with it.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { plain } from "../elements/base.ts";
 import { count, duration, exactTime, money, number } from "../format.ts";
-import { gettext, ngettext, told } from "../i18n.ts";
+import { gettext, ngettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import type { Conversation, FooterItem } from "./conversation.ts";
-import { explained } from "./explained.ts";
+import type { Folds } from "./folds.ts";
+import { turnFailure } from "./notice-view.ts";
 
 export interface TurnActions {
   copy: () => void;
@@ -21,10 +21,10 @@ export interface TurnActions {
 export const actionButton = (name: IconName, label: string, run: () => void): TemplateResult =>
   html`<button class="row-action" type="button" aria-label=${label} title=${label} @click=${run}>${icon(name)}</button>`;
 
-export function footerView({ turn, jobId, at }: FooterItem, conversation: Conversation, actions: TurnActions): TemplateResult {
+export function footerView(item: FooterItem, conversation: Conversation, folds: Folds, actions: TurnActions): TemplateResult {
+  const { turn, jobId, at } = item;
   const files = jobId ? conversation.filesChanged.get(jobId) : undefined;
-  const advice = turn.isError ? explained(turn.error) : "";
-  return html`${turn.isError ? html`<div class="note error">${icon("warning")}<div><p>${turn.error ? plain(told(turn.error)) : gettext("The turn ended with an error.")}</p>${advice ? html`<p class="soft">${advice}</p>` : nothing}</div></div>` : nothing}
+  return html`${turn.isError ? turnFailure(item, folds) : nothing}
     <footer class="turn-footer soft"><span class="turn-facts" title=${exactTime(at)}>
       <span>${duration(turn.durationMs)}</span>
       <span title=${gettext("{in} tokens in, {out} tokens out", { in: number(turn.inputTokens), out: number(turn.outputTokens) })}>${gettext("{n} tokens", { n: count(turn.inputTokens + turn.outputTokens) })}</span>

@@ -98,4 +98,4 @@ def database_away(world: World) -> View:
     assert world.bob
     pid_file = postgres.place(world.broken.data_dir).data / "postmaster.pid"
     os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)  # the last that happens to this server
-    return View(None, "/accounts/login/", origin=world.broken.url, forgives=("status of 503",))
+    return View(world.bob, "/", shows="text=One moment", origin=world.broken.url, forgives=("status of 503",))

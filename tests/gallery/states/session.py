@@ -13,6 +13,7 @@ CARD = "section.permission"
 
 def pane(page: Page, name: str) -> None:
     """On the phone one pane is shown at a time."""
+    expect(page.locator("slw-composer textarea")).to_be_attached()
     bar = page.get_by_role("navigation", name="Panes")
     if bar.is_visible():
         bar.get_by_role("button", name=name).click()
