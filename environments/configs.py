@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,8 +22,17 @@ PROGRAM = r"^(/?[a-zA-Z0-9_.+@-]+(/[a-zA-Z0-9_.+@-]+)*)?$"
 class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    place: ClassVar[frozenset[str]] = frozenset()
+    """The fields by which running sandboxes are found; they stay while there are any."""
 
-class HostConfig(Config):
+
+class MountingConfig(Config):
+    """Of kinds that can show folders of the server inside."""
+
+    mount_credentials: bool = False
+
+
+class HostConfig(MountingConfig):
     """Sessions run on the server's own machine, each in a bubblewrap sandbox."""
 
 
@@ -36,7 +45,7 @@ class WithProgram(Config):
     agent_path: Annotated[str, Field(pattern=PROGRAM, max_length=500)] = ""
 
 
-class DockerConfig(WithProgram):
+class DockerConfig(WithProgram, MountingConfig):
     """Sessions run in containers of one image."""
 
     image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:@-]*$", max_length=255)]
@@ -54,6 +63,8 @@ class SshConfig(Config):
     `host_key` is the machine's key as a person approved it; only a machine with this key is ever spoken to.
     """
 
+    place: ClassVar[frozenset[str]] = frozenset({"host", "port", "username", "work_dir"})
+
     host: Annotated[str, Field(pattern=NAME, max_length=253)]
     port: Annotated[int, Field(ge=1, le=65_535)] = 22
     username: Annotated[str, Field(pattern=NAME, max_length=64)]
@@ -65,6 +76,8 @@ class SshConfig(Config):
 
 class ModalConfig(WithProgram):
     """Sessions run in Modal sandboxes."""
+
+    place: ClassVar[frozenset[str]] = frozenset({"app"})
 
     app: Annotated[str, Field(pattern=NAME, max_length=64)] = "slipway"
     timeout_s: Annotated[int, Field(ge=60, le=86_400)] = 600
@@ -100,7 +113,7 @@ def parse(kind: str, config: dict[str, Any]) -> Config:
     Raises: Invalid, with one detail per bad field named `config.<field>`.
     """
     try:
-        return MODELS[EnvironmentKind(kind)].model_validate(config)
+        return _allowed(MODELS[EnvironmentKind(kind)].model_validate(config))
     except ValueError as error:
         if isinstance(error, ValidationError):
             details = [
@@ -111,3 +124,11 @@ def parse(kind: str, config: dict[str, Any]) -> Config:
         raise Invalid.field(
             "kind", f"Unknown kind of environment; choose one of {', '.join(EnvironmentKind.values)}."
         ) from error
+
+
+def _allowed(config: Config) -> Config:
+    """Raises: Invalid (this deployment serves people who do not trust one another)."""
+    if settings.TENANCY == "multi" and isinstance(config, MountingConfig) and config.mount_credentials:
+        message = "A server of several organisations shows no credentials to agents."
+        raise Invalid.field("config.mount_credentials", message)
+    return config

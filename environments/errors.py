@@ -1,8 +1,9 @@
 """Errors of environments.
 
 Conflict
-├── EnvironmentInUse    sessions still run in it
-└── EnvironmentIdTaken  this id was used for another environment
+├── EnvironmentInUse    sessions still run in it; `details` names them
+├── EnvironmentIdTaken  this id was used for another environment
+└── CheckFinished       there is no test to cancel
 Invalid
 └── KindNotAvailable    this deployment has no such environments
 """
@@ -17,7 +18,11 @@ class EnvironmentInUse(Conflict):
 
 
 class EnvironmentIdTaken(Conflict):
-    """This id belongs to another environment; make a new one."""
+    """This id belongs to another environment, or to one that was deleted; make a new one."""
+
+
+class CheckFinished(Conflict):
+    """This test is over already."""
 
 
 class KindNotAvailable(Invalid):

@@ -1,45 +1,83 @@
-"""Whether an environment can run sessions right now; answers are kept for 30 seconds."""
+"""Whether environments can run sessions right now; answers are kept for 30 seconds."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
+import structlog
 from django.core.cache import cache
+from django.utils import timezone
 
 from environments import configs
 from environments.errors import KindNotAvailable
-from environments.models import Environment
-from sandbox import bubblewrap
-from sandbox.errors import BackendUnavailable
+from environments.models import Environment, EnvironmentKind
+from environments.probes import Probe, Status, host
+from sandbox.errors import SandboxError
+
+logger = structlog.get_logger(__name__)
 
 CACHE_S = 30
+PROBE_S = 5.0
+
+PROBES: Mapping[str, Probe] = {EnvironmentKind.HOST: host.probe}
+
+Told = dict[str, Any]
+"""`{"available", "authenticated", "error", "details", "checked_at"}`."""
 
 
-def status_of(environment: Environment) -> dict[str, Any]:
-    """`{"available", "authenticated", "error", "details"}` of the environment."""
-    key = f"environment-status:{environment.id}"
-    status: dict[str, Any] | None = cache.get(key)
-    if status is None:
-        status = _status(environment)
-        cache.set(key, status, CACHE_S)
-    return status
+async def statuses(environments: Iterable[Environment]) -> dict[uuid.UUID, Told]:
+    """How each of them is; those that are not known are asked all at once, so that the slowest decides."""
+    rows = {_key(one): one for one in environments}
+    known: dict[str, Told] = await cache.aget_many(list(rows))
+    missing = {key: one for key, one in rows.items() if key not in known}
+    found = dict(zip(missing, await asyncio.gather(*map(_asked, missing.values())), strict=True))
+    if found:
+        await cache.aset_many(found, CACHE_S)
+    return {one.pk: (known | found)[key] for key, one in rows.items()}
 
 
-def _status(environment: Environment) -> dict[str, Any]:
+async def status_of(environment: Environment) -> Told:
+    """How one of them is."""
+    return (await statuses([environment]))[environment.pk]
+
+
+def forget(environment: Environment) -> None:
+    """Ask afresh the next time: something has happened that a status may tell of."""
+    cache.delete(_key(environment))
+
+
+def _key(environment: Environment) -> str:
+    """Another configuration is another answer."""
+    told = json.dumps([environment.kind, environment.config], sort_keys=True)
+    return f"environment-status:{environment.pk}:{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+async def _asked(environment: Environment) -> Told:
+    status = await _status(environment)
+    return {**asdict(status), "checked_at": timezone.now().isoformat()}
+
+
+async def _status(environment: Environment) -> Status:
     try:
         configs.require_available(environment.kind)
     except KindNotAvailable as error:
-        return {"available": False, "authenticated": False, "error": error.message, "details": {}}
-    reason = ""
+        return Status(False, False, error.message)
+    probe = PROBES.get(environment.kind)
+    if probe is None:
+        return Status(False, False, "This kind of environment cannot be used here.")
     try:
-        bubblewrap.find()
-    except BackendUnavailable as error:
-        reason = str(error)
-    is_available = not reason or settings.ALLOW_UNCONFINED
-    return {
-        "available": is_available,
-        "authenticated": True,
-        "error": "" if is_available else reason,
-        "details": {"is_confined": not reason},
-    }
+        async with asyncio.timeout(PROBE_S):
+            return await probe(environment)
+    except TimeoutError:
+        return Status(False, False, f"It did not answer within {PROBE_S:.0f} seconds.")
+    except (SandboxError, OSError) as error:
+        return Status(False, False, str(error)[:1000] or type(error).__name__)
+    except Exception:
+        logger.exception("environment_probe_failed", environment_id=str(environment.pk), kind=environment.kind)
+        return Status(False, False, "It could not be looked at, by a fault of the server.")

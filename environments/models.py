@@ -1,13 +1,14 @@
-"""Where sessions may run: environments, and the machines (sandboxes) made from them."""
+"""Where sessions may run: environments, the machines (sandboxes) made from them, and the tests of environments."""
 
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
-from accounts.tenancy import TenantModel
+from accounts.tenancy import AliveManager, TenantModel, TenantQuerySet
 
 
 class Deployment(models.Model):
@@ -30,23 +31,41 @@ class EnvironmentKind(models.TextChoices):
     MODAL = "MODAL", "Modal"
 
 
+class EnvironmentQuerySet(TenantQuerySet["Environment"]):
+    """Rows of environments, deleted ones among them where the query begins at `with_deleted`."""
+
+
 class Environment(TenantModel):
-    """One place to run sessions; `config` is validated by the closed model of its kind in `environments.configs`."""
+    """One place to run sessions; `config` is validated by the closed model of its kind in `environments.configs`.
+
+    A deleted one is kept until nothing lives in it any more and nobody takes the deletion back; then its secrets and
+    folders go, and `purged_at` says so. The row stays, since sessions name it.
+    """
 
     name = models.CharField(max_length=100)
     kind = models.CharField(max_length=10, choices=EnvironmentKind.choices)
     description = models.CharField(max_length=500, blank=True)
     config = models.JSONField(default=dict)
-    auth_dir = models.CharField(max_length=200, blank=True)
+    auth_dir = models.CharField(max_length=200, blank=True)  # of its credentials, below the data folder
     is_default = models.BooleanField(default=False)
     request_key = models.UUIDField(null=True, blank=True)  # so that what made it can be repeated
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    purged_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = AliveManager.from_queryset(EnvironmentQuerySet)()  # type: ignore[assignment]
+    with_deleted: ClassVar = EnvironmentQuerySet.as_manager()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "request_key"], name="one_environment_per_key"),
-            models.UniqueConstraint(fields=["organization", "name"], name="unique_environment_name"),
+            models.UniqueConstraint(
+                fields=["organization", "name"], condition=Q(deleted_at=None), name="unique_environment_name"
+            ),
             models.UniqueConstraint(
                 fields=["organization"], condition=Q(is_default=True), name="one_default_environment"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_default=False) | Q(deleted_at=None), name="a_default_environment_is_there"
             ),
         ]
 
@@ -96,3 +115,47 @@ class Machine(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.environment} {self.id}"
+
+
+class CheckStatus(models.TextChoices):
+    PENDING = "PENDING", "Waiting"
+    RUNNING = "RUNNING", "Running"
+    PASSED = "PASSED", "Passed"
+    FAILED = "FAILED", "Failed"
+    CANCELLED = "CANCELLED", "Cancelled"
+
+
+CHECK_IS_LIVE = Q(status__in=(CheckStatus.PENDING, CheckStatus.RUNNING))
+
+
+class EnvironmentCheck(TenantModel):
+    """One test of an environment: a sandbox is made in it, tried out line by line, and removed.
+
+    `attempt` is the lease: a worker that takes the test raises it, and every write names the one it was made under.
+    `lines` are those of `sandbox.checks.Line`, in the order in which they are tried.
+    """
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="checks")
+    machine = models.OneToOneField(Machine, null=True, blank=True, on_delete=models.SET_NULL, related_name="tried_by")
+    requested_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    status = models.CharField(max_length=10, choices=CheckStatus.choices, default=CheckStatus.PENDING)
+    is_quick = models.BooleanField(default=True)
+    lines = models.JSONField(default=list)
+    error = models.CharField(max_length=2000, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["environment"], condition=CHECK_IS_LIVE, name="one_check_at_a_time"),
+        ]
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in (CheckStatus.PENDING, CheckStatus.RUNNING)
+
+    def __str__(self) -> str:
+        return f"test of {self.environment}: {self.status}"

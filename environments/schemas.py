@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import AliasChoices, Field
+
+from environments.models import Environment, EnvironmentCheck
 
 
 class EnvironmentIn(Schema):
@@ -17,12 +19,71 @@ class EnvironmentIn(Schema):
     kind: str
     description: str = Field("", max_length=500)
     config: dict[str, Any] = {}
+    secrets: dict[str, str] = Field({}, max_length=10)
 
 
 class EnvironmentPatch(Schema):
     name: str | None = None
     description: str | None = Field(None, max_length=500)
     is_default: bool | None = None
+    config: dict[str, Any] | None = None
+    secrets: dict[str, str | None] = Field({}, max_length=10)
+
+
+class ListQuery(Schema):
+    """`include_status` (also `includeStatus`) makes the list as slow as the slowest place."""
+
+    organization_id: uuid.UUID | None = None
+    include_status: bool = Field(False, validation_alias=AliasChoices("include_status", "includeStatus"))
+
+
+class DeleteQuery(Schema):
+    force: bool = False
+
+
+class StatusOut(Schema):
+    available: bool
+    authenticated: bool
+    error: str
+    details: dict[str, Any]
+    checked_at: datetime
+
+
+class LineOut(Schema):
+    name: str
+    title: str
+    status: str
+    duration_ms: int | None
+    problem: str
+    advice: str
+
+
+class CheckIn(Schema):
+    is_quick: bool = True
+
+
+class CheckOut(Schema):
+    id: uuid.UUID
+    environment_id: uuid.UUID
+    status: str
+    is_quick: bool
+    is_cancelling: bool
+    lines: list[LineOut]
+    error: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @staticmethod
+    def resolve_is_cancelling(check: EnvironmentCheck) -> bool:
+        return check.cancel_requested_at is not None and not check.is_finished
+
+
+class SecretOut(Schema):
+    """Never the secret itself; `hint` is a public key, or the end of an id."""
+
+    set_at: datetime
+    hint: str
 
 
 class EnvironmentOut(Schema):
@@ -32,12 +93,39 @@ class EnvironmentOut(Schema):
     kind: str
     description: str
     config: dict[str, Any]
+    auth_dir: str
     is_default: bool
+    secrets: dict[str, SecretOut]
     created_at: datetime
 
+    @staticmethod
+    def resolve_secrets(environment: Environment) -> dict[str, dict[str, Any]]:
+        return {row.name: {"set_at": row.updated_at, "hint": row.hint} for row in environment.secrets.all()}
 
-class StatusOut(Schema):
-    available: bool
-    authenticated: bool
-    error: str
-    details: dict[str, Any]
+
+class EnvironmentListed(EnvironmentOut):
+    """`status` is null unless it was asked for."""
+
+    status: StatusOut | None = None
+
+
+class UseOut(Schema):
+    kind: str
+    id: uuid.UUID
+    name: str
+    is_running: bool
+
+
+class UsesOut(Schema):
+    items: list[UseOut]
+
+
+class CredentialIn(Schema):
+    credential: str = Field(max_length=100_000)
+
+
+class CredentialOut(Schema):
+    """Never the credential itself. `is_used` is false where the gateway's key is used instead."""
+
+    is_used: bool
+    stored_at: datetime | None

@@ -8,14 +8,15 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 from ninja import File, Form, Query, Router, Status, UploadedFile
 
+from accounts import stream
 from accounts.auth import ActorRequest
 from accounts.client_keys import client_key
 from accounts.errors import NotFound
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, fetch
-from projects import services, stream
+from projects import services
 from projects.models import Project
-from projects.schemas import BranchesOut, ProjectIn, ProjectOut, ProjectPatch, UploadIn
+from projects.schemas import BranchesOut, ImportOut, ProjectIn, ProjectOut, ProjectPatch, UploadIn
 from projects.vault import Branch
 
 router = Router(tags=["projects"])
@@ -82,7 +83,7 @@ def stream_import(request: ActorRequest, project_id: uuid.UUID) -> StreamingHttp
     row = fetch(Project.objects.with_import(), request.actor, project_id).latest_import
     if row is None:
         raise NotFound
-    return stream.respond(request, request.actor, row)
+    return stream.respond(request, request.actor, row, ImportOut)
 
 
 @router.post("/projects/{uuid:project_id}/import/cancel", response={202: ProjectOut}, by_alias=True)

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from projects.models import Project, ProjectImport
 
@@ -18,12 +18,15 @@ class ProjectIn(Schema):
     source: str
     url: str = ""
     token: str = ""
+    default_environment_id: uuid.UUID | None = None
+    docker_mode: bool = Field(False, validation_alias=AliasChoices("docker_mode", "dockerMode"), deprecated=True)
 
 
 class UploadIn(Schema):
     id: uuid.UUID | None = None
     organization_id: uuid.UUID
     name: str = ""
+    default_environment_id: uuid.UUID | None = None
 
 
 class ProjectPatch(Schema):

@@ -20,6 +20,7 @@ from accounts import secrets
 from accounts.errors import Invalid
 from accounts.names import UNSAFE
 from accounts.tenancy import Actor, Role, fetch
+from environments import services as environments
 from environments.models import Environment
 from gateway import services as gateway_services
 from projects import contents, imports, refs, remotes
@@ -43,6 +44,7 @@ class _Asked:
     name: str
     key: uuid.UUID | None
     now: datetime
+    environment: Environment | None = None
 
     def once(self, source: str, make: Callable[[], Project]) -> Project:
         """What the same request made before, else what `make` makes; of two at once the second gets the first one's."""
@@ -59,6 +61,7 @@ class _Asked:
         made = Project.objects.create(
             organization_id=self.organization_id,
             name=self.name,
+            default_environment=self.environment,
             request_key=self.key,
             created_by=self.actor.user,
             created_at=self.now,
@@ -85,16 +88,22 @@ def create_project(
     source: str,
     url: str = "",
     token: str = "",
+    default_environment_id: uuid.UUID | None = None,
+    docker_mode: bool = False,
     key: uuid.UUID | None = None,
     now: datetime,
 ) -> Project:
     """Make a project that is empty, holds the sample, or will be filled from a git URL by a worker.
 
-    With a `key` that is known the project made then is given back.
-    Raises: NotFound, Forbidden; Invalid (name, source, token); BadUrl; NotARepository; ProjectIdTaken.
+    With a `key` that is known the project made then is given back. `docker_mode` is what was there before environments.
+    Raises: NotFound (also of the environment), Forbidden; Invalid (name, source, token); BadUrl; NotARepository;
+        ProjectIdTaken; KindNotAvailable.
     """
     actor.require(organization_id, Role.MEMBER)
-    asked = _Asked(actor, organization_id, clean_name(name), key, now)
+    environment = _environment(actor, organization_id, default_environment_id)
+    if docker_mode and environment is None:
+        environment = environments.docker_environment(organization_id)
+    asked = _Asked(actor, organization_id, clean_name(name), key, now, environment)
     return asked.once(source, lambda: _create(asked, source, url, token))
 
 
@@ -119,6 +128,7 @@ def create_from_upload(
     filename: str,
     chunks: Iterable[bytes],
     size_bytes: int,
+    default_environment_id: uuid.UUID | None = None,
     key: uuid.UUID | None = None,
     now: datetime,
 ) -> Project:
@@ -130,7 +140,8 @@ def create_from_upload(
     name = clean_name(name or Path(filename).name.split(".")[0])
     if size_bytes > settings.UPLOAD_MAX_BYTES:
         raise BadArchive.field("file", f"The file is larger than {settings.UPLOAD_MAX_BYTES // 2**20} MiB.")
-    asked = _Asked(actor, organization_id, name, key, now)
+    environment = _environment(actor, organization_id, default_environment_id)
+    asked = _Asked(actor, organization_id, name, key, now, environment)
     return asked.once(ProjectSource.UPLOAD, lambda: _create_from_upload(asked, filename, chunks))
 
 
@@ -170,7 +181,7 @@ def update_project(
     if "default_model" in given:
         project.default_model = gateway_services.require_model(default_model) if default_model else ""
     if "default_environment_id" in given:
-        project.default_environment = _environment(actor, project, default_environment_id)
+        project.default_environment = _environment(actor, project.organization_id, default_environment_id)
     with transaction.atomic():
         project.save(update_fields=sorted(field.removesuffix("_id") for field in given))
         if "default_branch" in given:
@@ -258,7 +269,7 @@ def _publish(asked: _Asked, source: ProjectSource, scratch: Repository, branch: 
     return project
 
 
-def _environment(actor: Actor, project: Project, id: uuid.UUID | None) -> Environment | None:
+def _environment(actor: Actor, organization_id: uuid.UUID, id: uuid.UUID | None) -> Environment | None:
     if id is None:
         return None
-    return fetch(Environment.objects.filter(organization_id=project.organization_id), actor, id)
+    return fetch(Environment.objects.filter(organization_id=organization_id), actor, id)

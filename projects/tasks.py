@@ -11,9 +11,9 @@ from django.db import connections
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from accounts.handover import HandOn
 from projects import imports, services
 from projects.errors import ImportHalted
-from projects.handover import HandOn
 
 QUEUE = "imports"
 # Git does the work; a thread only waits for it. The number is that of imports at one time in one process.

@@ -10,9 +10,14 @@ class SessionsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.signals import organization_suspended
+        from environments.signals import environment_deleted, uses_asked
         from projects.signals import project_changed, project_deleted
-        from sessions.receivers import on_organization_suspended, on_project_changed, on_project_deleted
+        from sessions import receivers
 
-        organization_suspended.connect(on_organization_suspended, dispatch_uid="sessions.organization_suspended")
-        project_changed.connect(on_project_changed, dispatch_uid="sessions.project_changed")
-        project_deleted.connect(on_project_deleted, dispatch_uid="sessions.project_deleted")
+        organization_suspended.connect(
+            receivers.on_organization_suspended, dispatch_uid="sessions.organization_suspended"
+        )
+        project_changed.connect(receivers.on_project_changed, dispatch_uid="sessions.project_changed")
+        project_deleted.connect(receivers.on_project_deleted, dispatch_uid="sessions.project_deleted")
+        environment_deleted.connect(receivers.on_environment_deleted, dispatch_uid="sessions.environment_deleted")
+        uses_asked.connect(receivers.on_uses_asked, dispatch_uid="sessions.uses_asked")

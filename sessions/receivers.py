@@ -7,12 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, Exists, OuterRef, Q, When
 
 from accounts.models import Organization
+from environments import services as environments
+from environments.models import Environment
+from environments.uses import Use
 from projects.models import Project
 from sessions import events, services
-from sessions.models import AgentSession, JobStatus, SessionStatus
+from sessions.models import AgentSession, Job, JobStatus, SessionStatus
 
 
 def on_project_deleted(sender: object, project: Project, now: datetime, **_: Any) -> None:
@@ -31,3 +34,22 @@ def on_organization_suspended(sender: object, organization: Organization, now: d
     is_at_work = ~Q(status=SessionStatus.STOPPED) | Q(jobs__status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
     for session in AgentSession.objects.filter(is_at_work, organization=organization).distinct():
         services.stop_session(session=session, now=now)
+
+
+def on_environment_deleted(sender: object, environment: Environment, now: datetime, **_: Any) -> None:
+    """What runs in it stops and keeps its work; the next message goes on elsewhere."""
+    for session in _sessions_in(environment):
+        if session.is_running:
+            services.stop_session(session=session, now=now)
+
+
+def on_uses_asked(sender: object, environment: Environment, **_: Any) -> list[Use]:
+    return [Use("session", row.pk, row.name, is_running=row.is_running) for row in _sessions_in(environment)]
+
+
+def _sessions_in(environment: Environment) -> Any:
+    """Those that begin there, and those whose sandbox is there; `is_running` while it lives or a turn is under way."""
+    here = Q(machine__environment=environment, machine__status__in=environments.LIVE)
+    at_work = Job.objects.filter(session=OuterRef("pk"), status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
+    rows = AgentSession.objects.filter(Q(environment=environment) | here)
+    return rows.annotate(is_running=Case(When(here | Exists(at_work), then=True), default=False)).order_by("pk")

@@ -26,6 +26,7 @@ class NewSessionsIn(Schema):
     model: str = ""
     permission_mode: str = "default"
     environment_id: uuid.UUID | None = None
+    docker_mode: bool = Field(False, validation_alias=AliasChoices("docker_mode", "dockerMode"), deprecated=True)
     base_branch: str = ""
     name_from: str = Field("", max_length=1000)
     message_id: uuid.UUID | None = None

@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from projects.handover import HandOn
+from accounts.handover import HandOn
 from runtime import metrics
 from sessions import dispatch, services
 from sessions.engine import lifecycle, restoring, runner

@@ -61,10 +61,11 @@ MODULES = {
         "preferences",
         "secrets",
     }
-    | {"client_keys", "tenancy", "tokens", "wording"},
+    | {"client_keys", "handover", "tenancy", "tokens", "wording"},
     "config": {"asgi", "cache", "daphne", "doctor", "env", "localization", "management", "middleware"}
     | {"observability", "outages", "parser", "postgres", "serving", "settings", "sockets", "worker"},
-    "environments": {"configs", "deployment", "health", "secrets", "specs"},
+    "environments": {"checking", "configs", "credentials", "deployment", "health", "probes", "secrets", "specs"}
+    | {"uses"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
     "pages": {"context", "design", "frame", "project", "settings", "templatetags"},
     "projects": {
@@ -73,7 +74,6 @@ MODULES = {
         "diffs",
         "finding",
         "git",
-        "handover",
         "imports",
         "progress",
         "refs",
@@ -147,7 +147,11 @@ class TestModels:
 
     def test_deleted_rows_are_in_no_query_that_does_not_ask_for_them(self) -> None:
         hiding = [model for model in self.own_models() if hasattr(model, "deleted_at")]
-        assert {model._meta.label for model in hiding} == {"projects.Project", "agent_sessions.AgentSession"}
+        assert {model._meta.label for model in hiding} == {
+            "environments.Environment",
+            "projects.Project",
+            "agent_sessions.AgentSession",
+        }
         assert all(isinstance(model._default_manager, AliveManager) for model in hiding)
 
     @pytest.mark.parametrize(("label", "whole"), PARTS.items())

@@ -32,6 +32,7 @@ from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefuse
 from sandbox.spec import AnySpec, Mount
 from sessions.engine import causes, cli
 from sessions.engine.claims import Lease
+from sessions.engine.fallback import leave_deleted_environment
 from sessions.engine.turns import new_machine
 from sessions.models import AgentSession
 from sessions.storable import clean
@@ -110,6 +111,7 @@ async def ensure_sandbox(turn: Lease) -> Sandbox:
     A machine that is still being created is one whose worker died over it: its sandbox may be there already.
     Raises: SandboxError (it cannot be made, or does not answer; the message says why).
     """
+    await in_db(leave_deleted_environment)(turn.session_id)
     place = await in_db(place_of)(turn.session_id)
     if (sandbox := await find_sandbox(place)) is not None:
         return sandbox

@@ -14,14 +14,14 @@ from django.db import IntegrityError, transaction
 from accounts.errors import Invalid, NotFound
 from accounts.tenancy import Actor, Role
 from environments import services as environments
-from environments.models import Environment
 from gateway import services as gateway
 from projects.models import Project, ProjectStatus
 from projects.vault import Vault
 from runtime.failpoints import failpoint
+from sessions import log
 from sessions.errors import MessageIdTaken, NameTaken, ProjectNotReady
 from sessions.models import AgentSession, Message, PermissionMode, SessionStatus
-from sessions.services import messages, naming
+from sessions.services import entries, messages, naming
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class NewSessions:
     model: str = ""
     permission_mode: str = PermissionMode.DEFAULT
     environment_id: uuid.UUID | None = None
+    docker_mode: bool = False
     base_branch: str = ""
     name_from: str = ""
     key: uuid.UUID | None = None
@@ -46,7 +47,7 @@ class NewSessions:
 class _Base:
     """What all sessions of one request share."""
 
-    environment: Environment
+    choice: environments.Choice
     branch: str
     commit: str
     model: str
@@ -98,11 +99,12 @@ def _base(actor: Actor, project: Project, new: NewSessions) -> _Base:
     """Everything that is looked up before a row is locked; git is asked here, not inside the transaction."""
     branch = new.base_branch or project.default_branch
     return _Base(
-        environment=environments.choose_environment(
+        choice=environments.choose_environment(
             actor=actor,
             organization_id=project.organization_id,
             environment_id=new.environment_id,
             preferred=project.default_environment,
+            docker_mode=new.docker_mode,
         ),
         branch=branch,
         commit=Vault(project.pk).resolve_branch(branch),
@@ -194,7 +196,7 @@ def _create(
     session = AgentSession.objects.create(
         organization_id=project.organization_id,
         project=project,
-        environment=base.environment,
+        environment=base.choice.environment,
         created_by=actor.user,
         name=name,
         model=base.model,
@@ -207,6 +209,8 @@ def _create(
         request_key=key,
         created_at=now,
     )
+    if base.choice.warning:
+        log.append(session, [entries.notice("warning", base.choice.warning)], now=now)
     if prompt:
         messages.send_message(session=session, author=actor.user, text=prompt, message_id=key, now=now)
     return session

@@ -41,6 +41,11 @@ def session_changed(**changes: Any) -> Entry:
     return Entry("session.changed", {"changes": changes})
 
 
+def notice(level: str, text: str, detail: str = "") -> Entry:
+    """What people should know about the session, in their conversation; `level` is info, warning or error."""
+    return Entry("agent.notice", {"level": level, "text": text, "detail": detail})
+
+
 def session_archived(session: AgentSession) -> Entry:
     """That it was put away, or brought back."""
     archived_at = session.archived_at

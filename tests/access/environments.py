@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.tenancy import Role
-from environments.models import Environment, EnvironmentKind
+from environments.models import CheckStatus, Environment, EnvironmentCheck, EnvironmentKind
 from tests.access.table import Case, Route, Tenant, in_query
 
 
@@ -25,6 +26,30 @@ def created(tenant: Tenant) -> Case:
     return Case(body=body)
 
 
+def deleted(tenant: Tenant) -> Case:
+    case = environment(tenant)
+    Environment.objects.filter(pk=case.params["environment_id"]).update(deleted_at=timezone.now())
+    return case
+
+
+def tested(tenant: Tenant) -> Case:
+    case = environment(tenant)
+    row = EnvironmentCheck.objects.create(
+        organization=tenant.organization, environment_id=case.params["environment_id"], status=CheckStatus.CANCELLED
+    )
+    return Case(params={**case.params, "check_id": row.pk})
+
+
+def asked(tenant: Tenant) -> Case:
+    return Case(params=environment(tenant).params, body={})
+
+
+def with_credential(tenant: Tenant) -> Case:
+    case = environment(tenant)
+    Environment.objects.filter(pk=case.params["environment_id"]).update(config={"mount_credentials": True})
+    return Case(params=case.params, body={"credential": "a token"})
+
+
 ROUTES = [
     Route("GET", "/environments", None, in_query),
     Route("POST", "/environments", Role.ADMIN, created),
@@ -32,4 +57,14 @@ ROUTES = [
     Route("GET", "/environments/{environment_id}/status", Role.VIEWER, environment),
     Route("PATCH", "/environments/{environment_id}", Role.ADMIN, changed),
     Route("DELETE", "/environments/{environment_id}", Role.ADMIN, environment),
+    Route("POST", "/environments/{environment_id}/restore", Role.ADMIN, deleted),
+    Route("GET", "/environments/{environment_id}/uses", Role.VIEWER, environment),
+    Route("GET", "/environments/{environment_id}/tests", Role.VIEWER, environment),
+    Route("POST", "/environments/{environment_id}/tests", Role.MEMBER, asked),
+    Route("GET", "/environments/{environment_id}/tests/{check_id}", Role.VIEWER, tested),
+    Route("GET", "/environments/{environment_id}/tests/{check_id}/stream", Role.VIEWER, tested),
+    Route("POST", "/environments/{environment_id}/tests/{check_id}/cancel", Role.MEMBER, tested),
+    Route("GET", "/environments/{environment_id}/credential", Role.VIEWER, environment),
+    Route("PUT", "/environments/{environment_id}/credential", Role.ADMIN, with_credential),
+    Route("DELETE", "/environments/{environment_id}/credential", Role.ADMIN, environment),
 ]

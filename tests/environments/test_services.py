@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -17,15 +18,16 @@ from environments.errors import EnvironmentInUse, KindNotAvailable
 from environments.models import Environment, MachineStatus
 
 pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def default_of(organization: Organization) -> Environment:
-    return Environment.objects.get(organization=organization, is_default=True)
+    return Environment.objects.get(organization=organization, is_default=True, now=NOW)
 
 
 def add(user: User, organization: Organization, name: str = "second") -> Environment:
     return services.create_environment(
-        actor=actor_for(user), organization_id=organization.id, name=name, kind="HOST", config={}
+        actor=actor_for(user), organization_id=organization.id, name=name, kind="HOST", config={}, now=NOW
     )
 
 
@@ -40,13 +42,15 @@ class TestTheDefault:
     def test_moves_when_another_is_chosen(self, alice: User, organization: Organization) -> None:
         second = add(alice, organization)
 
-        services.update_environment(actor=actor_for(alice), id=second.id, name=None, description=None, is_default=True)
+        services.update_environment(
+            actor=actor_for(alice), id=second.id, name=None, description=None, is_default=True, now=NOW
+        )
 
         assert default_of(organization) == second
 
     def test_cannot_be_deleted(self, alice: User, organization: Organization) -> None:
         with pytest.raises(Invalid):
-            services.delete_environment(actor=actor_for(alice), id=default_of(organization).id)
+            services.delete_environment(actor=actor_for(alice), now=NOW, id=default_of(organization).id)
 
 
 class TestCreateEnvironment:
@@ -58,6 +62,7 @@ class TestCreateEnvironment:
                 name="d",
                 kind="MODAL",
                 config={},
+                now=NOW,
             )
 
         assert Environment.objects.filter(organization=organization).count() == 1
@@ -92,7 +97,7 @@ class TestChooseEnvironment:
                 organization_id=organization.id,
                 environment_id=asked.id if asked else None,
                 preferred=preferred,
-            )
+            ).environment
 
         assert choose(second, third) == second
         assert choose(None, third) == third
@@ -114,10 +119,10 @@ class TestDeleteEnvironment:
         machine = services.create_machine(second)
 
         with pytest.raises(EnvironmentInUse):
-            services.delete_environment(actor=actor_for(alice), id=second.id)
+            services.delete_environment(actor=actor_for(alice), now=NOW, id=second.id)
 
         services.machine_ended(machine_id=machine.id, status=MachineStatus.STOPPED, reason="", now=machine.created_at)
-        services.delete_environment(actor=actor_for(alice), id=second.id)
+        services.delete_environment(actor=actor_for(alice), now=NOW, id=second.id)
         assert not Environment.objects.filter(pk=second.pk).exists()
 
 
@@ -132,6 +137,7 @@ class TestUpdateEnvironment:
                 name=default_of(organization).name,
                 description=None,
                 is_default=None,
+                now=NOW,
             )
 
     @pytest.mark.django_db(transaction=True)
@@ -141,7 +147,7 @@ class TestUpdateEnvironment:
 
         def choose(id: uuid.UUID) -> None:
             try:
-                services.update_environment(actor=actor, id=id, name=None, description=None, is_default=True)
+                services.update_environment(actor=actor, id=id, name=None, description=None, is_default=True, now=NOW)
             finally:
                 connection.close()
 

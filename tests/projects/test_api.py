@@ -171,7 +171,7 @@ class TestImport:
     ) -> None:
         client = ApiClient(token=factories.make_token(alice, organization))
         path, _ = self._start(client, organization, server)
-        monkeypatch.setattr("projects.stream.RECHECK_S", 0.0)
+        monkeypatch.setattr("accounts.stream.RECHECK_S", 0.0)
         frames = client.get(f"{path}/import/stream").streaming_content
         assert b'"status":"PENDING"' in next(frames)
 

@@ -1,32 +1,35 @@
-"""The progress of an import as server-sent events; a stream holds no database connection while it waits."""
+"""The progress of long work as server-sent events; a stream holds no database connection while it waits.
+
+Any tenant-owned row with `is_finished` can be followed: an import, the test of an environment.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
+from ninja import Schema
 
 from accounts.credentials import RECHECK_S, Credentials
 from accounts.errors import Unauthenticated
-from accounts.tenancy import Actor
-from projects.models import ProjectImport
-from projects.schemas import ImportOut
+from accounts.tenancy import Actor, TenantModel
 
 POLL_S = 0.3
 PING_S = 15.0
 LONGEST_S = 3600.0
 
 
-def respond(request: HttpRequest, actor: Actor, row: ProjectImport) -> StreamingHttpResponse:
-    """Events until the import ends, the reader leaves, or loses access."""
+def respond(request: HttpRequest, actor: Actor, row: TenantModel, shown: type[Schema]) -> StreamingHttpResponse:
+    """Events with the row as `shown` has it, until it is finished, the reader leaves, or loses access."""
     key = None if actor.token_id else request.session.session_key
-    frames = _Frames(Credentials(actor, key), row)
+    frames = _Frames(Credentials(actor, key), row, shown)
     # A synchronous server (the test client's) cannot iterate an asynchronous body.
     body = _asynchronous(frames) if isinstance(request, ASGIRequest) else _synchronous(frames)
     response = StreamingHttpResponse(body, content_type="text/event-stream")
@@ -60,8 +63,8 @@ def _synchronous(frames: _Frames) -> Iterator[bytes]:
 class _Frames:
     """What to send next."""
 
-    def __init__(self, credentials: Credentials, row: ProjectImport) -> None:
-        self.credentials, self.import_id = credentials, row.pk
+    def __init__(self, credentials: Credentials, row: TenantModel, shown: type[Schema]) -> None:
+        self.credentials, self.id, self.rows, self.shown = credentials, row.pk, type(row), shown
         self.actor = credentials.actor
         self.is_over = False
         self._last = ""
@@ -75,7 +78,7 @@ class _Frames:
             self.is_over = True
             return b""
         self.is_over = row.is_finished
-        data = ImportOut.from_orm(row).model_dump_json()
+        data = self.shown.from_orm(row).model_dump_json()
         if data != self._last:
             self._last, self._sent_at = data, now
             return f"event: progress\ndata: {data}\n\n".encode()
@@ -84,12 +87,12 @@ class _Frames:
             return b": ping\n\n"
         return b""
 
-    def _row(self, now: float) -> ProjectImport | None:
-        """The import as it is now; None for whoever may not see it any more."""
+    def _row(self, now: float) -> Any:
+        """The row as it is now; None for whoever may not see it any more."""
         if now - self._checked_at >= RECHECK_S:
             self._checked_at = now
             try:
                 self.actor = self.credentials.actor_now(timezone.now())
             except Unauthenticated:
                 return None
-        return ProjectImport.objects.visible_to(self.actor).filter(pk=self.import_id).first()
+        return self.rows.objects.visible_to(self.actor).filter(pk=self.id).first()
