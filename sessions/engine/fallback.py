@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -12,7 +14,7 @@ from sessions.services import entries
 
 
 @transaction.atomic
-def leave_deleted_environment(session_id: object) -> None:
+def leave_deleted_environment(session_id: uuid.UUID) -> None:
     """Before a sandbox is made: the project's environment takes the place of a deleted one, else the organisation's.
 
     The conversation says so. Nothing changes while a sandbox still lives in the old one.

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def default_of(organization: Organization) -> Environment:
-    return Environment.objects.get(organization=organization, is_default=True, now=NOW)
+    return Environment.objects.get(organization=organization, is_default=True)
 
 
 def add(user: User, organization: Organization, name: str = "second") -> Environment:

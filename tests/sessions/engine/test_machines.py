@@ -13,6 +13,7 @@ from sandbox import Phase
 from sandbox.answers import GitState
 from sandbox.errors import SandboxError
 from sessions.engine import cli, machines
+from sessions.models import AgentSession
 from tests.sessions.stage import Stage, eventually
 
 RESET = ["git", "reset", "--quiet", "HEAD^"]
@@ -82,12 +83,26 @@ class TestEnsureSandbox:
         assert job.error.startswith("The sandbox's disk is full: free space there")
         assert "Errno" not in job.error + (await Machine.objects.aget()).reason
 
-    async def test_says_that_the_environment_was_deleted(self, stage: Stage) -> None:
+    async def test_goes_on_elsewhere_when_the_environment_was_deleted(self, stage: Stage) -> None:
+        ours = stage.session.organization_id
+        gone = await Environment.objects.acreate(
+            organization_id=ours, name="gone", kind="HOST", deleted_at=stage.session.created_at
+        )
+        await AgentSession.objects.filter(pk=stage.session.pk).aupdate(environment=gone)
+
+        job = await stage.play(await stage.asend())
+
+        told = [payload["text"] for payload in await stage.events("agent.notice")]
+        session = await AgentSession.objects.select_related("environment").aget(pk=stage.session.pk)
+        assert (job.status, session.environment and session.environment.is_default) == ("COMPLETED", True)
+        assert told == ["The environment “gone” was deleted; “This machine” is used instead."]
+
+    async def test_says_that_there_is_no_environment_left(self, stage: Stage) -> None:
         await Environment.objects.all().adelete()
 
         job = await stage.play(await stage.asend())
 
-        assert "environment of this session was deleted" in job.error
+        assert "has no environment" in job.error
 
 
 class TestEnsureWorkspace:
