@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -91,19 +92,16 @@ def secret_of(environment: Environment, name: str) -> str | None:
     row = environment.secrets.filter(name=name).first()
     if row is None:
         return None
-    return sealing.open_sealed(
-        bytes(row.ciphertext), organization_id=environment.organization_id, purpose=_purpose(environment, name)
-    ).decode()
+    return _open(environment, row)
 
 
-def opened(environment: Environment) -> dict[str, str]:
-    """All that are set and can be read; what is missing then is for the spec's builder to say."""
-    found = {}
-    for name in SECRETS.get(environment.kind, ()):
+def opened(environments: Iterable[Environment]) -> dict[uuid.UUID, dict[str, str]]:
+    """By the environment's id, all that are set and can be read; what is missing is for the spec's builder to say."""
+    keepers = {row.pk: row for row in environments if SECRETS.get(row.kind)}
+    found: dict[uuid.UUID, dict[str, str]] = {}
+    for row in EnvironmentSecret.objects.filter(environment_id__in=keepers) if keepers else ():
         with contextlib.suppress(SecretUnreadable):
-            secret = secret_of(environment, name)
-            if secret is not None:
-                found[name] = secret
+            found.setdefault(row.environment_id, {})[row.name] = _open(keepers[row.environment_id], row)
     return found
 
 
@@ -114,6 +112,12 @@ def forget_after_move(environment: Environment, *, before: Mapping[str, Any]) ->
     """
     if any(environment.config.get(field) != before.get(field) for field in ADDRESS):
         environment.secrets.filter(name="password").delete()
+
+
+def _open(environment: Environment, row: EnvironmentSecret) -> str:
+    purpose = _purpose(environment, row.name)
+    sealed = bytes(row.ciphertext)
+    return sealing.open_sealed(sealed, organization_id=environment.organization_id, purpose=purpose).decode()
 
 
 def _read(environment: Environment, name: str, value: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -37,9 +37,12 @@ class Facts:
     deployment: str
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    @classmethod
-    def of(cls, environment: Environment) -> Facts:
-        return cls(deployment_id(), secrets.opened(environment))
+
+def facts_of(environments: Iterable[Environment]) -> dict[uuid.UUID, Facts]:
+    """By the environment's id; as many queries for many as for one."""
+    rows = list(environments)
+    deployment, opened = deployment_id(), secrets.opened(rows)
+    return {row.pk: Facts(deployment, opened.get(row.pk, {})) for row in rows}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +101,10 @@ def place_spec(environment: Environment, facts: Facts) -> AnySpec:
     return spec_for(Wanted(environment=environment, facts=facts, machine_id="nobody", home_id=NOBODY))
 
 
-def orphan_spec(folder: Path) -> LocalSpec:
-    """What finds and ends whatever runs in a home folder that no machine speaks of; nothing is started from it."""
+def folder_spec(folder: Path) -> LocalSpec:
+    """What names a home folder on this machine, whatever machine uses it; nothing is started from it."""
     return LocalSpec(
-        machine_id="orphan", root=folder, mounts=(), gateway_dir=None, lifetime_s=settings.SANDBOX_LIFETIME_S
+        machine_id="nobody", root=folder, mounts=(), gateway_dir=None, lifetime_s=settings.SANDBOX_LIFETIME_S
     )
 
 

@@ -68,5 +68,10 @@ class DockerSpec:
     deployment: str = ""
     labels: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def place(self) -> tuple[str, ...]:
+        """As in `LocalSpec`."""
+        return (self.kind, self.engine or "")
+
 
 AnySpec = LocalSpec | DockerSpec

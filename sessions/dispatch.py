@@ -22,7 +22,6 @@ from sessions.models import AgentSession, Job, JobStatus, Restoration, Restorati
 __all__ = [
     "admit",
     "defer_cleanup",
-    "defer_end_orphan",
     "defer_rest",
     "defer_restore",
     "defer_stop",
@@ -99,11 +98,6 @@ def defer_restore(session_id: uuid.UUID) -> None:
     """Before the turns that are asked for from now on, so that they find the tree as it was asked for."""
     task = app.configure_task("sessions.restore_tree", queue=QUEUE, lock=f"{LOCK}{session_id}")
     task.defer(session_id=str(session_id))
-
-
-def defer_end_orphan(session_id: uuid.UUID) -> None:
-    """Behind the turns: one that has just begun may be making the sandbox that nobody seemed to own."""
-    _defer_once("sessions.end_orphan", session_id)
 
 
 def _defer_once(name: str, session_id: uuid.UUID) -> None:

@@ -57,11 +57,6 @@ async def rest_agent(*, session_id: str) -> None:
     await idle.rest(uuid.UUID(session_id))
 
 
-@app.task(name="sessions.end_orphan", queue="agents", retry=HandOn())
-async def end_orphan(*, session_id: str) -> None:
-    await lifecycle.end_orphan(uuid.UUID(session_id))
-
-
 @app.periodic(cron="* * * * *")
 @app.task(name="sessions.rescue_turns", queue="agents", queueing_lock="sessions.rescue_turns")
 async def rescue_turns(timestamp: int) -> None:

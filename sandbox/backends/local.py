@@ -122,13 +122,15 @@ class LocalBackend:
         is_confined = _is_confined(spec)
         _check(spec)
         with folders.locked(spec.root):
-            found = await self.find(spec)
-            if found is not None:
+            found = self._alive(spec)
+            if found is not None and _is_of(spec, found):
                 return found
+            if found is not None:
+                await found.stop(grace_s=0.5)  # another machine's, of which nobody knows any more: one at a time
             process = await asyncio.to_thread(_launch, spec, is_confined)
             sandbox = LocalSandbox(spec, process, is_confined=is_confined)
             # Before anything is awaited: a server that dies here must find this sandbox, not make a second one.
-            (spec.root / "handle.json").write_text(json.dumps(sandbox.handle))
+            _keep_handle(spec.root, sandbox)
             try:
                 await sandbox.guest.hello(timeout_s=START_TIMEOUT_S)
             except SandboxError as error:
@@ -148,9 +150,14 @@ class LocalBackend:
 
     async def find(self, spec: LocalSpec) -> LocalSandbox | None:
         """The sandbox that an earlier call made here, if that call ended before it could tell."""
+        found = self._alive(spec)
+        return found if found is not None and _is_of(spec, found) else None
+
+    def _alive(self, spec: LocalSpec) -> LocalSandbox | None:
+        """What runs in the folder, whichever machine it was made for."""
         handle = _kept_handle(spec.root)
         try:
-            found = self.attach(spec, handle)
+            found = self.attach(replace(spec, machine_id=handle.get("machine", spec.machine_id)), handle)
         except SandboxRefused:
             return None
         return found if found._process.is_alive() else None
@@ -171,6 +178,16 @@ class LocalBackend:
 
 
 backend = LocalBackend()
+
+
+def _is_of(spec: LocalSpec, sandbox: LocalSandbox) -> bool:
+    return bool(sandbox.handle["machine"] == spec.machine_id)
+
+
+def _keep_handle(root: Path, sandbox: LocalSandbox) -> None:
+    temporary = root / "handle.json.new"
+    temporary.write_text(json.dumps(sandbox.handle))
+    temporary.replace(root / "handle.json")
 
 
 def _kept_handle(root: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -14,7 +15,7 @@ from django.utils import timezone
 from environments import services as environments
 from environments import specs
 from environments.models import Machine
-from sandbox import AnySpec, Sandbox, attach_sandbox, find_sandbox
+from sandbox import AnySpec, Sandbox, attach_sandbox, find_sandbox, running_sandboxes
 from sandbox.errors import SandboxError, SandboxRefused
 
 logger = structlog.get_logger(__name__)
@@ -35,6 +36,15 @@ async def clear(session_id: uuid.UUID, *, but: uuid.UUID | None = None) -> int:
     """
     homes = await in_db(_homes)(session_id, but)
     return sum([await _clear(home) for home in homes])
+
+
+async def end_in(folder: Path) -> None:
+    """End whatever runs in a home folder on this machine, also what no row speaks of."""
+    running = await running_sandboxes(specs.folder_spec(folder))
+    for machine_id, sandbox in running.items():
+        if sandbox.handle.get("root") == str(folder):
+            logger.warning("orphan_sandbox_ended", machine_id=machine_id)
+            await sandbox.stop()
 
 
 async def _clear(home: Home) -> bool:
@@ -61,4 +71,5 @@ def _homes(session_id: uuid.UUID, but: uuid.UUID | None) -> list[Home]:
     rows = Machine.objects.filter(subject_id=session_id, cleared_at=None)
     rows = rows if but is None else rows.exclude(home_id=but)
     newest = {(row.environment_id, row.home_id): row for row in rows.select_related("environment").order_by("pk")}
-    return [Home(row, specs.Facts.of(row.environment)) for row in newest.values()]
+    facts = specs.facts_of(row.environment for row in newest.values())
+    return [Home(row, facts[row.environment_id]) for row in newest.values()]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.errors import DomainError
 from environments import specs
 from gateway import services as gateway
-from sandbox import Phase, Sandbox, find_sandbox
+from sandbox import Phase, Sandbox
 from sandbox.errors import SandboxError
 from sandbox.folders import remove_tree
 from sessions import log
@@ -78,22 +78,14 @@ def _stopped(session_id: uuid.UUID) -> None:
 
 
 async def cleanup_session(session_id: uuid.UUID) -> None:
-    """End a deleted session's sandbox and remove its working tree; its checkpoints stay in the vault."""
+    """End a deleted session's sandbox and remove its files, wherever they are; its checkpoints stay in the vault."""
     await stop_session(session_id)
-    await _end_unknown(session_id)
     await homes.clear(session_id)
-    await asyncio.to_thread(remove_tree, specs.home_folder(session_id))
+    folder = specs.home_folder(await in_db(_home_of)(session_id))
+    await homes.end_in(folder)
+    await asyncio.to_thread(remove_tree, folder)
 
 
-async def end_orphan(session_id: uuid.UUID) -> None:
-    """End a sandbox that runs although the session has no machine; the task holds the session's lock."""
-    place = await in_db(machines.place_of)(session_id)
-    if place.machine is None:
-        await _end_unknown(session_id)
-
-
-async def _end_unknown(session_id: uuid.UUID) -> None:
-    sandbox = await find_sandbox(specs.orphan_spec(specs.home_folder(session_id)))
-    if sandbox is not None:
-        logger.warning("orphan_sandbox_ended", session_id=str(session_id))
-        await sandbox.stop()
+def _home_of(session_id: uuid.UUID) -> uuid.UUID:
+    home_id = AgentSession.with_deleted.filter(pk=session_id).values_list("home_id", flat=True).first()
+    return home_id or session_id

@@ -8,7 +8,7 @@ import posixpath
 import tempfile
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,21 +88,24 @@ def _place_and_machine(session_id: uuid.UUID) -> tuple[Place, Machine | None]:
     """The same, and the machine that the session had last, living or not."""
     rows = AgentSession.with_deleted.select_related("environment", "machine__environment")
     session = rows.get(pk=session_id)
-    return place_at(session), session.machine
+    (place,) = places_at([session])
+    return place, session.machine
 
 
-def place_at(session: AgentSession, known: dict[uuid.UUID, specs.Facts] | None = None) -> Place:
-    """The same of a row that was read together with its environment and machine.
+def places_at(sessions: Iterable[AgentSession]) -> list[Place]:
+    """The same of rows that were read together with their environments and machines."""
+    found = [(session, *_where(session)) for session in sessions]
+    facts = specs.facts_of(environment for _, environment, _ in found if environment)
+    return [
+        Place(session.id, session.project_id, environment, machine, facts[environment.pk] if environment else None)
+        for session, environment, machine in found
+    ]
 
-    Whoever reads many gives the same `known` to each, so that an environment is looked up once.
-    """
+
+def _where(session: AgentSession) -> tuple[Environment | None, Machine | None]:
     machine = session.machine if session.machine and session.machine.status in environments.LIVE else None
     environment = machine.environment if machine else session.environment
-    known = {} if known is None else known
-    if environment is not None and environment.pk not in known:
-        known[environment.pk] = specs.Facts.of(environment)
-    facts = known[environment.pk] if environment else None
-    return Place(session.id, session.project_id, environment, machine, facts)
+    return environment, machine
 
 
 async def ensure_sandbox(turn: Lease) -> Sandbox:

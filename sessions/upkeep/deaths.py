@@ -13,7 +13,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from environments import services as environments
-from environments import specs
 from environments.models import MachineStatus
 from gateway import services as gateway
 from sandbox import Phase, Sandbox, find_sandbox
@@ -34,39 +33,58 @@ logger = structlog.get_logger(__name__)
 
 AT_ONCE = 16  # sandboxes that are looked at side by side
 ANSWER_S = 5.0
-MADE_WITHIN = timedelta(seconds=90)  # a machine that is being made for longer, with nobody at it, is not being made
+LOOK_S = 8.0  # more than a sandbox needs to say how it is
+MADE_WITHIN = timedelta(seconds=30)  # a machine that is being made for longer, with nobody at it, is not being made
 
 
 async def notice() -> int:
     """Look at every sandbox that is thought to live, and at agents that wait for work; how many were found dead."""
-    places = await in_db(_places)()
-    gate = asyncio.Semaphore(AT_ONCE)
-    return sum(await asyncio.gather(*(_look(session, place, gate) for session, place in places)))
+    rounds: dict[uuid.UUID | None, Round] = {}
+    looks = []
+    for session, place in await in_db(_places)():
+        key = None if place.environment is None else place.environment.pk
+        looks.append(_look(session, place, rounds.setdefault(key, Round())))
+    return sum(await asyncio.gather(*looks))
+
+
+class Round:
+    """One look at the sandboxes of one environment: when it cannot be reached, the rest is not tried."""
+
+    def __init__(self) -> None:
+        self.gate = asyncio.Semaphore(AT_ONCE)
+        self.is_unreachable = False
 
 
 def _places() -> list[tuple[AgentSession, Place]]:
     sessions = AgentSession.with_deleted.filter(machine__status__in=environments.LIVE)
-    known: dict[uuid.UUID, specs.Facts] = {}
-    return [
-        (row, machines.place_at(row, known)) for row in sessions.select_related("environment", "machine__environment")
-    ]
+    rows = list(sessions.select_related("environment", "machine__environment"))
+    return list(zip(rows, machines.places_at(rows), strict=True))
 
 
-async def _look(session: AgentSession, place: Place, gate: asyncio.Semaphore) -> bool:
-    async with gate:
-        try:
-            if place.machine is not None and place.machine.status == MachineStatus.CREATING:
-                return await _look_at_unmade(session, place)
-            sandbox = await machines.attached(place)
-            if sandbox is None:
-                return bool(await in_db(_lost)(session, "The sandbox cannot be found again."))
-            phase = await sandbox.glance()
-            if phase in (Phase.STOPPED, Phase.GONE):
-                return bool(await in_db(_lost)(session, await sandbox.cause()))
-            return phase == Phase.RUNNING and await _look_at_agent(session, sandbox)
-        except (SandboxError, TimeoutError) as error:
-            logger.info("sandbox_not_seen", session_id=str(session.pk), error=str(error))
+async def _look(session: AgentSession, place: Place, round: Round) -> bool:
+    async with round.gate:
+        if round.is_unreachable:
             return False
+        try:
+            async with asyncio.timeout(LOOK_S):
+                return await _look_at(session, place)
+        except TimeoutError:
+            round.is_unreachable = True
+        except SandboxError as error:
+            logger.info("sandbox_not_seen", session_id=str(session.pk), error=str(error))
+        return False
+
+
+async def _look_at(session: AgentSession, place: Place) -> bool:
+    if place.machine is not None and place.machine.status == MachineStatus.CREATING:
+        return await _look_at_unmade(session, place)
+    sandbox = await machines.attached(place)
+    if sandbox is None:
+        return bool(await in_db(_lost)(session, "The sandbox cannot be found again."))
+    phase = await sandbox.glance()
+    if phase in (Phase.STOPPED, Phase.GONE):
+        return bool(await in_db(_lost)(session, await sandbox.cause()))
+    return phase == Phase.RUNNING and await _look_at_agent(session, sandbox)
 
 
 async def _look_at_unmade(session: AgentSession, place: Place) -> bool:
@@ -91,8 +109,11 @@ def _is_left_alone(session: AgentSession, before: datetime) -> bool:
 async def _look_at_agent(session: AgentSession, sandbox: Sandbox) -> bool:
     if session.idle_since is None or not session.agent_run:
         return False
-    async with asyncio.timeout(ANSWER_S):
-        status = await sandbox.guest.agent_status(session.agent_run)
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            status = await sandbox.guest.agent_status(session.agent_run)
+    except TimeoutError:
+        return False  # one that is frozen says nothing of its environment
     if status.is_alive:
         return False
     return bool(await in_db(_agent_died)(session, status))

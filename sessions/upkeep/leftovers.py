@@ -1,41 +1,32 @@
-"""What crashes leave behind: rows that say more than is true, sandboxes and folders of nobody, tokens, packs."""
+"""What crashes leave behind: rows that say more than is true, machines of nobody, tokens, packs."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
-from channels.db import database_sync_to_async as in_db
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from environments import services as environments
-from environments import specs
 from environments.models import Machine, MachineStatus
 from gateway import services as gateway
 from gateway.models import GatewayToken
-from runtime.file_time import file_time
-from sandbox import find_sandbox
-from sandbox.errors import SandboxError
-from sandbox.folders import remove_tree
 from sessions import dispatch, log
 from sessions.engine import causes
 from sessions.models import AgentSession, JobStatus, PermissionRequest, PermissionStatus, SessionStatus
 from sessions.services import entries
 from sessions.services.permissions import withdraw
+from sessions.upkeep.folders import is_young
 from sessions.upkeep.unattended import unattended, without_tasks
 
 logger = structlog.get_logger(__name__)
 
 SETTLED = timedelta(seconds=60)  # what is younger may belong to a step that is being taken right now
-OLD_S = 3600.0
-SET_ASIDE_S = 7 * 86400.0
-ASIDE = ".set-aside"
 INTERRUPTED = f"The server stopped while the agent was at work. {causes.GO_ON}"
 
 
@@ -99,85 +90,12 @@ def revoke_tokens(*, now: datetime) -> int:
     return len(found)
 
 
-async def end_orphans(*, now: datetime) -> int:
-    """Sandboxes that run, and folders that lie there, although no row says so; how many."""
-    folders = await asyncio.to_thread(_session_folders)
-    running = {id for id, path in folders.items() if await _runs(path)}
-    known = await in_db(_known)(set(folders))
-    ended = 0
-    for session_id, path in folders.items():
-        if session_id not in known:
-            ended += await _set_aside(path, now)
-        elif known[session_id]:
-            await in_db(dispatch.defer_cleanup)(session_id)
-            ended += 1
-    for session_id in await in_db(_without_machine)(running & set(known), now):
-        await in_db(dispatch.defer_end_orphan)(session_id)
-        ended += 1
-    return ended
-
-
-def _known(ids: set[uuid.UUID]) -> dict[uuid.UUID, bool]:
-    """Sessions that have a row, and whether they are deleted with nobody about to remove their folder."""
-    rows = AgentSession.with_deleted.filter(pk__in=ids)
-    doomed = set(without_tasks(rows.filter(deleted_at__isnull=False)).values_list("pk", flat=True))
-    return {id: id in doomed for id in rows.values_list("pk", flat=True)}
-
-
-def _without_machine(ids: set[uuid.UUID], now: datetime) -> list[uuid.UUID]:
-    rows = AgentSession.objects.filter(pk__in=ids, updated_at__lt=now - SETTLED)
-    return list(unattended(rows.exclude(machine__status__in=environments.LIVE)).values_list("pk", flat=True))
-
-
-def _session_folders() -> dict[uuid.UUID, Path]:
-    root, found = specs.sandboxes_root(), {}
-    for path in root.iterdir() if root.is_dir() else ():
-        with contextlib.suppress(ValueError):
-            found[uuid.UUID(path.name)] = path
-    return found
-
-
-async def _runs(path: Path) -> bool:
-    with contextlib.suppress(SandboxError):
-        return await find_sandbox(specs.orphan_spec(path)) is not None
-    return False
-
-
-async def _set_aside(path: Path, now: datetime) -> bool:
-    """Put aside a folder of a session that the database has never heard of; removed a week later.
-
-    Should the server have been started with the wrong database, nothing is lost.
-    """
-    if await asyncio.to_thread(_is_young, path):
-        return False
-    if (sandbox := await find_sandbox(specs.orphan_spec(path))) is not None:
-        await sandbox.stop()
-    await asyncio.to_thread(_move_aside, path, now)
-    logger.warning("folder_set_aside", folder=str(path))
-    return True
-
-
-def _is_young(path: Path) -> bool:
-    return path.stat().st_mtime > file_time(path.parent) - OLD_S
-
-
-def _move_aside(path: Path, now: datetime) -> None:
-    aside = path.parent / ASIDE
-    aside.mkdir(mode=0o700, exist_ok=True)
-    path.rename(aside / f"{path.name}.{int(now.timestamp())}")
-
-
-def sweep_files(*, now: datetime) -> int:
-    """Packs that were on their way into a vault, and folders set aside, that are old enough to be nobody's."""
+def sweep_packs(*, now: datetime) -> int:
+    """Packs that were on their way into a vault, or out of it, and are old enough to be nobody's."""
     swept = 0
-    for path in (Path(settings.DATA_DIR) / "incoming").glob("*.pack"):
+    for path in (Path(settings.DATA_DIR) / "incoming").glob("*"):
         with contextlib.suppress(FileNotFoundError):
-            if not _is_young(path):
+            if path.suffix in (".pack", ".bundle") and not is_young(path):
                 path.unlink()
                 swept += 1
-    for path in (specs.sandboxes_root() / ASIDE).glob("*.*"):
-        since = path.name.rpartition(".")[2]
-        if since.isdigit() and int(since) < now.timestamp() - SET_ASIDE_S:
-            remove_tree(path)
-            swept += 1
     return swept

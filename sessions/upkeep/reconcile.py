@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from projects import leftovers as vault_leftovers
 from runtime import metrics
 from sandbox import memory
-from sessions.upkeep import abandoned, deaths, idle, leftovers
+from sessions.upkeep import abandoned, deaths, folders, idle, leftovers, orphans
 
 logger = structlog.get_logger(__name__)
 
@@ -52,7 +52,11 @@ async def _notice(now: datetime) -> int:
 
 
 async def _end_orphans(now: datetime) -> int:
-    return await leftovers.end_orphans(now=now)
+    return await orphans.end_orphans(now=now)
+
+
+async def _settle_folders(now: datetime) -> int:
+    return await folders.settle(now=now)
 
 
 async def _sweep_vaults(now: datetime) -> int:
@@ -66,7 +70,9 @@ MENDS: dict[str, Step] = {
     "machines": _in_db(leftovers.end_machines),
     "tokens": _in_db(leftovers.revoke_tokens),
     "orphans": _end_orphans,
-    "files": _in_thread(leftovers.sweep_files),
+    "folders": _settle_folders,
+    "folders set aside": _in_thread(folders.sweep),
+    "packs": _in_thread(leftovers.sweep_packs),
     "vaults": _sweep_vaults,
     "orphan vaults": _in_db(vault_leftovers.set_aside),
     "deleted vaults": _in_db(vault_leftovers.remove_deleted),

@@ -157,3 +157,32 @@ class TestInside:
             assert await found.poll() is Phase.STOPPED
             rebooted = await sandbox.attach_sandbox(spec, {**made.handle, "boot": "another"})
             assert await rebooted.poll() is Phase.STOPPED
+
+
+class TestRunning:
+    async def test_are_those_beside_each_other_by_their_machine(self, tmp_path: Path) -> None:
+        folder = private(tmp_path)
+        one, two = spec_in(folder), replace(spec_in(folder), machine_id="m-2", root=folder / "m-2")
+        made = [await sandbox.open_sandbox(spec) for spec in (one, two)]
+        try:
+            found = await sandbox.running_sandboxes(replace(one, machine_id="nobody", root=folder / "nobody"))
+            await found["m-2"].stop(grace_s=0.2)
+            left = await sandbox.running_sandboxes(one)
+
+            assert [found[name].handle for name in ("m-1", "m-2")] == [each.handle for each in made]
+            assert (list(left), await made[1].poll()) == (["m-1"], Phase.STOPPED)
+        finally:
+            for each in made:
+                await each.destroy()
+
+    async def test_a_home_has_one_at_a_time(self, tmp_path: Path) -> None:
+        spec = spec_in(private(tmp_path))
+        before = await sandbox.open_sandbox(spec)
+        await before.guest.write_file("kept", b"files")
+        after = await sandbox.open_sandbox(replace(spec, machine_id="m-2"))
+        try:
+            assert await before.poll() is Phase.STOPPED
+            assert list(await sandbox.running_sandboxes(spec)) == ["m-2"]
+            assert await after.guest.read_file("kept") == b"files"
+        finally:
+            await after.destroy()

@@ -14,13 +14,10 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Organization
-from environments import specs
 from environments.models import Machine
 from gateway import services as gateway
 from gateway.models import GatewayToken
-from sandbox import Phase
 from sessions.dispatch import defer_turn
-from sessions.engine import lifecycle
 from sessions.models import AgentSession, Event, PermissionRequest
 from sessions.upkeep import leftovers
 from tests.sessions.resting import play, tasks
@@ -141,55 +138,7 @@ class TestRevokeTokens:
         assert [token.subject_id for token in GatewayToken.objects.live(at())] == [working.pk]
 
 
-class TestEndOrphans:
-    async def test_ends_a_sandbox_that_no_machine_speaks_of(self, stage: Stage) -> None:
-        await play(stage)
-        specs.home_folder(stage.session.pk).mkdir(parents=True, exist_ok=True)
-        await Machine.objects.aupdate(status="LOST")
-
-        mended = [await leftovers.end_orphans(now=at()) for _ in range(2)]
-        await lifecycle.end_orphan(stage.session.pk)
-
-        assert (mended, await in_db(tasks)()) == ([1, 0], ["sessions.end_orphan"])
-        assert stage.sandbox.phase is Phase.STOPPED
-
-    async def test_leaves_a_sandbox_that_was_taken_in_use_meanwhile(self, stage: Stage) -> None:
-        await play(stage)
-
-        assert await leftovers.end_orphans(now=at()) == 0
-        await lifecycle.end_orphan(stage.session.pk)
-        assert stage.sandbox.phase is Phase.RUNNING
-
-    async def test_removes_the_folder_of_a_deleted_session(self, stage: Stage) -> None:
-        await play(stage)
-        folder = specs.home_folder(stage.session.pk)
-        folder.mkdir(parents=True, exist_ok=True)
-        await AgentSession.with_deleted.aupdate(deleted_at=timezone.now())
-
-        assert await leftovers.end_orphans(now=at()) == 1
-        assert await in_db(tasks)() == ["sessions.cleanup_session"]
-        await lifecycle.cleanup_session(stage.session.pk)
-
-        assert not folder.exists()
-
-    async def test_puts_aside_what_the_database_has_never_heard_of(self, stage: Stage) -> None:
-        folder = specs.home_folder(uuid.uuid4())
-        (folder / "work").mkdir(parents=True)
-        (folder / "work" / "file").write_text("precious")
-
-        young = await leftovers.end_orphans(now=at(timedelta(hours=2)))  # our clock may be wrong
-        os.utime(folder, (0, 0))
-        old = await leftovers.end_orphans(now=timezone.now())
-
-        (aside,) = (specs.sandboxes_root() / leftovers.ASIDE).iterdir()
-        assert (young, old, folder.exists()) == (0, 1, False)
-        assert (aside / "work" / "file").read_text() == "precious"
-        assert leftovers.sweep_files(now=at(timedelta(days=1))) == 0
-        assert leftovers.sweep_files(now=at(timedelta(days=8))) == 1
-        assert not aside.exists()
-
-
-class TestSweepFiles:
+class TestSweepPacks:
     def test_removes_packs_that_are_nobodys(self, settings: Settings, tmp_path: Path) -> None:
         settings.DATA_DIR = tmp_path
         (tmp_path / "incoming").mkdir()
@@ -198,5 +147,5 @@ class TestSweepFiles:
             path.write_bytes(b"PACK")
         os.utime(old, (0, 0))
 
-        assert [leftovers.sweep_files(now=timezone.now()) for _ in range(2)] == [1, 0]
+        assert [leftovers.sweep_packs(now=timezone.now()) for _ in range(2)] == [1, 0]
         assert (old.exists(), new.exists()) == (False, True)
