@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
 
 from accounts.api import router as accounts_router
 from accounts.auth import SessionAuth, TokenAuth
@@ -24,7 +26,23 @@ from sessions.api import router as sessions_router
 
 log = structlog.get_logger(__name__)
 
-api = NinjaAPI(
+
+class DescribedOnce(NinjaAPI):
+    """To put the description together takes a quarter of a second, and anybody may ask for it at any time."""
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        if path_prefix is None:
+            path_prefix = self.get_root_path(path_params or {})
+        return self._described(path_prefix)
+
+    @functools.cache  # noqa: B019 - there is one, for as long as the process lives
+    def _described(self, path_prefix: str) -> OpenAPISchema:
+        return super().get_openapi_schema(path_prefix=path_prefix)
+
+
+api = DescribedOnce(
     title="Slipway",
     version=settings.VERSION,
     docs_url=None,

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Membership, Organization, User
+from config.api import api
 from config.parser import MAX_DEPTH
 from tests.client import ApiClient
 
@@ -178,6 +179,9 @@ class TestOpenApi:
 
         assert document["info"]["title"] == "Slipway"
         assert "patch" in document["paths"]["/api/orgs/{organization_id}"]
+
+    def test_puts_the_description_together_once(self) -> None:
+        assert api.get_openapi_schema() is api.get_openapi_schema()
 
 
 class TestMembers:
