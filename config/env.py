@@ -122,6 +122,11 @@ class Env(BaseSettings):
     clone_private_hosts: CommaList = Field(
         [], description="host:port pairs that project imports may reach over http although they are private."
     )
+    ssh_private_hosts: CommaList = Field(
+        [],
+        description="host:port pairs that SSH environments may reach although they are private, where "
+        "`SLIPWAY_TENANCY` is `multi`; otherwise they may reach any.",
+    )
     clone_timeout_s: int = Field(900, ge=1, description="Seconds a project import may take.")
     clone_max_bytes: int = Field(2 * 2**30, ge=1, description="Bytes a project import may bring.")
     upload_max_bytes: int = Field(200 * 2**20, ge=1, description="Bytes of an uploaded archive.")

@@ -11,10 +11,11 @@ from types import MappingProxyType
 from django.conf import settings
 
 from environments import secrets
-from environments.configs import DockerConfig
+from environments.configs import DockerConfig, SshConfig
 from environments.deployment import deployment_id
 from environments.models import Environment, EnvironmentKind, Machine
-from sandbox.spec import AnySpec, DockerSpec, LocalSpec, Mount
+from sandbox.errors import SandboxRefused
+from sandbox.spec import AnySpec, DockerSpec, LocalSpec, Mount, SshAccount, SshSpec
 
 NOBODY = uuid.UUID(int=0)
 
@@ -144,6 +145,36 @@ def _docker(wanted: Wanted) -> DockerSpec:
     )
 
 
+def _ssh(wanted: Wanted) -> SshSpec:
+    config = SshConfig.model_validate(wanted.environment.config)
+    name = "private_key" if config.auth == "key" else "password"
+    if (secret := wanted.facts.secrets.get(name)) is None:
+        what = "private key" if config.auth == "key" else "password"
+        raise SandboxRefused(f"Enter the {what} for {config.username}@{config.host} in the environment's settings.")
+    account = SshAccount(
+        host=config.host,
+        port=config.port,
+        username=config.username,
+        host_key=config.host_key,
+        must_be_public=must_be_public(config.host, config.port),
+        **{name: secret},
+    )
+    return SshSpec(
+        machine_id=wanted.machine_id,
+        deployment=wanted.facts.deployment,
+        account=account,
+        work_dir=config.work_dir,
+        folder=wanted.home_id.hex,
+        gateway_dir=wanted.gateway_dir,
+        lifetime_s=settings.SANDBOX_LIFETIME_S,
+    )
+
+
+def must_be_public(host: str, port: int) -> bool:
+    """Whether an SSH machine must not be in a private network: tenants are strangers there, save where allowed."""
+    return settings.TENANCY == "multi" and f"{host}:{port}" not in settings.SSH_PRIVATE_HOSTS
+
+
 BUILDERS: Mapping[EnvironmentKind, Callable[[Wanted], AnySpec]] = MappingProxyType(
-    {EnvironmentKind.HOST: _host, EnvironmentKind.DOCKER: _docker}
+    {EnvironmentKind.HOST: _host, EnvironmentKind.DOCKER: _docker, EnvironmentKind.SSH: _ssh}
 )

@@ -16,7 +16,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from guest import PROTOCOL, disk, repository, wire
-from guest.children import Children
+from guest.children import PATH, Children
 from guest.conversation import Call
 from guest.errors import Fail
 from guest.memory import OomWatch
@@ -56,9 +56,11 @@ VERBS = {
 class Daemon:
     """The state of a sandbox; one thread per conversation, and the main thread for processes and time."""
 
-    def __init__(self, listener: socket.socket, places: Places, *, label: str, lifetime_s: float) -> None:
+    def __init__(
+        self, listener: socket.socket, places: Places, *, label: str, lifetime_s: float, path: str = PATH
+    ) -> None:
         self.places = places
-        self.children = Children(places.environment(label))
+        self.children = Children(dict(places.environment(label), PATH=path))
         self.lock = threading.Lock()
         self.shelf: Dict[str, Any] = {}
         self.memory = OomWatch()
@@ -197,6 +199,8 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--work", required=True)
     parser.add_argument("--state", required=True)
     parser.add_argument("--gateway", default="/run/slipway/gateway")
+    parser.add_argument("--relay", action="store_true")
+    parser.add_argument("--path", default=PATH)
     parser.add_argument("--label", default="")
     parser.add_argument("--lifetime", type=float, default=43200.0)
     parser.add_argument("--max-file-bytes", type=int, default=16 * 2**30)
@@ -214,7 +218,11 @@ def main(arguments: List[str]) -> int:
     repository.drop_half_clone(places)
     listener = _listener(options.fd, options.socket)
     threading.stack_size(512 * 1024)
-    Daemon(listener, places, label=options.label, lifetime_s=options.lifetime).run()
+    if options.relay:
+        from guest import relay
+
+        relay.start(options.gateway, os.path.join(options.gateway, "api.sock"))
+    Daemon(listener, places, label=options.label, lifetime_s=options.lifetime, path=options.path).run()
     return 0
 
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from projects import git, refs
 from projects.errors import BadUrl, GitFailed, GitTimeout, NotARepository
 from projects.repository import Repository, Watch, fsck_config
+from runtime.addresses import is_public
 
 MAX_URL = 2000  # characters
 MAX_TOKEN = 1000  # characters
@@ -22,8 +23,6 @@ PROBE_TIMEOUT_S = 10.0
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 _URL = re.compile(r'(?:(?![\\"<>^`{|}])[!-~])+')
 _NUMERIC = re.compile(r"\d+|0x[0-9a-f]*")
-# They carry an IPv4 address inside, so that a "global" one may lead anywhere.
-_TRANSLATED = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
 _HEADS = re.compile(rb"([0-9a-f]{40,64})\t(\S+)")
 _HEAD = re.compile(rb"ref: refs/heads/(\S+)\tHEAD")
 
@@ -192,12 +191,3 @@ def _resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     if not allow_private and not all(is_public(address) for address in addresses):
         raise _bad("This address leads to a private network.")
     return addresses
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is on the public internet; mapped, translated, shared and multicast ones are not."""
-    ip = ipaddress.ip_address(address.split("%", 1)[0])
-    is_translated = any(ip in network for network in _TRANSLATED)
-    if is_translated or (isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None):
-        return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local)

@@ -20,6 +20,8 @@ class Hello:
 
     protocol: int
     python: str
+    pid: int
+    """The guest's own, as it sees itself."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class Answer:
 
 def hello(value: object) -> Hello:
     answer = Answer(value)
-    return Hello(protocol=answer.integer("protocol"), python=answer.text("python", 32))
+    return Hello(protocol=answer.integer("protocol"), python=answer.text("python", 32), pid=answer.integer("pid", 1))
 
 
 def paths(value: object) -> Paths:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from sandbox.errors import BadAnswer, GuestError, GuestSilent, SandboxGone
 
@@ -27,14 +27,33 @@ STREAM_LIMIT = 256 * 2**10
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 30.0
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+class ByteReader(Protocol):
+    """What a conversation needs of a stream that comes in; `asyncio.StreamReader` is one."""
+
+    async def readexactly(self, n: int, /) -> bytes: ...
+
+
+class ByteWriter(Protocol):
+    """What a conversation needs of a stream that goes out; `asyncio.StreamWriter` is one."""
+
+    def write(self, data: bytes, /) -> None: ...
+
+    async def drain(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    async def wait_closed(self) -> None: ...
+
+
+Streams = tuple[ByteReader, ByteWriter]
 Connect = Callable[[], Awaitable[Streams]]
 
 
 class Connection:
     """An open conversation. `answer` ends it; so does leaving the `async with`."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: ByteReader, writer: ByteWriter) -> None:
         self._reader = reader
         self._writer = writer
         self.ok: dict[str, Any] | None = None

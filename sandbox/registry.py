@@ -47,6 +47,7 @@ BACKENDS = MappingProxyType(
     {
         "local": Entry("sandbox.backends.local", "Nothing needs to be installed."),
         "docker": Entry("sandbox.backends.docker", "Install aiodocker (`pip install aiodocker`)."),
+        "ssh": Entry("sandbox.backends.ssh", "Install asyncssh."),
     }
 )
 

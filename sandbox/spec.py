@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -74,4 +74,46 @@ class DockerSpec:
         return (self.kind, self.engine or "")
 
 
-AnySpec = LocalSpec | DockerSpec
+@dataclass(frozen=True)
+class SshAccount:
+    """An account on a machine that is reached over SSH: by its private key, or else by its password.
+
+    `host_key` ("algorithm base64") is the machine's, as a person approved it; no other is ever spoken to.
+    `must_be_public` refuses addresses of private networks.
+    """
+
+    host: str
+    port: int
+    username: str
+    host_key: str
+    private_key: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+    must_be_public: bool = False
+
+
+@dataclass(frozen=True)
+class SshSpec:
+    """A sandbox on another machine: a folder below `work_dir` (which may begin with `~/`), and processes.
+
+    It confines nothing: what runs in it may do all that the account may. `folder` is a name; `deployment` tells whose
+    it is, where several share an account. `gateway_dir` holds the `api.sock` that is led there.
+    """
+
+    kind: ClassVar[str] = "ssh"
+
+    machine_id: str
+    deployment: str
+    account: SshAccount
+    work_dir: str
+    folder: str
+    gateway_dir: Path | None
+    lifetime_s: int
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """Where it runs: specs with the same place and deployment have the same sandboxes beside them."""
+        account = self.account
+        return (self.kind, f"{account.username}@{account.host}:{account.port}", self.work_dir)
+
+
+AnySpec = LocalSpec | DockerSpec | SshSpec

@@ -76,7 +76,7 @@ class ScriptedGuest(GuestClient):
 
     async def hello(self, timeout_s: float = ANSWER_TIMEOUT_S) -> Hello:
         self._check()
-        return Hello(protocol=1, python="3.11.0")
+        return Hello(protocol=1, python="3.11.0", pid=1)
 
     async def paths(self) -> Paths:
         self._check()

@@ -20,7 +20,9 @@ from sandbox.docker import profile
 from sandbox.docker.engine import engine
 from sandbox.errors import SandboxError
 from sandbox.host_process import find_marked
+from sandbox.spec import SshSpec
 from tests import engine as engines
+from tests import sshd
 
 FIND_GUEST = "for pid in $(cd /proc; ls -d [0-9]*); do grep -qa '^python3.*serve' /proc/$pid/cmdline && break; done"
 
@@ -45,6 +47,11 @@ class Maker(ABC):
         made = await sandbox.open_sandbox(spec)
         self.made.append(made)
         return made
+
+    def folder_of(self, spec: Any) -> Path:
+        """Where, on this machine, a sandbox has its files."""
+        root: Path = spec.root
+        return root
 
     async def living(self, machine_id: str) -> int:
         """How many processes of a sandbox still run, counted from outside."""
@@ -160,8 +167,30 @@ class GvisorMaker(DockerMaker):
     runtime = "runsc"
 
 
+class SshMaker(Maker):
+    """Another account's folder, reached through the real SSH server; here it happens to be our own."""
+
+    capabilities = Capabilities(can_confine=False, can_mount=False, can_pty=True, can_reattach=True)
+
+    def folder_of(self, spec: SshSpec) -> Path:
+        return self.folder / spec.folder
+
+    def spec(self, **fields: Any) -> SshSpec:
+        name = uuid.uuid4().hex
+        defaults: dict[str, Any] = {"gateway_dir": None, "lifetime_s": 600}
+        return SshSpec(
+            machine_id=name,
+            deployment="tests",
+            account=sshd.shared().account,
+            work_dir=str(self.folder),
+            folder=name,
+            **(defaults | fields),
+        )
+
+
 MAKERS: dict[str, type[Maker]] = {
     "docker-runc": DockerMaker,
     "local": LocalMaker,
     "local-unconfined": UnconfinedMaker,
+    "ssh": SshMaker,
 }

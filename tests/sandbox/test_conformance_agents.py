@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import signal
+import subprocess
 import sys
 import textwrap
 from contextlib import aclosing
@@ -232,8 +234,11 @@ class TestReattach:
         made = await maker.open_spec(spec)
         await made.guest.start_agent("run", ["sh", "-c", "seq 0 1499; read go; seq 1500 2999; cat"])
         noted = tmp_path / "offset"
-        command = [sys.executable, "-c", _SERVER, repr(spec), json.dumps(made.handle), str(noted)]
-        server = await asyncio.create_subprocess_exec(*command)
+        command = [sys.executable, "-c", _SERVER, json.dumps(made.handle), str(noted)]
+        server = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE)
+        assert server.stdin is not None
+        server.stdin.write(pickle.dumps(spec))  # which may hold secrets, and shows them to nobody
+        server.stdin.write_eof()
         await until(partial(asyncio.to_thread, _is_noted, noted))
         server.kill()
         await server.wait()
@@ -251,17 +256,16 @@ class TestReattach:
 
 _SERVER = textwrap.dedent(
     """
-    import asyncio, json, sys, time
-    from pathlib import Path, PosixPath
+    import asyncio, json, pickle, sys, time
+    from pathlib import Path
     import sandbox
-    from sandbox.spec import *
 
     async def main():
-        found = await sandbox.attach_sandbox(eval(sys.argv[1]), json.loads(sys.argv[2]))
+        found = await sandbox.attach_sandbox(pickle.load(sys.stdin.buffer), json.loads(sys.argv[1]))
         offset = 0
         async for data in found.guest.read_agent("run", 0):
             offset += len(data)
-            Path(sys.argv[3]).write_text(f"{offset} ")
+            Path(sys.argv[2]).write_text(f"{offset} ")
             time.sleep(60)
 
     asyncio.run(main())

@@ -1,0 +1,84 @@
+"""The gateway's socket, led to a sandbox on another machine by a reverse forward: each server holds a gate of its own.
+
+The guest tries the newest first (`guest/relay.py`), and believes in a gate only when it was greeted there: so several
+servers may hold the same sandbox, and one that dies is no loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from pathlib import Path
+
+import asyncssh
+
+from sandbox.errors import BackendUnavailable
+from sandbox.ssh.lines import Line
+
+GREETING = b"+"
+CHUNK = 2**16
+SOCKET = "api.sock"
+
+
+async def ensure(line: Line, root: str, gateway_dir: Path) -> None:
+    """A gate for the sandbox in `root`, for as long as this connection lasts.
+
+    Raises: BackendUnavailable (the server forwards no sockets), asyncssh.Error (the line broke).
+    """
+    if root in line.gates:
+        return
+    async with line.opening:
+        if root not in line.gates:
+            line.gates[root] = await _open(line, root, gateway_dir)
+
+
+def forget(line: Line, root: str) -> None:
+    """The sandbox is not there any more."""
+    if (gate := line.gates.pop(root, None)) is not None:
+        gate.close()
+
+
+async def _open(line: Line, root: str, gateway_dir: Path) -> asyncssh.SSHListener:
+    async def serve(reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes]) -> None:
+        line.hold()
+        try:
+            # Whatever goes wrong here concerns one call of an agent, and not the connection.
+            with contextlib.suppress(OSError, asyncssh.Error):
+                await _lead(reader, writer, gateway_dir / SOCKET)
+        finally:
+            writer.close()
+            line.release()
+
+    path = f"{root}/gate/{secrets.token_hex(4)}.gate"
+    try:
+        return await line.connection.start_unix_server(lambda: serve, path)
+    except asyncssh.ChannelListenError as error:
+        raise BackendUnavailable(
+            "The SSH server does not forward sockets, so the agent could not reach its model.",
+            hint="Set AllowStreamLocalForwarding to yes (or remote) in its sshd_config.",
+        ) from error
+
+
+async def _lead(reader: asyncssh.SSHReader[bytes], writer: asyncssh.SSHWriter[bytes], gateway: Path) -> None:
+    inner_reader, inner_writer = await asyncio.open_unix_connection(gateway)
+    try:
+        writer.write(GREETING)
+        inward = asyncio.create_task(_copy(reader, inner_writer))
+        try:
+            await _copy(inner_reader, writer)
+        finally:
+            inward.cancel()
+            await asyncio.gather(inward, return_exceptions=True)
+    finally:
+        inner_writer.close()
+
+
+async def _copy(
+    source: asyncssh.SSHReader[bytes] | asyncio.StreamReader, target: asyncssh.SSHWriter[bytes] | asyncio.StreamWriter
+) -> None:
+    while data := await source.read(CHUNK):
+        target.write(data)
+        await target.drain()
+    if target.can_write_eof():
+        target.write_eof()

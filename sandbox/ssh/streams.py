@@ -1,0 +1,64 @@
+"""A channel of an SSH connection as the bytes of one conversation, with the errors that conversations know."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncssh
+
+from sandbox.ssh.dialing import Unreachable
+from sandbox.ssh.lines import Line
+
+LOST = "The connection to the machine was lost."
+
+
+class ChannelReader:
+    """What comes in. The end of the channel is the guest's, the end of the connection is the network's."""
+
+    def __init__(self, line: Line, reader: asyncssh.SSHReader[bytes]) -> None:
+        self._line, self._reader = line, reader
+
+    async def readexactly(self, size: int) -> bytes:
+        """Raises: asyncio.IncompleteReadError (the guest has ended it), Unreachable (the line broke)."""
+        if size == 0:
+            return b""
+        try:
+            return await self._reader.readexactly(size)
+        except asyncssh.Error as error:
+            raise Unreachable(LOST) from error
+        except asyncio.IncompleteReadError as error:
+            if not self._line.is_open:
+                raise Unreachable(LOST) from error
+            raise
+
+
+class ChannelWriter:
+    """What goes out; the line is held until it is closed, and so is the room for a command on it, should it be one."""
+
+    def __init__(self, line: Line, writer: asyncssh.SSHWriter[bytes], *, is_command: bool = False) -> None:
+        self._line, self._writer = line, writer
+        self._is_command = is_command
+        self._is_closed = False
+        line.hold()
+
+    def write(self, data: bytes) -> None:
+        """Raises: Unreachable (the line broke), OSError (the guest has left)."""
+        if not self._line.is_open:
+            raise Unreachable(LOST)
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        try:
+            await self._writer.drain()
+        except asyncssh.Error as error:
+            raise Unreachable(LOST) from error
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._writer.close()
+            self._line.commands -= self._is_command
+            self._line.release()
+
+    async def wait_closed(self) -> None:
+        """Not waited for: the machine says goodbye when it likes, or never."""
