@@ -136,6 +136,9 @@ class Env(BaseSettings):
     agent_idle_s: int = Field(
         1800, ge=0, description="Seconds after which an agent without work is ended until the next message; 0: never."
     )
+    undo_s: int = Field(
+        600, ge=0, description="Seconds in which a deleted session or project can be taken back; 0: gone at once."
+    )
     slow_reader_s: float = Field(
         20.0, ge=1, description="Seconds that a reader may take nothing of what is sent; it is then cut off."
     )

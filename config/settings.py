@@ -246,6 +246,7 @@ DOCKER_HOST = env.docker_host
 SANDBOX_LIFETIME_S = env.sandbox_lifetime_s
 ARCHIVE_AFTER_DAYS = env.archive_after_days
 AGENT_IDLE_S = env.agent_idle_s
+UNDO_S = env.undo_s
 CLONE_PRIVATE_HOSTS = env.clone_private_hosts
 SSH_PRIVATE_HOSTS = env.ssh_private_hosts
 CLONE_TIMEOUT_S = env.clone_timeout_s

@@ -72,6 +72,12 @@ def delete_project(request: ActorRequest, project_id: uuid.UUID) -> Status[None]
     return Status(204, None)
 
 
+@router.post("/projects/{uuid:project_id}/undelete", response=ProjectOut, by_alias=True)
+def undelete_project(request: ActorRequest, project_id: uuid.UUID) -> Project:
+    """Take back that it was deleted, with its sessions, for a few minutes."""
+    return services.undelete_project(actor=request.actor, id=project_id, now=timezone.now())
+
+
 @router.get("/projects/{uuid:project_id}/branches", response=BranchesOut)
 def list_branches(request: ActorRequest, project_id: uuid.UUID) -> dict[str, list[Branch]]:
     project = fetch(Project, request.actor, project_id)

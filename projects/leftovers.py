@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from django.conf import settings
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from projects import services
@@ -58,9 +59,10 @@ def set_aside(*, now: datetime) -> int:
 
 
 def remove_deleted(*, now: datetime) -> int:
-    """Queue the removal of vaults whose project was deleted, but whose task was lost or has failed; how many."""
+    """Queue the removal of vaults of projects that were deleted and cannot be taken back any more; how many."""
     vaults = {id for path in vault_root().glob("*.git") if (id := _id(path))}
-    doomed = Project.with_deleted.filter(pk__in=vaults, deleted_at__lt=now - SETTLED)
+    kept = max(SETTLED, timedelta(seconds=settings.UNDO_S))
+    doomed = Project.with_deleted.filter(pk__in=vaults, deleted_at__lt=now - kept)
     queued = ProcrastinateJob.objects.filter(task_name=services.REMOVE_VAULT, status__in=("todo", "doing"))
     known = set(queued.values_list("args__project_id", flat=True))
     left = [id for id in doomed.values_list("pk", flat=True) if str(id) not in known]

@@ -7,7 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts import secrets
-from accounts.errors import Invalid
+from accounts.errors import Invalid, NotFound
 from accounts.names import UNSAFE
 from accounts.tenancy import Actor, Role, fetch
 from environments import services as environments
@@ -27,7 +27,7 @@ from projects import contents, imports, refs, remotes
 from projects.errors import BadArchive, ImportFinished, ProjectIdTaken, ProjectNotReady
 from projects.models import ImportStatus, Project, ProjectImport, ProjectSource, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
-from projects.signals import project_changed, project_deleted
+from projects.signals import project_changed, project_deleted, project_undeleted
 from projects.vault import Vault
 from runtime.failpoints import failpoint
 
@@ -191,7 +191,7 @@ def update_project(
 
 
 def delete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> None:
-    """Hide the project at once; its vault goes when a worker comes to it. Raises: NotFound, Forbidden."""
+    """Hide the project at once; its vault goes when that can no longer be taken back. Raises: NotFound, Forbidden."""
     project = fetch(Project, actor, id, Role.MEMBER)
     with transaction.atomic():
         if not Project.objects.filter(pk=project.pk).update(deleted_at=now):
@@ -201,7 +201,24 @@ def delete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> None:
         live.filter(status=ImportStatus.RUNNING).update(cancel_requested_at=now)
         project_deleted.send(sender=Project, project=project, now=now)
         project_changed.send(sender=Project, organization_id=project.organization_id)
-        defer_removal(project.pk)
+        if not settings.UNDO_S:
+            defer_removal(project.pk)
+
+
+def undelete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> Project:
+    """Give it back with the sessions that went with it, while its vault is kept. Raises: NotFound, Forbidden."""
+    since = now - timedelta(seconds=settings.UNDO_S)
+    fetch(Project.with_deleted.filter(deleted_at__gt=since), actor, id, Role.MEMBER)
+    with transaction.atomic():
+        # What removes the vault holds this lock.
+        project = Project.with_deleted.select_for_update().filter(pk=id, deleted_at__gt=since).first()
+        if project is None:
+            raise NotFound
+        deleted_at = project.deleted_at
+        Project.with_deleted.filter(pk=id).update(deleted_at=None)
+        project_undeleted.send(sender=Project, project=project, deleted_at=deleted_at)
+        project_changed.send(sender=Project, organization_id=project.organization_id)
+    return fetch(Project.objects.with_import(), actor, id)
 
 
 def defer_removal(project_id: uuid.UUID) -> None:

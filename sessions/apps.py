@@ -11,7 +11,7 @@ class SessionsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import organization_suspended
         from environments.signals import environment_deleted, uses_asked
-        from projects.signals import project_changed, project_deleted
+        from projects.signals import project_changed, project_deleted, project_undeleted
         from sessions import receivers
 
         organization_suspended.connect(
@@ -21,3 +21,4 @@ class SessionsConfig(AppConfig):
         project_deleted.connect(receivers.on_project_deleted, dispatch_uid="sessions.project_deleted")
         environment_deleted.connect(receivers.on_environment_deleted, dispatch_uid="sessions.environment_deleted")
         uses_asked.connect(receivers.on_uses_asked, dispatch_uid="sessions.uses_asked")
+        project_undeleted.connect(receivers.on_project_undeleted, dispatch_uid="sessions.project_undeleted")

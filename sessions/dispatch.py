@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Cast, Coalesce, Concat
@@ -22,11 +23,14 @@ from sessions.models import AgentSession, Job, JobStatus, Restoration, Restorati
 __all__ = [
     "admit",
     "defer_cleanup",
+    "defer_deletion",
     "defer_rest",
     "defer_restore",
     "defer_stop",
     "defer_turn",
     "enqueue",
+    "finish_deletion",
+    "for_good",
     "places",
     "rescue_restorations",
     "rescue_turns",
@@ -38,6 +42,7 @@ logger = structlog.get_logger(__name__)
 QUEUE = "agents"
 LOCK = "session:"
 LOST_AFTER = timedelta(seconds=30)
+CLOCKS_DIFFER = timedelta(seconds=60)
 
 
 def enqueue(session_id: uuid.UUID) -> None:
@@ -87,6 +92,31 @@ def defer_cleanup(session_id: uuid.UUID) -> None:
     """Behind the turn that still runs, which ends when it sees its lease gone: no sandbox is made afterwards."""
     task = app.configure_task("sessions.cleanup_session", queue=QUEUE, lock=f"{LOCK}{session_id}")
     task.defer(session_id=str(session_id))
+
+
+def for_good(now: datetime) -> datetime:
+    """What was deleted before can no longer be taken back."""
+    return now - timedelta(seconds=settings.UNDO_S)
+
+
+def defer_deletion(session_id: uuid.UUID) -> None:
+    """Stop a deleted session at once, and remove what it leaves when that can no longer be taken back.
+
+    What waits holds no lock, so that a session that was given back goes on meanwhile.
+    """
+    if not settings.UNDO_S:
+        return defer_cleanup(session_id)
+    defer_stop(session_id)
+    wait = {"seconds": settings.UNDO_S}
+    app.configure_task("sessions.finish_deletion", queue=QUEUE, schedule_in=wait).defer(session_id=str(session_id))
+    return None
+
+
+def finish_deletion(session_id: uuid.UUID, *, now: datetime) -> None:
+    """Nothing for one that was given back, or was deleted anew; clocks may differ by a little."""
+    over = for_good(now) + CLOCKS_DIFFER
+    if AgentSession.with_deleted.filter(pk=session_id, deleted_at__lte=over).exists():
+        defer_cleanup(session_id)
 
 
 def defer_rest(session_id: uuid.UUID) -> None:

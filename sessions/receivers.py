@@ -24,6 +24,11 @@ def on_project_deleted(sender: object, project: Project, now: datetime, **_: Any
         services.delete_session(session=session, now=now)
 
 
+def on_project_undeleted(sender: object, project: Project, deleted_at: datetime, **_: Any) -> None:
+    """Its sessions come back with it; their sandboxes were stopped."""
+    services.undelete_with_project(project_id=project.pk, deleted_at=deleted_at)
+
+
 def on_project_changed(sender: object, organization_id: uuid.UUID, **_: Any) -> None:
     """Pages that show the organisation's projects are told."""
     transaction.on_commit(lambda: events.ring_organization(organization_id), robust=True)

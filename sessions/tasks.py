@@ -47,6 +47,11 @@ async def cleanup_session(*, session_id: str) -> None:
     await lifecycle.cleanup_session(uuid.UUID(session_id))
 
 
+@app.task(name="sessions.finish_deletion", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
+async def finish_deletion(*, session_id: str) -> None:
+    await in_db(dispatch.finish_deletion)(uuid.UUID(session_id), now=timezone.now())
+
+
 @app.task(name="sessions.restore_tree", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
 async def restore_tree(*, session_id: str) -> None:
     await restoring.restore(uuid.UUID(session_id))

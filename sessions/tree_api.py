@@ -72,6 +72,15 @@ def unarchive_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSess
     return _shown(request, session_id)
 
 
+@router.post("/sessions/{uuid:session_id}/undelete", response=SessionOut)
+def undelete_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
+    """Take back that the session was deleted, for a few minutes."""
+    now = timezone.now()
+    session = fetch(services.deleted_sessions(now=now), request.actor, session_id, Role.MEMBER)
+    services.undelete_session(session=session, now=now)
+    return _shown(request, session_id)
+
+
 def _shown(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     with queries.one_moment():
         session = fetch(queries.detailed(queries.sessions()), request.actor, session_id)

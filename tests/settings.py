@@ -8,4 +8,5 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 PRACTICE_SCRIPTS = True
+UNDO_S = 0  # what is deleted goes at once, unless a test says otherwise
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True  # no collected files in tests

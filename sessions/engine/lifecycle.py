@@ -78,7 +78,12 @@ def _stopped(session_id: uuid.UUID) -> None:
 
 
 async def cleanup_session(session_id: uuid.UUID) -> None:
-    """End a deleted session's sandbox and remove its files, wherever they are; its checkpoints stay in the vault."""
+    """End a deleted session's sandbox and remove its files, wherever they are; its checkpoints stay in the vault.
+
+    Nothing for one that lives: it was given back meanwhile.
+    """
+    if await in_db(AgentSession.objects.filter(pk=session_id).exists)():
+        return
     await stop_session(session_id)
     await homes.clear(session_id)
     folder = specs.home_folder(await in_db(_home_of)(session_id))

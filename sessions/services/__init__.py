@@ -16,6 +16,7 @@ from sessions.services.restart import restart_session
 from sessions.services.restoring import restore_checkpoint
 from sessions.services.rules import remove_rule
 from sessions.services.shelving import archive_session, unarchive_session
+from sessions.services.undeleting import deleted_sessions, undelete_session, undelete_with_project
 
 __all__ = [
     "Answer",
@@ -29,6 +30,7 @@ __all__ = [
     "cancel",
     "create_sessions",
     "delete_session",
+    "deleted_sessions",
     "edit_message",
     "interrupt",
     "mark_session",
@@ -47,5 +49,7 @@ __all__ = [
     "start_first_turn",
     "stop_session",
     "unarchive_session",
+    "undelete_session",
+    "undelete_with_project",
     "update_session",
 ]

@@ -64,16 +64,17 @@ def stop(session: AgentSession, now: datetime) -> None:
 
 @transaction.atomic
 def delete_session(*, session: AgentSession, now: datetime) -> None:
-    """Take the session away from everyone at once; its sandbox and working tree go in the background.
+    """Take the session away from everyone at once; its sandbox ends in the background, its working tree goes later.
 
-    The lease is raised, so that whatever still works on it can write no more.
+    Until then it can be taken back. The lease is raised, so that whatever still works
+    on it can write no more.
     """
     session = locked(session)
     new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     AgentSession.objects.filter(pk=session.pk).update(deleted_at=now, epoch=F("epoch") + 1)
     gateway.revoke_tokens(subject_id=session.pk, now=now)
-    dispatch.defer_cleanup(session.pk)
+    dispatch.defer_deletion(session.pk)
 
 
 @transaction.atomic

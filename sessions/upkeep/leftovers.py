@@ -75,7 +75,8 @@ def end_machines(*, now: datetime) -> int:
         over, machine__status__in=environments.LIVE, updated_at__lt=now - SETTLED
     ).exclude(deleted_at__gt=now - SETTLED)
     for session in list(without_tasks(rows)):
-        (dispatch.defer_cleanup if session.deleted_at else dispatch.defer_stop)(session.pk)
+        is_gone = session.deleted_at is not None and session.deleted_at <= dispatch.for_good(now)
+        (dispatch.defer_cleanup if is_gone else dispatch.defer_stop)(session.pk)
         ended += 1
     return ended
 

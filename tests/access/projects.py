@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from accounts.tenancy import Role
 from environments.models import Environment, EnvironmentKind
@@ -27,6 +30,13 @@ def row(tenant: Tenant) -> Project:
 
 def project(tenant: Tenant) -> Case:
     return Case(params={"project_id": row(tenant).pk})
+
+
+def deleted(tenant: Tenant) -> Case:
+    """It may be taken back for an hour more."""
+    made = row(tenant)
+    Project.objects.filter(pk=made.pk).update(deleted_at=timezone.now() + timedelta(hours=1))
+    return Case(params={"project_id": made.pk})
 
 
 def with_vault(tenant: Tenant) -> Case:
@@ -66,6 +76,7 @@ ROUTES = [
     Route("GET", "/projects/{project_id}", Role.VIEWER, project),
     Route("PATCH", "/projects/{project_id}", Role.MEMBER, changed),
     Route("DELETE", "/projects/{project_id}", Role.MEMBER, project),
+    Route("POST", "/projects/{project_id}/undelete", Role.MEMBER, deleted),
     Route("GET", "/projects/{project_id}/branches", Role.VIEWER, with_vault),
     Route(
         "GET",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -47,6 +48,13 @@ def new_sessions(tenant: Tenant) -> Case:
 
 def session(tenant: Tenant) -> Case:
     return Case(params={"session_id": _session(tenant).pk})
+
+
+def deleted(tenant: Tenant) -> Case:
+    """It may be taken back for an hour more."""
+    row = _session(tenant)
+    AgentSession.objects.filter(pk=row.pk).update(deleted_at=timezone.now() + timedelta(hours=1))
+    return Case(params={"session_id": row.pk})
 
 
 def snapshot(tenant: Tenant) -> Case:
@@ -206,6 +214,7 @@ ROUTES = [
     Route("PUT", "/sessions/{session_id}/mark", Role.VIEWER, mark),
     Route("POST", "/sessions/{session_id}/archive", Role.MEMBER, session),
     Route("POST", "/sessions/{session_id}/unarchive", Role.MEMBER, session),
+    Route("POST", "/sessions/{session_id}/undelete", Role.MEMBER, deleted),
 ]
 
 SOCKETS = [Socket("/ws/sessions/{session_id}", session)]

@@ -70,6 +70,11 @@ class TestASession:
         with pytest.raises(urllib.error.HTTPError, match="404"):
             alice.read(session)
 
+        page.get_by_role("status").get_by_role("button", name="Undo").click()
+        expect(page.get_by_text("feature is back")).to_be_visible()
+        expect(page.locator("main").get_by_role("link", name="feature")).to_be_visible()
+        assert alice.read(session)["name"] == "feature"
+
     def test_deleted_elsewhere_says_that_it_is_gone(self, alice: Visitor) -> None:
         session = alice.session(alice.project())
         page = alice.open(session_path(session))
@@ -117,3 +122,6 @@ class TestAProject:
 
         expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
         assert alice.person.call("GET", "/api/projects")["items"] == []
+
+        page.get_by_role("status").get_by_role("button", name="Undo").click()
+        expect(page.locator("main").get_by_role("link", name="feature")).to_be_visible()

@@ -15,6 +15,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
+from pytest_django.fixtures import Settings
 
 from accounts.auth import actor_for
 from accounts.models import Organization, User
@@ -108,6 +109,16 @@ class TestRemoveDeleted:
         _set_status(task, "failed")
 
         assert (waiting, running, leftovers.remove_deleted(now=at)) == (0, 0, 1)
+
+    def test_leaves_one_that_may_still_be_taken_back(
+        self, alice: User, organization: Organization, settings: Settings
+    ) -> None:
+        settings.UNDO_S = 7200
+        at = deleted_long_ago(alice, make_vault_project(alice, organization))
+
+        assert not ProcrastinateJob.objects.exists()
+        assert leftovers.remove_deleted(now=at) == 0
+        assert leftovers.remove_deleted(now=at + timedelta(hours=2)) == 1
 
     def test_leaves_one_that_was_deleted_just_now(self, alice: User, organization: Organization) -> None:
         deleted_long_ago(alice, make_vault_project(alice, organization))

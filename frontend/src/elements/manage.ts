@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { call } from "../api.ts";
+import { offerUndo } from "../frame/undelete.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { FormDialog } from "./dialog.ts";
@@ -42,6 +43,7 @@ export class Manage extends FormDialog {
     this.close();
     const detail: Managed = { verb: this.verb, kind: this.kind, id: this.targetId, name };
     document.dispatchEvent(new CustomEvent("slw-managed", { detail }));
+    if (this.verb === "delete") offerUndo(detail);
   }
 
   override render(): unknown {
@@ -63,8 +65,8 @@ export class Manage extends FormDialog {
 
   private question(): TemplateResult {
     if (this.kind === "session")
-      return html`<p>${gettext("The agent of {name} is stopped. Its conversation, its sandbox and the changes on its branch are gone for good.", { name: this.name })}</p>`;
-    return html`<p class="note warning">${icon("warning")}<span>${gettext("The repository {name}, all its sessions and their changes are gone for good.", { name: this.name })}</span></p>
+      return html`<p>${gettext("The agent of {name} is stopped. Its conversation, its sandbox and the changes on its branch go with it. You can take this back for a few minutes.", { name: this.name })}</p>`;
+    return html`<p class="note warning">${icon("warning")}<span>${gettext("The repository {name} goes, with all its sessions and their changes. You can take this back for a few minutes.", { name: this.name })}</span></p>
       ${this.field("name", gettext("Type the project's name to confirm"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" autocomplete="off" spellcheck="false" placeholder=${this.name} aria-invalid=${invalid}
         @input=${(event: Event) => (this.typed = (event.target as HTMLInputElement).value.trim())} />`)}`;
   }

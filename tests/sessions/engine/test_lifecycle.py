@@ -102,3 +102,10 @@ class TestCleanupSession:
         assert not folder.exists()
         assert stage.sandbox.phase is Phase.GONE
         assert (await Machine.objects.aget()).cleared_at is not None
+
+    async def test_leaves_one_alone_that_was_given_back(self, stage: Stage) -> None:
+        await stage.play(await stage.asend())
+
+        await lifecycle.cleanup_session(stage.session.pk)
+
+        assert stage.sandbox.phase is Phase.RUNNING

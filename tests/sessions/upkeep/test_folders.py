@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from environments import specs
 from environments.models import Machine
@@ -30,6 +31,16 @@ class TestSettle:
         await lifecycle.cleanup_session(stage.session.pk)
 
         assert not folder.exists()
+
+    async def test_leaves_the_folder_of_one_that_may_still_be_taken_back(
+        self, stage: Stage, settings: Settings
+    ) -> None:
+        settings.UNDO_S = 600
+        specs.home_folder(stage.session.pk).mkdir(parents=True, exist_ok=True)
+        await AgentSession.with_deleted.aupdate(deleted_at=timezone.now())
+
+        assert await folders.settle(now=timezone.now()) == 0
+        assert await folders.settle(now=timezone.now() + timedelta(seconds=600)) == 1
 
     async def test_puts_aside_what_the_database_has_never_heard_of(self, stage: Stage) -> None:
         folder = specs.home_folder(uuid.uuid4())
