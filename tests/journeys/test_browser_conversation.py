@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.journeys import logs
 from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.curl import wait_for
@@ -18,39 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(240)]
 FREE = {"permission_mode": "bypassPermissions"}
 EVENTS = 10_000
 MOST_ELEMENTS, MOST_ROWS = 2500, 150
-TURN_EVENTS = 20
-FILL = """
-import uuid
-from django.utils import timezone
-from sessions.models import AgentSession, Event
-session = AgentSession.objects.get(pk="{id}")
-Event.objects.filter(session=session).delete()
-TEXT = "Some **words** on what was done, which go on for a while. " * 4
-def turn(number):
-    job, message = str(uuid.UUID(int=number)), str(uuid.UUID(int=10**6 + number))
-    author = dict(id="1", name="Alice")
-    told = dict(job_id=job, message_id=message, trigger="MESSAGE", is_urgent=False, progress_message="", error="")
-    user = dict(message_id=message, job_id=job, text=f"Question {{number}}", author=author, attachments=[])
-    yield "message.user", user
-    yield "job.status", dict(told, status="PROCESSING", progress=0)
-    for one in range(7):
-        name, call = ("Read" if one < 4 else "Bash"), f"call-{{number}}-{{one}}"
-        given = dict(file_path=f"/workspace/part{{one}}.py") if one < 4 else dict(command=f"make part{{one}}")
-        lines = "\\n".join(f"line {{line}} of {{number}}-{{one}}" for line in range(40))
-        yield "tool.call", dict(call_id=call, parent=None, name=name, input=given)
-        yield "tool.result", dict(call_id=call, is_error=False, text=lines, is_truncated=False, images=[], patch=None)
-    yield "assistant.text", dict(block=f"{{number}}:0", parent=None, text=TEXT)
-    yield "assistant.text", dict(block=f"{{number}}:1", parent=None, text=f"Answer {{number}}")
-    yield "turn.completed", dict(is_error=False, duration_ms=1000, input_tokens=1, output_tokens=1, cost_usd="0.01")
-    yield "job.status", dict(told, status="COMPLETED", progress=100)
-rows = [entry for number in range(1, {last} // {size} + 1) for entry in turn(number)]
-Event.objects.bulk_create([
-    Event(session=session, organization_id=session.organization_id, seq=seq, kind=kind, payload=payload,
-          created_at=timezone.now())
-    for seq, (kind, payload) in enumerate(rows, 1)
-])
-AgentSession.objects.filter(pk=session.pk).update(last_seq=len(rows), status="WAITING_INPUT")
-"""
 ELEMENTS = "document.querySelectorAll('*').length"
 SEEN = """() => {
     const rows = [...document.querySelectorAll('.entry')];
@@ -67,10 +35,8 @@ MARKED_TEXT = """() => {
 
 
 def long_session(visitor: Visitor, events: int = EVENTS) -> dict[str, Any]:
-    """A session with a log that agents would need days for."""
     session = visitor.session(visitor.project(), name="long")
-    code = FILL.format(id=session["id"], last=events, size=TURN_EVENTS)
-    visitor.server.manage("shell", "--command", code)
+    logs.write(visitor.server, session, logs.turns(events // logs.TURN_EVENTS))
     return session
 
 

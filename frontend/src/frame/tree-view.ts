@@ -2,9 +2,9 @@
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
-import { repeat } from "lit/directives/repeat.js";
 import { get } from "../api.ts";
 import { PageElement, plain } from "../elements/base.ts";
+import { repeat } from "../elements/repeat.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { messageOf, toast } from "../toast.ts";

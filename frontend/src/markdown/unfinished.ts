@@ -1,6 +1,7 @@
 // Markdown that is still being written, made so that it reads now as it will when it is finished: nothing flashes up as raw signs and changes later.
 
-const MARKERS_ONLY = /^[ \t>]*(?:(?:[-=*+_~`#|:]+|\d{1,9}[.)]?)[ \t]*)+$/;
+// Each character can be read in one way only: otherwise a long line of signs would be tried in all of them.
+const MARKERS_ONLY = /^[ \t>]*(?:[-=*+_~`#|:][ \t]*|\d[.)]?[ \t]*)+$/;
 const DELIMITER_ROW = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$/;
 const BEGINS_BLOCK = /^[ \t>]*(?:[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t])/;
 const OPEN_LINK = /!?\[([^\[\]\n]*)(?:\](?:\([^)\n]*|\[[^\]\n]*)?)?$|!$/;

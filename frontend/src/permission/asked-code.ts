@@ -7,17 +7,6 @@ import { highlight } from "../highlight.ts";
 import { gettext } from "../i18n.ts";
 import { pieces } from "../odd-characters.ts";
 
-const LANGUAGES: Record<string, string> = {
-  css: "css", go: "go", html: "xml", ini: "ini", js: "javascript", json: "json", jsx: "javascript", md: "markdown", mjs: "javascript", py: "python", rs: "rust", sh: "bash",
-  sql: "sql", svg: "xml", toml: "ini", ts: "typescript", tsx: "typescript", xml: "xml", yaml: "yaml", yml: "yaml",
-};
-
-/** The language of a file by its name's end; empty when it is not known. */
-export const languageOf = (path: string): string => {
-  const end = /\.([a-z0-9]+)$/i.exec(path)?.[1]?.toLowerCase() ?? "";
-  return Object.hasOwn(LANGUAGES, end) ? (LANGUAGES[end] ?? "") : "";
-};
-
 @customElement("slw-asked-code")
 export class AskedCode extends PageElement {
   @property() text = "";

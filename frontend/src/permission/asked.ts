@@ -2,17 +2,16 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
+import { languageOfPath } from "../highlight.ts";
 import { gettext, ngettext } from "../i18n.ts";
+import { str } from "../json.ts";
 import type { Json, Permission } from "../protocol.ts";
 import { lineCounts } from "../session/line-counts.ts";
 import { patchView } from "../session/patch-view.ts";
 import { countsOf, patchOf } from "../session/tools.ts";
 import "./asked-code.ts";
-import { languageOf } from "./asked-code.ts";
 import { addressParts, type McpTool, mcpTool } from "./names.ts";
 import { isSaid } from "./words.ts";
-
-const str = (value: unknown): string => (typeof value === "string" ? value : "");
 
 export function askedView({ tool, input, description, cwd }: Permission): TemplateResult {
   const folder = cwd ? html`<p class="asked-place soft">${gettext("Folder:")} <span class="mono">${plain(cwd)}</span></p>` : nothing;
@@ -24,7 +23,7 @@ function bodyOf(tool: string, input: Json): TemplateResult {
   const path = str(input.file_path) || str(input.notebook_path);
   switch (tool) {
     case "Bash": return html`${input.run_in_background === true ? html`<p class="soft">${gettext("It goes on in the background.")}</p>` : nothing}<slw-asked-code .text=${str(input.command)} .language=${"bash"}></slw-asked-code>`;
-    case "Write": return html`${pathView(path, ngettext("{count} line", "{count} lines", linesOf(str(input.content))))}<slw-asked-code .text=${str(input.content)} .language=${languageOf(path)}></slw-asked-code>`;
+    case "Write": return html`${pathView(path, ngettext("{count} line", "{count} lines", linesOf(str(input.content))))}<slw-asked-code .text=${str(input.content)} .language=${languageOfPath(path)}></slw-asked-code>`;
     case "Edit":
     case "MultiEdit": return editView(tool, path, input);
     case "WebFetch": return html`${addressView(str(input.url))}${input.prompt ? html`<p class="asked-about">${plain(str(input.prompt))}</p>` : nothing}`;

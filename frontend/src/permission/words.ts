@@ -2,11 +2,10 @@
 
 import { gettext } from "../i18n.ts";
 import type { IconName } from "../icons.ts";
+import { str } from "../json.ts";
 import type { Json, Permission } from "../protocol.ts";
 import { toolLine } from "../session/tools.ts";
 import { mcpTool } from "./names.ts";
-
-const str = (value: unknown): string => (typeof value === "string" ? value : "");
 
 export interface Heading { icon: IconName; text: string }
 

@@ -10,14 +10,22 @@ const HAS_ANY = /[\u001b\u009b\r\u0008]/;
 interface Style { colour: string; back: string; bold: boolean; dim: boolean; italic: boolean; under: boolean }
 const PLAIN: Style = { colour: "", back: "", bold: false, dim: false, italic: false, under: false };
 
+function withoutBackspaces(line: string): string {
+  if (!line.includes("\b")) return line;
+  const kept: string[] = [];
+  for (const character of line) {
+    if (character === "\b") kept.pop();
+    else kept.push(character);
+  }
+  return kept.join("");
+}
+
 /** What a line looks like in the end when parts of it were written over: progress bars leave their last state. */
 function settled(text: string): string {
   if (!text.includes("\r") && !text.includes("\b")) return text;
   return text.replace(/\r+\n/g, "\n").split("\n").map((line) => {
     const parts = line.split("\r").filter(Boolean);
-    let last = parts.at(-1) ?? "";
-    while (last.includes("\b")) last = last.replace(/[^\b][\b]|^[\b]+/, "");
-    return last;
+    return withoutBackspaces(parts.at(-1) ?? "");
   }).join("\n");
 }
 

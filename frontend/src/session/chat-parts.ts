@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { str } from "../json.ts";
 import type { BackgroundTask } from "../protocol.ts";
 
 const examples = (): string[] => [
@@ -27,5 +28,5 @@ export const loadingView = (): TemplateResult => html`<div class="turns is-loadi
 export function backgroundView(tasks: readonly BackgroundTask[]): TemplateResult | typeof nothing {
   if (!tasks.length) return nothing;
   return html`<details class="background"><summary>${icon("layers")}<span class="grow">${ngettext("{count} task runs in the background", "{count} tasks run in the background", tasks.length)}</span><span class="icon-turn">${icon("chevron")}</span></summary>
-    <ul>${tasks.map((task) => html`<li><span class="cut" title=${task.description}>${plain(String(task.description || task.kind || task.id))}</span></li>`)}</ul></details>`;
+    <ul>${tasks.map((task) => html`<li><span class="cut" title=${task.description}>${plain(str(task.description) || str(task.kind) || str(task.id))}</span></li>`)}</ul></details>`;
 }

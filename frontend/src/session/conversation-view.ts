@@ -2,8 +2,8 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { repeat } from "lit/directives/repeat.js";
 import { PageElement, plain } from "../elements/base.ts";
+import { repeat } from "../elements/repeat.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
@@ -27,6 +27,7 @@ import { copyText, linkedTurn, linkTo } from "./turn-links.ts";
 
 const LOAD_AHEAD = 2000;
 const MARKED_MS = 2500;
+const MOST_HEARD = 100;
 
 @customElement("slw-conversation")
 export class ConversationView extends PageElement {
@@ -97,6 +98,7 @@ export class ConversationView extends PageElement {
     if (this.isFollowing) this.leftAt = null;
     else this.leftAt ??= this.conversation;
     for (const block of this.conversation.live) if (block.kind === "text" && !block.parent) this.heard.add(blockKey(block.block));
+    for (const key of this.heard) if (this.heard.size > MOST_HEARD) this.heard.delete(key);
     this.rows = this.currentRows();
   }
 

@@ -1,5 +1,6 @@
 // The conversation as data: a pure reduction of the event log, and of the deltas that run ahead of it.
 
+import { arr, num, obj, text as str } from "../json.ts";
 import type { Attachment, Delta, Json, Live, LogEvent, Permission, Session } from "../protocol.ts";
 
 interface Entry { key: string; at: string; /** The number of the event that it came with. */ seq: number }
@@ -100,11 +101,6 @@ const draftOf = (state: Conversation): Draft => ({
   openCalls: new Set(state.openCalls),
   own: new Set(),
 });
-
-const str = (value: unknown): string => (typeof value === "string" ? value : value == null ? "" : String(value));
-const num = (value: unknown): number => (typeof value === "number" && Number.isFinite(value) ? value : Number(value) || 0);
-const obj = (value: unknown): Json => (typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {});
-const arr = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 
 function add(draft: Draft, parent: unknown, item: Item): void {
   if (typeof parent !== "string" || !parent) return void draft.items.push(item);

@@ -2,6 +2,7 @@
 
 import { exactTime } from "../format.ts";
 import { gettext } from "../i18n.ts";
+import { str } from "../json.ts";
 import { withoutAnsi } from "./ansi.ts";
 import type { Conversation, Item, ToolItem } from "./conversation.ts";
 import { countsOf, isSubAgent, isWriting, patchOf, readable, todosOf, toolLine } from "./tools.ts";
@@ -37,7 +38,7 @@ function toolBlock(item: ToolItem, state: State): string {
     return `${[head, added && `+${added}`, removed && `−${removed}`].filter(Boolean).join(" ")}\n\n${fenced(short(lines.join("\n")), "diff")}`;
   }
   if (name === "TodoWrite") return `${head}\n\n${todosOf(input).map(({ text, state: done }) => `- [${done === "completed" ? "x" : " "}] ${text}`).join("\n")}`;
-  if (name === "Bash") return `${head}\n\n${fenced(String(input.command ?? ""), "sh")}${result?.text ? `\n\n${fenced(short(withoutAnsi(readable(result.text))))}` : ""}`;
+  if (name === "Bash") return `${head}\n\n${fenced(str(input.command), "sh")}${result?.text ? `\n\n${fenced(short(withoutAnsi(readable(result.text))))}` : ""}`;
   const inner = isSubAgent(name) ? itemsMarkdown(state.children.get(item.callId) ?? [], state) : "";
   return [head, inner && quoted(inner), isSubAgent(name) && result ? quoted(readable(result.text)) : ""].filter(Boolean).join("\n\n");
 }

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { str } from "../json.ts";
 import type { Permission } from "../protocol.ts";
 import type { Resolution } from "./conversation.ts";
 import { toolLine } from "./tools.ts";
@@ -27,7 +28,7 @@ export function decisionView(permission: Permission, resolution: Resolution | un
   const status = resolution?.status ?? "";
   const line = toolLine(permission.tool, permission.input);
   const target = permission.kind === "TOOL" ? [line.verb, line.target.split("\n", 1)[0]].filter(Boolean).join(" ") : "";
-  const plan = permission.kind === "PLAN" ? String(permission.input.plan ?? "") : "";
+  const plan = permission.kind === "PLAN" ? str(permission.input.plan) : "";
   const head = html`${icon(status === "ALLOWED" ? "check" : "cross")}
     <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}${target ? html`: <span class="mono">${plain(target)}</span>` : nothing}
     ${resolution?.rules.length ? html`<span class="reason">${gettext("From now on without asking:")} ${resolution.rules.map((rule) => html`<code class="rule">${plain(rule)}</code> `)}</span>` : nothing}

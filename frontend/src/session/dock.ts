@@ -6,6 +6,7 @@ import { watchKeyboard } from "../composer/screen-keyboard.ts";
 import { errorNote, PageElement } from "../elements/base.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { str } from "../json.ts";
 import { load } from "../parts.ts";
 import type { Permission, Session } from "../protocol.ts";
 import { backgroundView } from "./chat-parts.ts";
@@ -65,7 +66,7 @@ export class Dock extends PageElement {
     if (!parent) return "";
     const { items, children } = this.conversation;
     const call = [...items, ...[...children.values()].flat()].find((item) => item.type === "tool" && item.callId === parent);
-    return (call?.type === "tool" && String(call.input.description || call.input.subagent_type || "")) || gettext("without a name");
+    return (call?.type === "tool" && (str(call.input.description) || str(call.input.subagent_type))) || gettext("without a name");
   };
 
   /** The page makes a new one with each piece of the stream; what is below it is drawn anew only when something of it has changed. */

@@ -1,5 +1,6 @@
 // What is found in a conversation: in the words that are read, and in what tools fold away.
 
+import { str } from "../json.ts";
 import { blocksOf, htmlOf } from "../markdown/rendering.ts";
 import { withoutAnsi } from "./ansi.ts";
 import type { Conversation, Item, ToolItem } from "./conversation.ts";
@@ -15,12 +16,14 @@ type State = Pick<Conversation, "results" | "children">;
 export const MOST = 5000;
 const words = new WeakMap<Item, string>();
 
-const unescaped = (html: string): string => html.replace(/<[^>]*>/g, "").replace(/&(?:#(\d+)|(\w+));/g, (_, code: string | undefined, name: string) => (code ? String.fromCodePoint(Number(code)) : ({ amp: "&", lt: "<", gt: ">", quot: '"' }[name] ?? " ")));
+/** As a page shows it: there are numbers that name no character. */
+const characterOf = (code: number): string => (code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : "\ufffd");
+const unescaped = (html: string): string => html.replace(/<[^>]*>/g, "").replace(/&(?:#(\d+)|(\w+));/g, (_, code: string | undefined, name: string) => (code ? characterOf(Number(code)) : ({ amp: "&", lt: "<", gt: ">", quot: '"' }[name] ?? " ")));
 
 /** The words of markdown as they are read. */
 function wordsOf(item: Item & { text: string }): string {
   let found = words.get(item);
-  if (found === undefined) words.set(item, (found = blocksOf(item.text).map(({ token }) => (token.type === "code" ? String((token as { text?: string }).text ?? "") : unescaped(htmlOf(token)))).join("\n")));
+  if (found === undefined) words.set(item, (found = blocksOf(item.text).map(({ token }) => (token.type === "code" ? str((token as { text?: unknown }).text) : unescaped(htmlOf(token)))).join("\n")));
   return found;
 }
 
@@ -30,21 +33,24 @@ export function bodyText(item: ToolItem, state: State): string {
   const result = state.results.get(item.callId);
   const said = withoutAnsi(readable(result?.text ?? ""));
   if (isWriting(name) && !result?.isError) return patchOf(name, input, result?.patch).flatMap((patch) => patch.lines.map((line) => line.text)).join("\n");
-  if (name === "Bash") return `${String(input.command ?? "")}\n${said}`;
+  if (name === "Bash") return `${str(input.command)}\n${said}`;
   if (name === "Read") return said.replace(/^\s*\d+(?:→|\t)/gm, "");
   if (name === "TodoWrite") return todosOf(input).map((todo) => todo.text).join("\n");
   if (name === "Grep" || name === "Glob") return said;
   return `${JSON.stringify(input, null, 2)}\n${said}`;
 }
 
-function placesOf(text: string, query: string): number[] {
+/** The line, from 1, of each place where it is found; so many at most. */
+function linesOf(text: string, query: string, most: number): number[] {
   const found: number[] = [];
   const low = text.toLowerCase();
-  for (let at = low.indexOf(query); at >= 0; at = low.indexOf(query, at + query.length)) found.push(at);
+  let [line, newline] = [1, low.indexOf("\n")];
+  for (let at = low.indexOf(query); at >= 0 && found.length < most; at = low.indexOf(query, at + query.length)) {
+    for (; newline >= 0 && newline < at; newline = low.indexOf("\n", newline + 1)) line += 1;
+    found.push(line);
+  }
   return found;
 }
-
-const lineOf = (text: string, at: number): number => text.slice(0, at).split("\n").length;
 
 /** Everything that is found in these rows, in their order. */
 export function find(rows: readonly Row[], state: State, wanted: string): Match[] {
@@ -52,7 +58,7 @@ export function find(rows: readonly Row[], state: State, wanted: string): Match[
   const matches: Match[] = [];
   if (!query.trim()) return matches;
   const put = (row: string, item: string, within: readonly string[], isInBody: boolean, text: string): void => {
-    placesOf(text, query).forEach((at, nth) => matches.length < MOST && matches.push({ row, item, within, isInBody, line: isInBody ? lineOf(text, at) : 0, nth }));
+    linesOf(text, query, MOST - matches.length).forEach((line, nth) => matches.push({ row, item, within, isInBody, line: isInBody ? line : 0, nth }));
   };
   const look = (row: string, item: Item, within: readonly string[]): void => {
     if (item.type === "tool") {

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { str } from "../json.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Folds } from "./folds.ts";
 import type { GroupRow } from "./rows.ts";
@@ -15,13 +16,13 @@ const ICONS = { read: "fileText", search: "search", look: "terminal" } as const;
 function words({ kind, items }: GroupRow): string {
   if (kind === "search") return ngettext("Searched {count} time", "Searched {count} times", items.length);
   if (kind === "look") return ngettext("Looked around with {count} command", "Looked around with {count} commands", items.length);
-  const files = new Set(items.map((item) => String(item.input.file_path ?? item.input.notebook_path ?? "")));
+  const files = new Set(items.map((item) => str(item.input.file_path) || str(item.input.notebook_path)));
   return ngettext("Read {count} file", "Read {count} files", files.size);
 }
 
 /** The names of the last few files, or what was looked for. */
 const some = ({ kind, items }: GroupRow): string => {
-  const names = items.map((item) => (kind === "read" ? shortPath(String(item.input.file_path ?? "")).split("/").at(-1) : toolLine(item.name, item.input).target.split(" · ")[0]) ?? "");
+  const names = items.map((item) => (kind === "read" ? shortPath(str(item.input.file_path) || str(item.input.notebook_path)).split("/").at(-1) : toolLine(item.name, item.input).target.split(" · ")[0]) ?? "");
   return [...new Set(names.filter(Boolean))].slice(kind === "look" ? -3 : -6).reverse().join(", ");
 };
 

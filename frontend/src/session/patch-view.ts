@@ -67,7 +67,7 @@ export function patchView(patches: readonly Patch[], options: PatchOptions = {})
   const colours = coloursOf(shown, options);
   return html`<div class="patch" tabindex="0" role="group" aria-label=${options.label ?? gettext("Changed lines")}>
     <table>${shown.map((patch, index) => html`<tbody>
-      ${patch.header || index > 0 ? html`<tr class="hunk"><td colspan="4"><code>${patch.header || "⋯"}</code></td></tr>` : nothing}
+      ${patch.header || index > 0 ? html`<tr class="hunk"><td colspan="4"><code>${patch.header ? plain(patch.header) : "⋯"}</code></td></tr>` : nothing}
       ${patch.lines.map((line) => lineView(line, columns, colours))}
     </tbody>`)}</table>
   </div>`;

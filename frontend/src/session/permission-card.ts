@@ -7,6 +7,7 @@ import { ApiError, post } from "../api.ts";
 import { errorNote, PageElement, plain } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import { str } from "../json.ts";
 import "../markdown.ts";
 import { askedView } from "../permission/asked.ts";
 import { GRACE_MS, isSettled, lastTypedAt, untilPaused, WORD_MS } from "../permission/readiness.ts";
@@ -19,9 +20,9 @@ type Step = "asking" | "denying" | "always" | "all";
 type Scope = "session" | "project";
 
 /** What has been done about one question so far; kept while others are looked at. */
-interface Work { step: Step; scope: Scope; left: ReadonlySet<string>; reason: string; isBusy: boolean; error: unknown; questions: Questions | null }
+interface Work { step: Step; /** Those that "all" was said of, as they were listed. */ all: readonly string[]; scope: Scope; left: ReadonlySet<string>; reason: string; isBusy: boolean; error: unknown; questions: Questions | null }
 
-const FRESH: Omit<Work, "questions"> = { step: "asking", scope: "session", left: new Set(), reason: "", isBusy: false, error: null };
+const FRESH: Omit<Work, "questions"> = { step: "asking", all: [], scope: "session", left: new Set(), reason: "", isBusy: false, error: null };
 const PLAN_MODE = "acceptEdits";
 
 @customElement("slw-permission")
@@ -187,8 +188,14 @@ export class PermissionCard extends PageElement {
     return kind === "TOOL" ? this.pending.filter((one) => one.kind === kind && one.tool === tool) : [];
   }
 
+  /** Those that were there when the list was asked for, and still wait: what came since was seen by nobody. */
+  private get listed(): readonly Permission[] {
+    const { all } = this.work;
+    return this.alike.filter((one) => all.includes(one.id));
+  }
+
   private async go(step: Step): Promise<void> {
-    this.change({ step });
+    this.change({ step, all: step === "all" ? this.alike.map((one) => one.id) : [] });
     await this.updateComplete;
     this.querySelector<HTMLElement>("[data-first]")?.focus();
   }
@@ -221,7 +228,7 @@ export class PermissionCard extends PageElement {
   }
 
   private async allowAll(): Promise<void> {
-    for (const { id } of this.alike) await this.answer("allow", {}, id);
+    for (const { id } of this.listed) await this.answer("allow", {}, id);
   }
 
   private deny(): void {
@@ -286,19 +293,19 @@ export class PermissionCard extends PageElement {
   private body(permission: Permission): unknown {
     if (this.work.step === "all") return this.list();
     if (permission.kind === "QUESTION") return this.work.questions?.view();
-    if (permission.kind === "PLAN") return html`<slw-markdown class="prose" .text=${String(permission.input.plan ?? gettext("The agent gave no plan."))}></slw-markdown>`;
+    if (permission.kind === "PLAN") return html`<slw-markdown class="prose" .text=${str(permission.input.plan) || gettext("The agent gave no plan.")}></slw-markdown>`;
     return html`${askedView(permission)}${this.work.step === "always" ? this.whatAlways() : nothing}`;
   }
 
   private list(): TemplateResult {
-    return html`<ol class="permission-list">${this.alike.map((one) => html`<li>${askedView(one)}</li>`)}</ol>`;
+    return html`<ol class="permission-list">${this.listed.map((one) => html`<li>${askedView(one)}</li>`)}</ol>`;
   }
 
   private buttons(permission: Permission): TemplateResult {
     switch (this.work.step) {
       case "denying": return this.denying(permission);
       case "always": return this.confirming(gettext("Always allow this"), () => this.always(), this.work.left.size >= this.lasting.length);
-      case "all": return this.confirming(ngettext("Allow {count} of them once", "Allow all {count} once", this.alike.length), () => void this.allowAll());
+      case "all": return this.confirming(ngettext("Allow {count} of them once", "Allow all {count} once", this.listed.length), () => void this.allowAll());
       case "asking": return permission.kind === "QUESTION" ? this.answering() : this.actions(permission);
     }
   }

@@ -2,9 +2,9 @@
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { repeat } from "lit/directives/repeat.js";
 import { call, post } from "../api.ts";
 import { messageOf, PageElement, toast } from "../elements/base.ts";
+import { repeat } from "../elements/repeat.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { JobState, UserItem } from "./conversation.ts";

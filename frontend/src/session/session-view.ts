@@ -11,7 +11,7 @@ import { archive } from "../frame/tree-acts.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import { pageTitle, setPageTitle } from "../page-title.ts";
-import type { Session } from "../protocol.ts";
+import type { LogEvent, Session } from "../protocol.ts";
 import { emptyView, loadingView } from "./chat-parts.ts";
 import type { Composer, Written } from "./composer.ts";
 import { Connection } from "./connection.ts";
@@ -34,6 +34,7 @@ import { offerSession } from "./session-actions.ts";
 import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
 import { browserSurroundings, type ConnectionState, type Fetching, type Listener } from "./surroundings.ts";
+import { Together } from "./together.ts";
 import { Transcript } from "./transcript.ts";
 import { isInLine, isPlainlyWaiting, jobAtWork } from "./waiting.ts";
 
@@ -69,6 +70,7 @@ export class SessionView extends PageElement {
   };
   private readonly transcript = new Transcript();
   private readonly history = new History(this.transcript, this.fetching.before, () => this.show());
+  private readonly arriving = new Together<LogEvent>((events) => this.takeEvents(events));
   private outbox!: Outbox;
   private answeredHere = new Set<string>();
   private withdraw: (() => void) | undefined;
@@ -94,6 +96,7 @@ export class SessionView extends PageElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.connection?.close();
+    this.arriving.flush();
     for (const timer of [this.settling, this.refresh, this.told]) clearTimeout(timer);
     window.removeEventListener("online", this.onWake);
     document.removeEventListener("visibilitychange", this.onWake);
@@ -108,30 +111,28 @@ export class SessionView extends PageElement {
 
   private readonly listener: Listener = {
     hello: (session, live, version) => {
+      this.arriving.flush();
       this.take(session);
       this.transcript.hello(live);
       this.show();
       this.hasNewVersion = version !== "" && this.page.version !== "" && version !== this.page.version;
     },
-    events: (events) => {
-      const before = this.conversation;
-      this.transcript.append(events);
-      this.show();
-      this.tellOthersAnswer(before, this.conversation);
-      this.afterEvents(events.map((event) => event.kind));
-    },
+    events: (events) => this.arriving.add(events),
     page: (page) => {
+      this.arriving.drop();
       this.history.reset();
       this.transcript.begin(page);
       this.show();
       this.afterEvents(page.items.map((event) => event.kind));
     },
     delta: (delta) => {
+      this.arriving.flush();
       this.transcript.delta(delta);
       this.show();
     },
     places: (places) => (this.places = places),
     reset: () => {
+      this.arriving.drop();
       this.history.reset();
       this.transcript.reset();
       this.show();
@@ -142,6 +143,14 @@ export class SessionView extends PageElement {
       if ((state === "streaming" || state === "polling") && !this.session) void this.reload();
     },
   };
+
+  private takeEvents(events: readonly LogEvent[]): void {
+    const before = this.conversation;
+    this.transcript.append(events);
+    this.show();
+    this.tellOthersAnswer(before, this.conversation);
+    this.afterEvents(events.map((event) => event.kind));
+  }
 
   private show(): void {
     this.conversation = this.transcript.conversation;

@@ -1,7 +1,9 @@
 // How each tool of the agent is told in one line: icon, verb, target; and what it found or did, in a few words.
 
 import { gettext, ngettext } from "../i18n.ts";
+import { arr, num, obj, str, text } from "../json.ts";
 import type { IconName } from "../icons.ts";
+import { mcpTool } from "../permission/names.ts";
 import type { Json } from "../protocol.ts";
 import type { ToolResult } from "./conversation.ts";
 
@@ -9,21 +11,13 @@ export { countsOf, type Patch, type PatchLine, patchOf } from "./tools/patch.ts"
 
 export interface ToolLine { icon: IconName; verb: string; target: string; isCommand?: boolean }
 
-const str = (value: unknown): string => (typeof value === "string" ? value : "");
-
 /** A path as seen from the working tree. */
 export const shortPath = (path: string): string => path.replace(/^\/workspace\//, "");
 
-/** A tool of an MCP server, by its full name. */
-export function mcpName(name: string): { server: string; tool: string } | null {
-  const [prefix, server, ...tool] = name.split("__");
-  return prefix === "mcp" && server && tool.length ? { server, tool: tool.join("__") } : null;
-}
-
-const firstQuestion = (input: Json): string => str((Array.isArray(input.questions) ? (input.questions[0] as Json | undefined) : undefined)?.question);
+const firstQuestion = (input: Json): string => str(obj(arr(input.questions)[0]).question);
 
 function rangeOf(input: Json): string {
-  const [from, count] = [Number(input.offset) || 1, Number(input.limit) || 0];
+  const [from, count] = [num(input.offset) || 1, num(input.limit)];
   if (!input.offset && !count) return "";
   return count ? gettext("lines {from}–{to}", { from, to: from + count - 1 }) : gettext("from line {from}", { from });
 }
@@ -54,15 +48,15 @@ export function toolLine(name: string, input: Json): ToolLine {
     case "Agent": return { icon: "bot", verb: gettext("Sub-agent"), target: str(input.description) || str(input.subagent_type) };
     case "TodoWrite": return { icon: "list", verb: gettext("Task list"), target: currentTask(input) };
     case "TaskCreate": return { icon: "list", verb: gettext("Add task"), target: str(input.subject) };
-    case "TaskUpdate": return { icon: "list", verb: gettext("Update task"), target: str(input.subject) || (input.taskId ? `#${String(input.taskId)}` : "") };
+    case "TaskUpdate": return { icon: "list", verb: gettext("Update task"), target: str(input.subject) || (text(input.taskId) ? `#${text(input.taskId)}` : "") };
     case "TaskList": return { icon: "list", verb: gettext("Look at the tasks"), target: "" };
     case "EnterPlanMode": return { icon: "list", verb: gettext("Begin to plan"), target: "" };
     case "ExitPlanMode": return { icon: "list", verb: gettext("Show the plan"), target: "" };
     case "AskUserQuestion": return { icon: "question", verb: gettext("Ask you"), target: firstQuestion(input) };
     case "Skill": return { icon: "wrench", verb: gettext("Use skill"), target: str(input.skill) || str(input.command) };
     default: {
-      const mcp = mcpName(name);
-      return { icon: "wrench", verb: mcp ? withMore(mcp.server, mcp.tool) : name, target: str(input.description) || path };
+      const mcp = mcpTool(name);
+      return { icon: "wrench", verb: mcp ? withMore(mcp.server, mcp.name) : name, target: str(input.description) || path };
     }
   }
 }
@@ -72,8 +66,7 @@ export interface Todo { text: string; state: TodoState }
 
 /** The tasks of a list, whatever of it has the right shape. */
 export function todosOf(input: Json): Todo[] {
-  const todos = Array.isArray(input.todos) ? (input.todos as Json[]) : [];
-  return todos.filter((one) => typeof one === "object" && one !== null).map((one) => {
+  return arr(input.todos).filter((one) => typeof one === "object" && one !== null).map(obj).map((one) => {
     const state: TodoState = one.status === "completed" || one.status === "in_progress" ? one.status : "pending";
     return { text: (state === "in_progress" ? str(one.activeForm) : "") || str(one.content), state };
   });

@@ -2,8 +2,9 @@
 
 import { html, nothing } from "lit";
 import { gettext } from "../../i18n.ts";
+import { str } from "../../json.ts";
 import { readable } from "../tools.ts";
-import { type Body, failure, folded, prose, str } from "./body.ts";
+import { type Body, failure, folded, prose } from "./body.ts";
 
 export const agentBody: Body = (context) => {
   const { item, result } = context;

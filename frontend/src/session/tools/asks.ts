@@ -2,8 +2,9 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../../elements/base.ts";
+import { str } from "../../json.ts";
 import type { Json } from "../../protocol.ts";
-import { type Body, folded, output, prose, str } from "./body.ts";
+import { type Body, folded, output, prose } from "./body.ts";
 
 const choices = (question: Json): TemplateResult => html`<p class="strong">${plain(str(question.question))}</p>
   <ul class="asked">${(Array.isArray(question.options) ? (question.options as Json[]) : []).map((option) => html`<li>${plain(str(option?.label))}${option?.description ? html` <span class="soft">${plain(str(option.description))}</span>` : nothing}</li>`)}</ul>`;

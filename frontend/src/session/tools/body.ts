@@ -20,8 +20,6 @@ export interface ToolContext {
 
 export type Body = (context: ToolContext) => unknown;
 
-export const str = (value: unknown): string => (typeof value === "string" ? value : "");
-
 export const folded = ({ item, folds }: ToolContext, part: string, text: string, more: { lines?: number; cut?: boolean; isTerminal?: boolean } = {}): TemplateResult =>
   html`<slw-folded-text .folds=${folds} .name=${`${item.key}:${part}`} .text=${text} .lines=${more.lines ?? 20} ?cut=${more.cut ?? false} .isTerminal=${more.isTerminal ?? false} .version=${folds.version}></slw-folded-text>`;
 

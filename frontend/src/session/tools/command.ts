@@ -3,8 +3,9 @@
 import { html, nothing } from "lit";
 import { plain } from "../../elements/base.ts";
 import { gettext } from "../../i18n.ts";
+import { str } from "../../json.ts";
 import { exitCodeOf } from "../tools.ts";
-import { type Body, folded, output, str } from "./body.ts";
+import { type Body, folded, output } from "./body.ts";
 
 export const commandBody: Body = (context) => {
   const { input } = context.item;

@@ -3,8 +3,9 @@
 import { html, nothing } from "lit";
 import { languageOfPath } from "../../highlight.ts";
 import { gettext } from "../../i18n.ts";
+import { str } from "../../json.ts";
 import { patchOf } from "../tools.ts";
-import { type Body, failure, linesView, output, str } from "./body.ts";
+import { type Body, failure, linesView, output } from "./body.ts";
 
 export const editBody: Body = (context) => {
   const { name, input } = context.item;

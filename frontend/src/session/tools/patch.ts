@@ -1,20 +1,18 @@
 // Changes of files as lines: from the result of a call, or from what its input says.
 
+import { arr, num, obj, str } from "../../json.ts";
 import type { Json } from "../../protocol.ts";
 
 export interface PatchLine { kind: " " | "+" | "-"; text: string; old: number | null; new: number | null }
 export interface Patch { header: string; lines: PatchLine[] }
 
-const str = (value: unknown): string => (typeof value === "string" ? value : "");
-
 const textLines = (text: string): string[] => (text === "" ? [] : text.replace(/\n$/, "").split("\n"));
 
 function hunkOf(hunk: Json): Patch {
-  let old = Number(hunk.old_start ?? hunk.oldStart ?? 1);
-  let fresh = Number(hunk.new_start ?? hunk.newStart ?? 1);
-  const raw = Array.isArray(hunk.lines) ? (hunk.lines as unknown[]) : [];
-  const lines = raw.map((line): PatchLine => {
-    const whole = typeof line === "string" ? line : `${str((line as Json).kind)}${str((line as Json).text)}`;
+  let old = num(hunk.old_start ?? hunk.oldStart ?? 1);
+  let fresh = num(hunk.new_start ?? hunk.newStart ?? 1);
+  const lines = arr(hunk.lines).map((line): PatchLine => {
+    const whole = typeof line === "string" ? line : `${str(obj(line).kind)}${str(obj(line).text)}`;
     const kind = whole.startsWith("+") ? "+" : whole.startsWith("-") ? "-" : " ";
     return { kind, text: whole.slice(1), old: kind === "+" ? null : old++, new: kind === "-" ? null : fresh++ };
   });
@@ -43,11 +41,11 @@ function editOf(edit: Json): Patch {
 
 /** The change that a writing tool makes: the result's own hunks, else what its input says. */
 export function patchOf(name: string, input: Json, patch: unknown): Patch[] {
-  const hunks = Array.isArray(patch) ? patch : ((patch as Json | null)?.hunks as unknown[] | undefined);
-  if (Array.isArray(hunks) && hunks.length) return hunks.map((hunk) => hunkOf(hunk as Json));
+  const hunks = Array.isArray(patch) ? patch : arr(obj(patch).hunks);
+  if (hunks.length) return hunks.map((hunk) => hunkOf(obj(hunk)));
   if (name === "Write") return [{ header: "", lines: allOf("+", str(input.content)) }];
   if (name === "NotebookEdit") return [{ header: "", lines: allOf(input.edit_mode === "delete" ? "-" : "+", str(input.new_source)) }];
-  const edits = name === "Edit" ? [input] : name === "MultiEdit" && Array.isArray(input.edits) ? (input.edits as Json[]) : [];
+  const edits = name === "Edit" ? [input] : name === "MultiEdit" ? arr(input.edits).map(obj) : [];
   return edits.map(editOf);
 }
 

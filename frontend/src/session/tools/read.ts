@@ -3,8 +3,9 @@
 import { html } from "lit";
 import { languageOfPath } from "../../highlight.ts";
 import { gettext } from "../../i18n.ts";
+import { str } from "../../json.ts";
 import { readable } from "../tools.ts";
-import { type Body, linesView, output, str } from "./body.ts";
+import { type Body, linesView, output } from "./body.ts";
 import type { PatchLine } from "./patch.ts";
 
 const NUMBERED = /^\s*(\d+)(?:→|\t)(.*)$/;

@@ -2,7 +2,8 @@
 
 import { html, nothing } from "lit";
 import { plain } from "../../elements/base.ts";
-import { type Body, failure, prose, str } from "./body.ts";
+import { str } from "../../json.ts";
+import { type Body, failure, prose } from "./body.ts";
 import { readable } from "../tools.ts";
 
 const isWeb = (address: string): boolean => /^https?:\/\//i.test(address);
