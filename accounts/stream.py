@@ -1,13 +1,15 @@
-"""The progress of long work as server-sent events; a stream holds no database connection while it waits.
+"""Long work as server-sent events; a stream holds no database connection while it waits.
 
-Any tenant-owned row with `is_finished` can be followed: an import, the test of an environment.
+`respond` follows any tenant-owned row with `is_finished`: an import, the test of an environment. `follow` serves those
+that have more to tell than their row.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -26,16 +28,53 @@ PING_S = 15.0
 LONGEST_S = 3600.0
 
 
+@dataclass(frozen=True)
+class Look:
+    """What is new since the look before, as frames, and whether anything more can come."""
+
+    frames: list[str]
+    is_over: bool
+
+
+def frame(event: str, data: str, *, id: int | None = None) -> str:
+    """One event; with an id a reader that comes back says how far it got."""
+    number = "" if id is None else f"id: {id}\n"
+    return f"{number}event: {event}\ndata: {data}\n\n"
+
+
 def respond(request: HttpRequest, actor: Actor, row: TenantModel, shown: type[Schema]) -> StreamingHttpResponse:
-    """Events with the row as `shown` has it, until it is finished, the reader leaves, or loses access."""
+    """`progress` events with the row as `shown` has it, each state once, until it is finished."""
+    return follow(request, actor, _Row(row, shown).look)
+
+
+def follow(request: HttpRequest, actor: Actor, look: Callable[[Actor], Look | None]) -> StreamingHttpResponse:
+    """Events until a look says that it is over, the reader leaves, or loses access.
+
+    Args:
+        look: called again and again with the actor as they are then; None for whoever may not see it any more.
+    """
     key = None if actor.token_id else request.session.session_key
-    frames = _Frames(Credentials(actor, key), row, shown)
+    frames = _Frames(Credentials(actor, key), look)
     # A synchronous server (the test client's) cannot iterate an asynchronous body.
     body = _asynchronous(frames) if isinstance(request, ASGIRequest) else _synchronous(frames)
     response = StreamingHttpResponse(body, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+class _Row:
+    def __init__(self, row: TenantModel, shown: type[Schema]) -> None:
+        self.id, self.rows, self.shown = row.pk, type(row), shown
+        self._last = ""
+
+    def look(self, actor: Actor) -> Look | None:
+        row: Any = self.rows.objects.visible_to(actor).filter(pk=self.id).first()
+        if row is None:
+            return None
+        data = self.shown.from_orm(row).model_dump_json()
+        is_new, self._last = data != self._last, data
+        return Look([frame("progress", data)] if is_new else [], row.is_finished)
 
 
 async def _asynchronous(frames: _Frames) -> AsyncIterator[bytes]:
@@ -63,36 +102,33 @@ def _synchronous(frames: _Frames) -> Iterator[bytes]:
 class _Frames:
     """What to send next."""
 
-    def __init__(self, credentials: Credentials, row: TenantModel, shown: type[Schema]) -> None:
-        self.credentials, self.id, self.rows, self.shown = credentials, row.pk, type(row), shown
+    def __init__(self, credentials: Credentials, look: Callable[[Actor], Look | None]) -> None:
+        self.credentials, self.look = credentials, look
         self.actor = credentials.actor
         self.is_over = False
-        self._last = ""
         self._sent_at = self._checked_at = self._began_at = time.monotonic()
 
     def poll(self) -> bytes:
-        """A frame when something changed, a ping when nothing did for long, else nothing."""
+        """Frames when something changed, a ping when nothing did for long, else nothing."""
         now = time.monotonic()
-        row = self._row(now)
-        if row is None or now - self._began_at > LONGEST_S:
+        found = self._looked(now)
+        if found is None or now - self._began_at > LONGEST_S:
             self.is_over = True
             return b""
-        self.is_over = row.is_finished
-        data = self.shown.from_orm(row).model_dump_json()
-        if data != self._last:
-            self._last, self._sent_at = data, now
-            return f"event: progress\ndata: {data}\n\n".encode()
+        self.is_over = found.is_over
+        if found.frames:
+            self._sent_at = now
+            return "".join(found.frames).encode()
         if now - self._sent_at > PING_S:
             self._sent_at = now
             return b": ping\n\n"
         return b""
 
-    def _row(self, now: float) -> Any:
-        """The row as it is now; None for whoever may not see it any more."""
+    def _looked(self, now: float) -> Look | None:
         if now - self._checked_at >= RECHECK_S:
             self._checked_at = now
             try:
                 self.actor = self.credentials.actor_now(timezone.now())
             except Unauthenticated:
                 return None
-        return self.rows.objects.visible_to(self.actor).filter(pk=self.id).first()
+        return self.look(self.actor)

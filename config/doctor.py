@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import json
@@ -15,7 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -25,10 +26,12 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts.errors import DomainError
 from config import postgres
 from config.env import BASE_DIR, Env, env
+from environments import isolation
 from gateway import services as gateway_services
 from gateway import sockets
 from sandbox import bubblewrap, limits
-from sandbox.errors import SandboxError
+from sandbox.docker.engine import engine
+from sandbox.errors import BackendUnavailable, SandboxError
 from sessions.engine import cli
 
 OLDEST_GIT = (2, 38)  # merges without a working tree: git merge-tree --write-tree
@@ -121,12 +124,37 @@ def check_unconfined() -> Finding:
 
 
 def check_tenancy() -> Finding:
-    if settings.TENANCY == "multi" and settings.ALLOW_UNCONFINED:
-        return Finding("tenancy", "error", "multi, with unconfined agents", "unset SLIPWAY_ALLOW_UNCONFINED")
-    if settings.TENANCY == "multi":
-        mend = "unset SLIPWAY_TENANCY where all who sign up trust one another; other kinds of environments are coming"
-        return Finding("tenancy", "warning", "multi: sessions on this machine are refused", mend)
+    """The server does not start with what this finds; `config.checks` has the same words."""
+    if refusals := isolation.refusals():
+        return Finding(
+            "tenancy", "error", " ".join(one.message for one in refusals), " ".join(one.mend for one in refusals)
+        )
+    if isolation.is_shared():
+        return Finding("tenancy", "ok", "multi: no sessions on this machine or by plain runc, no image builds")
     return Finding("tenancy", "ok", settings.TENANCY)
+
+
+def check_docker() -> Finding:
+    """Only those need an engine who run sessions in containers; with several tenants it must have gVisor."""
+    try:
+        found = asyncio.run(_docker_engine())
+    except SandboxError as error:
+        if settings.DOCKER_HOST:
+            mend = error.hint if isinstance(error, BackendUnavailable) else "correct SLIPWAY_DOCKER_HOST"
+            return Finding("docker", "error", error.message, mend)
+        return Finding("docker", "ok", "no engine answers: there are no sessions in containers")
+    missing = [name for name in isolation.runtimes() if name not in found["Runtimes"]]
+    detail = f"{found['ServerVersion']} with {', '.join(sorted(found['Runtimes']))}"
+    if missing:
+        level: Literal["warning", "error"] = "error" if isolation.is_shared() else "warning"
+        mend = f"name {', '.join(missing)} in the engine's daemon.json, or change SLIPWAY_DOCKER_RUNTIMES"
+        return Finding("docker", level, f"{detail}, but without {', '.join(missing)}", mend)
+    return Finding("docker", "ok", detail)
+
+
+async def _docker_engine() -> dict[str, Any]:
+    async with engine(settings.DOCKER_HOST or None, timeout_s=10) as client:
+        return dict(await client.system.info())
 
 
 def check_agent() -> Finding:
@@ -366,6 +394,7 @@ CHECKS: list[Callable[[], Finding]] = [
     check_limits,
     check_unconfined,
     check_tenancy,
+    check_docker,
     check_data_dir,
     check_keys,
     check_socket_path,

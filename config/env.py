@@ -100,6 +100,34 @@ class Env(BaseSettings):
     docker_host: str = Field(
         "", description="Docker engine for sandboxes, as unix:///path; empty finds it as Docker's own client does."
     )
+    docker_runtimes: CommaList = Field(
+        [],
+        description="Container runtimes that Docker environments may use, of `runc` and `runsc` (gVisor); "
+        "empty: both where all trust one another, only `runsc` with `SLIPWAY_TENANCY=multi`.",
+    )
+    docker_images: CommaList = Field(
+        [],
+        description="Images that every organisation may use and build upon, as name:tag with `*` for anything; "
+        "empty: all that belong to no organisation, with `SLIPWAY_TENANCY=multi` none.",
+    )
+    docker_builds: bool | None = Field(
+        None,
+        description="Whether the Docker engine builds images from uploaded Dockerfiles; "
+        "defaults to yes, and cannot be with `SLIPWAY_TENANCY=multi`.",
+    )
+    build_network: str = Field(
+        "none",
+        pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$",
+        description="The engine's network that image builds may use; `none` gives them none.",
+    )
+    build_memory_mb: int = Field(2048, ge=64, description="Memory in MiB that an image build may use.")
+    build_cpus: float = Field(2.0, gt=0, description="Processors that an image build may use.")
+    build_timeout_s: float = Field(900, gt=0, description="Seconds that an image build may take.")
+    build_context_max_bytes: int = Field(
+        500 * 2**20, ge=1, description="Bytes of the files sent along with a Dockerfile, packed and unpacked."
+    )
+    builds_per_organization: int = Field(3, ge=1, description="Images that one organisation may build at a time.")
+    image_max_bytes: int = Field(10 * 2**30, ge=1, description="Bytes of an image that is built.")
     worker_concurrency: int = Field(
         500, ge=1, le=10_000, description="Jobs that one worker holds at a time, turns that wait for a person included."
     )

@@ -16,6 +16,7 @@ from accounts.client_keys import client_key
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, TenantQuerySet, fetch
 from environments import health, services
+from environments.images.api import router as images_router
 from environments.models import Environment, EnvironmentCheck
 from environments.schemas import (
     CheckIn,
@@ -35,6 +36,7 @@ from environments.services.credentials import Stored
 from environments.uses import Use, uses_of
 
 router = Router(tags=["environments"])
+router.add_router("", images_router)
 
 
 @router.get("/environments", response=Page[EnvironmentListed])

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
-from django.conf import settings
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from accounts.errors import Invalid
+from environments import isolation
 from environments.errors import KindNotAvailable
+from environments.images import names
+from environments.images.names import BadImageName
 from environments.models import EnvironmentKind
 
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$"
@@ -45,10 +50,17 @@ class WithProgram(Config):
     agent_path: Annotated[str, Field(pattern=PROGRAM, max_length=500)] = ""
 
 
+def _image_name(text: str) -> str:
+    try:
+        return text and str(names.parse(text))
+    except BadImageName as error:
+        raise PydanticCustomError("image_name", "{said}", {"said": error.message}) from error
+
+
 class DockerConfig(WithProgram, MountingConfig):
     """Sessions run in containers of one image."""
 
-    image: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:@-]*$", max_length=255)]
+    image: Annotated[str, AfterValidator(_image_name)]  # empty: the one of the environment's own Dockerfile
     memory_mb: Annotated[int, Field(ge=128, le=262_144)] = 2048
     cpus: Annotated[float, Field(ge=0.1, le=128)] = 2.0
     pids: Annotated[int, Field(ge=16, le=65_536)] = 512
@@ -95,16 +107,14 @@ MODELS: dict[str, type[Config]] = {
 
 # Kinds whose backend exists; the others are shown as coming and refused.
 BACKENDS = frozenset({EnvironmentKind.HOST, EnvironmentKind.DOCKER})
-SHARE_THE_KERNEL = frozenset({EnvironmentKind.HOST})
 
 
-def require_available(kind: str) -> None:
-    """Raise KindNotAvailable for a kind without a backend, and for one that this deployment does not allow."""
+def require_available(kind: str, config: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Raise KindNotAvailable for a kind without a backend, and for what this deployment does not allow."""
     if kind not in BACKENDS:
         label = EnvironmentKind(kind).label
         raise KindNotAvailable.field("kind", f"{label} environments are coming and cannot be used yet.")
-    if settings.TENANCY == "multi" and kind in SHARE_THE_KERNEL:
-        raise KindNotAvailable.field("kind", "This server does not run sessions on its own machine.")
+    isolation.require_isolated(kind, config)
 
 
 def parse(kind: str, config: dict[str, Any]) -> Config:
@@ -128,7 +138,7 @@ def parse(kind: str, config: dict[str, Any]) -> Config:
 
 def _allowed(config: Config) -> Config:
     """Raises: Invalid (this deployment serves people who do not trust one another)."""
-    if settings.TENANCY == "multi" and isinstance(config, MountingConfig) and config.mount_credentials:
+    if isolation.is_shared() and isinstance(config, MountingConfig) and config.mount_credentials:
         message = "A server of several organisations shows no credentials to agents."
         raise Invalid.field("config.mount_credentials", message)
     return config

@@ -65,7 +65,7 @@ async def _asked(environment: Environment) -> Told:
 
 async def _status(environment: Environment) -> Status:
     try:
-        configs.require_available(environment.kind)
+        configs.require_available(environment.kind, environment.config)
     except KindNotAvailable as error:
         return Status(False, False, error.message)
     probe = PROBES.get(environment.kind)

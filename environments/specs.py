@@ -13,6 +13,7 @@ from django.conf import settings
 from environments import secrets
 from environments.configs import DockerConfig, SshConfig
 from environments.deployment import deployment_id
+from environments.images import choice
 from environments.models import Environment, EnvironmentKind, Machine
 from sandbox.errors import SandboxRefused
 from sandbox.spec import AnySpec, DockerSpec, LocalSpec, Mount, SshAccount, SshSpec
@@ -37,13 +38,14 @@ class Facts:
 
     deployment: str
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    image: str = ""  # what its containers are made of
 
 
 def facts_of(environments: Iterable[Environment]) -> dict[uuid.UUID, Facts]:
     """By the environment's id; as many queries for many as for one."""
     rows = list(environments)
-    deployment, opened = deployment_id(), secrets.opened(rows)
-    return {row.pk: Facts(deployment, opened.get(row.pk, {})) for row in rows}
+    deployment, opened, images = deployment_id(), secrets.opened(rows), choice.images_of(rows)
+    return {row.pk: Facts(deployment, opened.get(row.pk, {}), images.get(row.pk, "")) for row in rows}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,7 @@ def _docker(wanted: Wanted) -> DockerSpec:
         mounts=wanted.mounts(),
         gateway_dir=wanted.gateway_dir,
         lifetime_s=settings.SANDBOX_LIFETIME_S,
-        image=config.image,
+        image=wanted.facts.image,
         engine=settings.DOCKER_HOST or None,
         runtime=config.runtime,
         network=config.network,

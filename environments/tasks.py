@@ -10,7 +10,10 @@ from procrastinate.contrib.django import app
 
 from accounts.handover import HandOn
 from environments import checking, services
+from environments.images import tasks as image_tasks
 from environments.services.checks import QUEUE, RUN_CHECK
+
+__all__ = ["image_tasks", "run_check", "tidy"]  # Procrastinate looks for jobs here
 
 
 @app.task(name=RUN_CHECK, queue=QUEUE, retry=HandOn())

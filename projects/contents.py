@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 from django.conf import settings
 
-from projects import archives, refs
+from projects import refs
 from projects.errors import BadArchive, GitFailed, RejectedObjects
 from projects.repository import Repository, Watch, scratch_root, text_file
+from runtime import archives
 
 SAMPLE = Path(__file__).parent / "sample"
 MAX_BUNDLE_REFS = 20_000
@@ -47,6 +48,8 @@ def fill_upload(scratch: Repository, source: Path, *, filename: str, watch: Watc
             archives.opened(source, scratch=Path(folder), max_bytes=settings.CLONE_MAX_BYTES) as files,
         ):
             scratch.commit_files(files, branch="main", message=f"Import {filename}")
+    except archives.ArchiveRefused as error:
+        raise BadArchive.field("file", str(error)) from error
     except GitFailed as error:
         raise BadArchive.field("file", "The archive holds a file name that git does not take.") from error
     scratch.check(is_strict=True, watch=watch)

@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from projects import git, refs
 from projects.errors import GitFailed, GitTimeout, GitTooLarge, RejectedObjects
+from runtime.archives import File
 
 IDENTITY = "Slipway <slipway@localhost>"
 CHECK_TIMEOUT_S = 120.0
@@ -89,16 +90,6 @@ def create_bare(path: Path, *, alternates: Path | None = None) -> None:
 
 
 Watch = Callable[[], None] | None
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of a first commit. `chunks` must yield exactly `size` bytes."""
-
-    path: str
-    mode: str  # 100644, 100755 or 120000
-    size: int
-    chunks: Callable[[], Iterator[bytes]]
 
 
 def text_file(path: str, data: bytes) -> File:

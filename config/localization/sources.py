@@ -12,14 +12,26 @@ from config.localization.text import Text
 from config.localization.typescript import marked as marked_in_typescript
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("accounts", "config", "environments", "gateway", "guest", "pages", "projects", "sandbox", "sessions")
+PACKAGES = (
+    "accounts",
+    "config",
+    "environments",
+    "gateway",
+    "guest",
+    "pages",
+    "projects",
+    "runtime",
+    "sandbox",
+    "sessions",
+)
 # The operator's pages and programs, and the developers' page of the components, speak English; the practice model is an
 # agent; the sample is a project.
 FOREIGN = {"admin", "admin.py", "operations.py", "observability", "env.py", "doctor.py", "postgres.py", "serving.py"}
 FOREIGN |= {"worker.py", "daphne.py", "sockets.py", "management", "design", "design.ts", "design.py"}
+FOREIGN |= {"failpoints.py", "metrics.py", "tracing.py"}
 FOREIGN |= {"practice", "sample", "testing.py", "migrations", "localization"}
 # What these say is kept in the log or in rows, in English, and translated by the page that shows it.
-TOLD_LATER = ("environments/", "guest/", "projects/", "sandbox/", "sessions/")
+TOLD_LATER = ("environments/", "guest/", "projects/", "runtime/", "sandbox/", "sessions/")
 
 
 def texts() -> dict[str, list[Text]]:

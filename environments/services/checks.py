@@ -24,7 +24,7 @@ def request_check(*, actor: Actor, environment_id: uuid.UUID, is_quick: bool = T
     Raises: NotFound, Forbidden (below MEMBER); KindNotAvailable.
     """
     environment = fetch(Environment, actor, environment_id, Role.MEMBER)
-    configs.require_available(environment.kind)
+    configs.require_available(environment.kind, environment.config)
     new = EnvironmentCheck(
         organization_id=environment.organization_id,
         environment=environment,

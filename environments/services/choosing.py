@@ -43,7 +43,7 @@ def choose_environment(
     elif docker_mode:
         asked = docker_environment(organization_id)
     choice = environment_for(asked or preferred, None if asked is None else preferred, organization_id)
-    configs.require_available(choice.environment.kind)
+    configs.require_available(choice.environment.kind, choice.environment.config)
     return choice
 
 

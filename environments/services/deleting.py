@@ -13,6 +13,7 @@ from accounts.errors import Conflict, Invalid
 from accounts.tenancy import Actor
 from environments import credentials
 from environments.errors import EnvironmentInUse
+from environments.images import services as images
 from environments.models import Environment, Machine
 from environments.services.locking import free_name, locked
 from environments.services.machines import LIVE
@@ -76,6 +77,7 @@ def _purge(id: uuid.UUID, now: datetime) -> bool:
         return False
     row.secrets.all().delete()
     credentials.remove(row.pk)
+    images.forget(row, now=now)
     row.purged_at = now
     row.save(update_fields=["purged_at"])
     logger.info("environment_purged", environment_id=str(id))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from environments import configs
+from environments.images import choice
 from environments.models import Environment, Machine, MachineStatus
 
 LIVE = (MachineStatus.CREATING, MachineStatus.RUNNING)
@@ -21,9 +22,10 @@ def create_machine(
 ) -> Machine:
     """A row for a sandbox that is about to be made, so that a crash leaves a trace to reconcile.
 
-    Raises: KindNotAvailable (the deployment no longer allows such machines).
+    Raises: KindNotAvailable (the deployment no longer allows such machines); ImageNotBuilt, ImageNotAllowed.
     """
-    configs.require_available(environment.kind)
+    configs.require_available(environment.kind, environment.config)
+    choice.require_image(environment)
     return Machine.objects.create(
         organization_id=environment.organization_id,
         environment=environment,

@@ -17,6 +17,7 @@ from accounts.tenancy import Actor, Role
 from environments import configs, credentials, health
 from environments import secrets as sealed
 from environments.errors import EnvironmentIdTaken, EnvironmentInUse
+from environments.images import policy
 from environments.models import Environment, EnvironmentKind, Machine
 from environments.services.locking import free_name, locked
 from environments.services.machines import LIVE
@@ -53,7 +54,8 @@ def create_environment(
     """
     actor.require(organization_id, Role.ADMIN)
     typed = configs.parse(kind, config)
-    configs.require_available(kind)
+    configs.require_available(kind, typed.model_dump())
+    policy.require_image(typed, organization_id)
     new = Environment(
         organization_id=organization_id,
         name=clean_name(name),
@@ -127,7 +129,7 @@ def update_environment(
     if is_default is False and environment.is_default:
         raise Invalid.field("is_default", "Make another environment the default instead.")
     if is_default and not environment.is_default:
-        configs.require_available(environment.kind)
+        configs.require_available(environment.kind, environment.config)
         Environment.objects.filter(organization_id=environment.organization_id).update(is_default=False)
         environment.is_default = True
     with free_name():
@@ -139,6 +141,7 @@ def update_environment(
 def _configure(environment: Environment, config: dict[str, Any]) -> None:
     """Running sandboxes are found by some fields: those stay while there are any."""
     new = configs.parse(environment.kind, config)
+    policy.require_image(new, environment.organization_id)
     values = new.model_dump()
     moved = sorted(name for name in new.place if values[name] != environment.config.get(name))
     if moved and Machine.objects.filter(environment=environment, status__in=LIVE).exists():

@@ -12,6 +12,7 @@ from sandbox.errors import BackendUnavailable, SandboxError, SandboxRefused
 
 CONNECT_S = 5.0
 ANSWER_S = 60.0
+UNREACHABLE = 900  # aiodocker's own number for it
 HINT = "Start the Docker engine (`systemctl start docker`) and let this server use its socket."
 
 
@@ -25,8 +26,8 @@ async def engine(url: str | None, *, timeout_s: float = ANSWER_S) -> AsyncIterat
     timeout = aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_S)
     try:
         client = Docker(url=url, timeout=timeout)
-    except ValueError as error:
-        raise BackendUnavailable(f"There is no Docker engine here: {error}.", hint=HINT) from error
+    except (ValueError, AssertionError) as error:  # the second when it finds none
+        raise BackendUnavailable("There is no Docker engine here.", hint=HINT) from error
     try:
         yield client
     except DockerError as error:
@@ -39,6 +40,8 @@ async def engine(url: str | None, *, timeout_s: float = ANSWER_S) -> AsyncIterat
 
 def _translated(error: DockerError) -> SandboxError:
     message = error.message.strip().rstrip(".")
+    if error.status == UNREACHABLE:
+        return BackendUnavailable(f"The Docker engine does not answer: {message}.", hint=HINT)
     if error.status in (400, 404):
         return SandboxRefused(f"Docker says no: {message}.")
     return SandboxError(f"Docker failed: {message}.")

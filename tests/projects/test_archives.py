@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from projects import archives, contents
+from projects import contents
 from projects.errors import BadArchive, RejectedObjects
 from projects.repository import Repository, quarantine, scratch_root
+from runtime import archives
 from tests.projects.building import Worktree
 
 Item = tuple[str, bytes]

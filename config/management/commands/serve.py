@@ -32,7 +32,7 @@ logger = structlog.get_logger(__name__)
 
 class Command(BaseCommand):
     help = "Serve the web application, the job worker and the model gateway until SIGTERM or SIGINT."
-    requires_system_checks = ["models", "urls"]
+    requires_system_checks = ["models", "urls", "slipway"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-worker", action="store_true", help="do not run jobs here (scaled deployments)")

@@ -18,10 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from projects.errors import BadArchive
-from projects.git import CHUNK, MIB
-from projects.repository import File
-
+MIB = 2**20
+CHUNK = 64 * 2**10
 MAX_ENTRIES = 50_000
 MAX_DEPTH = 64  # folders within folders
 MAX_RATIO = 200  # uncompressed to compressed
@@ -43,6 +41,20 @@ _DAMAGED = (
 )
 
 
+class ArchiveRefused(Exception):
+    """This archive cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file or link, by what is kept of it. `chunks` yields exactly `size` bytes."""
+
+    path: str
+    mode: str  # 100644, 100755 or 120000
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
 @dataclass(frozen=True)
 class Entry:
     """One file or link of an archive."""
@@ -55,17 +67,21 @@ class Entry:
 
 
 @contextlib.contextmanager
-def opened(source: Path, *, scratch: Path, max_bytes: int) -> Iterator[list[File]]:
+def opened(
+    source: Path, *, scratch: Path, max_bytes: int, is_left_out: Callable[[str], bool] = lambda path: False
+) -> Iterator[list[File]]:
     """The files of an archive, checked as a whole; a single folder round everything is left out.
 
     Args:
         scratch: an existing folder on disk for the uncompressed tar file; the caller removes it.
         max_bytes: of all files together, uncompressed.
-    Raises: BadArchive (with the first reason found), also while the files are read.
+        is_left_out: of a path, whether it is to be read as if it were not there.
+    Raises: ArchiveRefused (with the first reason found), also while the files are read.
     """
     with contextlib.ExitStack() as stack:
         try:
-            entries = list(_entries(source, scratch, max_bytes, stack))
+            found = _entries(source, scratch, max_bytes, stack)
+            entries = [entry for entry in found if not is_left_out(entry.path)]
             _check_sizes(entries, source.stat().st_size, max_bytes)
             entries = _without_single_root(entries)
             _check_paths(entries)
@@ -75,8 +91,8 @@ def opened(source: Path, *, scratch: Path, max_bytes: int) -> Iterator[list[File
         yield files
 
 
-def _bad(message: str) -> BadArchive:
-    return BadArchive.field("file", message)
+def _bad(message: str) -> ArchiveRefused:
+    return ArchiveRefused(message)
 
 
 def _entries(source: Path, scratch: Path, max_bytes: int, stack: contextlib.ExitStack) -> Iterator[Entry]:
@@ -117,7 +133,7 @@ def _count_zip_entries(source: Path) -> None:
                 raise _too_many()
 
 
-def _too_many() -> BadArchive:
+def _too_many() -> ArchiveRefused:
     return _bad(f"The archive has more than {MAX_ENTRIES:,} entries.")
 
 

@@ -1,0 +1,1 @@
+"""Images that containers are made of: which there are, who may use them, and those that are built here."""

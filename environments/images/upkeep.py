@@ -1,0 +1,95 @@
+"""What nothing needs any more: images that were replaced, those of environments that are gone, what crashes left."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from datetime import datetime
+
+import structlog
+from aiodocker import Docker
+from channels.db import database_sync_to_async as in_db
+from django.conf import settings
+
+from environments.deployment import deployment_id
+from environments.images import builds, choice, contexts, labels, names, records
+from environments.images.models import ImageBuild
+from environments.images.names import BadImageName
+from environments.models import Environment
+from runtime.file_time import file_time
+from sandbox.docker import images
+from sandbox.docker.engine import engine
+from sandbox.errors import BackendUnavailable
+
+logger = structlog.get_logger(__name__)
+
+YOUNG_S = 3600.0  # what is younger may be on its way in
+
+
+async def rescue(*, now: datetime) -> int:
+    """End builds whose worker has died, with what they left; how many."""
+    lost = await in_db(records.rescue)(now=now)
+    for build in lost:
+        await builds.sweep(build.environment_id)
+    return len(lost)
+
+
+async def tidy(*, now: datetime) -> int:
+    """Remove images that nothing uses any more, and contexts of nobody; how many images went."""
+    await in_db(_tidy_contexts)()
+    if not await in_db(ImageBuild.objects.filter(removed_at=None).exists)():
+        return 0
+    try:
+        async with engine(settings.DOCKER_HOST or None) as client:
+            return await _remove_unused(client, now)
+    except BackendUnavailable:
+        return 0  # without an engine there is nothing to tidy
+
+
+async def remove_images(environment_id: uuid.UUID, *, now: datetime) -> int:
+    """Those of one environment that it does not use; all of them when it is gone."""
+    await builds.sweep(environment_id)
+    async with engine(settings.DOCKER_HOST or None) as client:
+        return await _remove_unused(client, now, only=environment_id)
+
+
+async def _remove_unused(client: Docker, now: datetime, only: uuid.UUID | None = None) -> int:
+    count = 0
+    label = labels.ours(await in_db(deployment_id)()) if only is None else f"{labels.ENVIRONMENT}={only}"
+    for image in await images.list_images(client, label=label):
+        for text in image.names:
+            build_id = _build_of(text)
+            if build_id is None or await in_db(_is_used)(build_id):
+                continue
+            if await images.remove(client, text):  # the engine keeps what a container was made of
+                count += 1
+                await in_db(ImageBuild.objects.filter(pk=build_id).update)(removed_at=now)
+    return count
+
+
+def _build_of(text: str) -> uuid.UUID | None:
+    """Whose image a name of the engine's means; None for names that others have given."""
+    try:
+        name = names.parse(text)
+        return uuid.UUID(name.tag) if name.is_ours else None
+    except (BadImageName, ValueError):
+        return None
+
+
+def _is_used(build_id: uuid.UUID) -> bool:
+    """Whether it is what its environment uses now, or a build that is about to tell that it is done."""
+    build = ImageBuild.objects.select_related("environment").filter(pk=build_id).first()
+    if build is None or build.environment.purged_at is not None:
+        return False
+    return not build.is_finished or choice.current_builds([build.environment]).get(build.environment_id) == build
+
+
+def _tidy_contexts() -> None:
+    """Folders of environments that are gone, and what an upload that was cut off left."""
+    before = file_time(contexts.root()) - YOUNG_S if contexts.root().exists() else time.time()
+    known = {str(id) for id in Environment.with_deleted.filter(purged_at=None).values_list("pk", flat=True)}
+    with contextlib.suppress(FileNotFoundError):
+        for path in contexts.root().iterdir():
+            if path.name not in known and path.stat().st_mtime < before:
+                contexts.remove_folder(path)
