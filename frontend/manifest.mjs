@@ -25,8 +25,8 @@ function closure(outputs, path, seen = new Set()) {
   return seen;
 }
 
-/** `{entries, main, parts}`: file names of the entries, and what main and each part of a page load at once. */
-export function writeManifest({ outputs }, entries) {
+/** `{entries, main, parts, pages}`: file names of the entries, what main and each part of a page load at once, and all of a page of each kind. */
+export function writeManifest({ outputs }, entries, pages) {
   const bySource = Object.fromEntries(Object.entries(outputs).flatMap(([path, { entryPoint }]) => (entryPoint && !path.endsWith(".map") ? [[entryPoint, path]] : [])));
   const files = (source) => [...closure(outputs, bySource[source])].map((path) => basename(path));
   const parts = [...readFileSync(`${SOURCES}parts.ts`, "utf8").matchAll(/"(slw-[\w-]+)": \(\) => import\("\.\/([^"]+)"\)/g)];
@@ -36,6 +36,10 @@ export function writeManifest({ outputs }, entries) {
     main: files(entries.main),
     parts: Object.fromEntries(parts.map(([, name, source]) => [name, files(`src/${source}`)])),
   };
+  manifest.pages = Object.fromEntries(Object.entries(pages).map(([kind, page]) => {
+    const own = [...page.sheets.map((name) => manifest.entries[name]), ...page.parts.flatMap((name) => manifest.parts[name])];
+    return [kind, { files: [...new Set([manifest.entries.early, ...manifest.main, ...own])], budget: page.budget }];
+  }));
   write("manifest.json", JSON.stringify(manifest));
   return manifest;
 }

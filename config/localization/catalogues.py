@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gettext
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polib
 
+from config.localization import portions
 from config.localization.text import Text, placeholders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,11 @@ HEAD = {
     "Content-Transfer-Encoding": "8bit",
     "MIME-Version": "1.0",
 }
+# Puts its texts with those that are there already; the last one tells who waits for it.
+TAKES = (
+    "((said,isLast)=>{const all=globalThis.slipwayTexts??={texts:{},plurals:[]};Object.assign(all.texts,said.texts);"
+    'all.plurals=said.plurals;if(isLast){all.isWhole=true;dispatchEvent(new Event("slw-texts"))}})'
+)
 PLURALS = {"ja": "nplurals=1; plural=0;"}
 
 
@@ -92,22 +98,29 @@ def _problems_of(entry: polib.POEntry) -> Iterator[str]:
 
 
 def compile_all(locale: Path = LOCALE, scripts: Path = SCRIPTS) -> None:
-    """Write what Django reads beside each catalogue, and what pages load: one script a language, cached by its hash."""
+    """Write what Django reads beside each catalogue, and what pages load: a script a portion, cached by its hash."""
     scripts.mkdir(parents=True, exist_ok=True)
     for language in LANGUAGES:
         for domain in DOMAINS:
             path = path_of(language, domain, locale)
             read(path).save_as_mofile(str(path.with_suffix(".mo")))
-        (scripts / f"{language}.js").write_text(script(read(path_of(language, "djangojs", locale))))
+        catalogue = read(path_of(language, "djangojs", locale))
+        for portion, entries in portions.split(catalogue):
+            is_last = portion == portions.LATER
+            (scripts / f"{language}{portion}.js").write_text(script(entries, plurals_of(catalogue), is_last=is_last))
 
 
-def script(catalogue: polib.POFile) -> str:
-    """`texts` by their English, lists where there are plural forms, and `plurals`: which form each count takes."""
-    texts: dict[str, str | list[str]] = {}
-    for entry in catalogue.translated_entries():
-        texts[entry.msgid] = list(entry.msgstr_plural.values()) if entry.msgid_plural else entry.msgstr
-    rule = catalogue.metadata["Plural-Forms"].partition("plural=")[2].partition(";")[0]
-    form = gettext.c2py(rule)
+def plurals_of(catalogue: polib.POFile) -> list[int]:
+    """Which form each count takes; empty when all take the first."""
+    form = gettext.c2py(catalogue.metadata["Plural-Forms"].partition("plural=")[2].partition(";")[0])
     forms = [form(count) for count in COUNTS]
-    told = {"texts": texts, "plurals": forms if any(forms) else []}
-    return f"globalThis.slipwayTexts={json.dumps(told, ensure_ascii=False, separators=(',', ':'))};\n"
+    return forms if any(forms) else []
+
+
+def script(entries: Iterable[polib.POEntry], plurals: list[int], *, is_last: bool) -> str:
+    """`texts` by their English, lists where there are plural forms, and `plurals`: they come in any order."""
+    texts: dict[str, str | list[str]] = {}
+    for entry in entries:
+        texts[entry.msgid] = list(entry.msgstr_plural.values()) if entry.msgid_plural else entry.msgstr
+    told = json.dumps({"texts": texts, "plurals": plurals}, ensure_ascii=False, separators=(",", ":"))
+    return f"{TAKES}({told}{',1' if is_last else ''});\n"

@@ -1,17 +1,38 @@
 // Marks strings for translation (`python3 dev messages` collects them) and fills in `{names}`.
 
 /** What the script of the page's language says: texts by their English, and which plural form each count takes. */
-export interface Translations { texts: Record<string, string | string[]>; plurals: number[] }
+export interface Translations { texts: Record<string, string | string[]>; plurals: number[]; isWhole?: boolean }
 
 declare global {
   var slipwayTexts: Translations | undefined;
 }
 
 const NONE: Translations = { texts: {}, plurals: [] };
-// That script stands before ours in the page, so its texts are there before anything is shown.
+// Scripts before ours bring what is said at once, so that it is there before anything is shown.
 let translations = globalThis.slipwayTexts ?? NONE;
 let language = (typeof document === "undefined" ? "" : document.documentElement.lang) || "en";
 let forms: [RegExp, string][] | null = null;
+
+const MOST_WAIT_MS = 5000;
+
+/** The texts of what is not there at once come in a script of their own, for which only those wait who use them. */
+function untilWhole(): Promise<void> {
+  const script = typeof document === "undefined" ? null : document.querySelector("script[data-later]");
+  if (!script || translations.isWhole) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      translations = globalThis.slipwayTexts ?? NONE;
+      forms = null;
+      resolve();
+    };
+    // Without it, English is better than nothing.
+    for (const [target, name] of [[window, "slw-texts"], [script, "error"]] as const) target.addEventListener(name, done, { once: true });
+    setTimeout(done, MOST_WAIT_MS);
+  });
+}
+
+export const allTexts = untilWhole();
+export const hasAllTexts = (): boolean => typeof document === "undefined" || translations.isWhole === true || !document.querySelector("script[data-later]");
 
 /** Speaks another language; pages do not change theirs, tests do. */
 export function speak(name: string, found: Partial<Translations> = NONE): void {

@@ -1,7 +1,7 @@
 // The elements that a page may have, each loaded only where it is: what main itself needs stays small.
 // Pages name what they surely need in `{% scripts_for %}`, so that it is fetched together with main.
 
-import { gettext } from "./i18n.ts";
+import { allTexts, gettext } from "./i18n.ts";
 import { toast } from "./toast.ts";
 
 /** The build reads these lines, too. */
@@ -30,6 +30,8 @@ export const PARTS = {
 
 export type PartName = keyof typeof PARTS;
 
+/** There as soon as the page is, and so are their texts; the others' come later. The catalogues' portions go by this line, too. */
+const AT_ONCE: readonly PartName[] = ["slw-sidebar", "slw-session"];
 /** Dialogs wait until somebody asks for them, or the page has nothing else to do. */
 const LATER: readonly PartName[] = ["slw-key-list", "slw-manage", "slw-new-project", "slw-new-session", "slw-palette"];
 /** Made when they are first asked for, on any page with a sidebar. */
@@ -39,6 +41,7 @@ const isIn = (root: ParentNode, name: PartName): boolean => root.querySelector(M
 
 /** Loads an element's script; a failure is tried once more, since a phone's network comes and goes. */
 export async function load(name: PartName): Promise<void> {
+  if (!AT_ONCE.includes(name)) await allTexts;
   try {
     await PARTS[name]();
   } catch {

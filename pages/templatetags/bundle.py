@@ -13,6 +13,8 @@ from django.template.context import Context
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from pages.templatetags import scripts
+
 DIST = Path(settings.STATICFILES_DIRS[0]) / "dist"
 register = template.Library()
 
@@ -60,13 +62,14 @@ def stylesheet(context: Context, name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def scripts_for(context: Context, *parts: str) -> SafeString:
-    """The main script, and beforehand all that it and these elements will import, so that nothing waits for another."""
+    """The main script, and beforehand all that it and these elements will import and say: nothing waits for another."""
     manifest, nonce = read("manifest.json"), nonce_of(context)
     main, *shared = manifest["main"]
     files = dict.fromkeys([*shared, *(file for part in parts for file in manifest["parts"][part])])
     script = format_html('<script type="module" src="{}" nonce="{}"></script>', address(main), nonce)
     links = ((address(file), nonce) for file in files)
-    return script + format_html_join("", '<link rel="modulepreload" href="{}" nonce="{}">', links)
+    before = scripts.inside(context) if parts else SafeString("")
+    return before + script + format_html_join("", '<link rel="modulepreload" href="{}" nonce="{}">', links)
 
 
 @register.simple_tag

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from accounts import preferences
+from config.localization import portions
 
 register = template.Library()
 
@@ -24,12 +25,23 @@ def _is_compiled(language: str) -> bool:
 
 @register.simple_tag(takes_context=True)
 def translations(context: Context) -> SafeString:
-    """The script of the page's language, which runs before the elements' own; nothing where that is English."""
+    """What every page says in its language, before the elements' own script; nothing where that is English."""
+    return _texts(context, portions.FIRST, "defer")
+
+
+def inside(context: Context) -> SafeString:
+    """What else is said inside at once; and what is said later, for which nothing waits but who says it."""
+    later = _texts(context, portions.LATER, "async data-later")
+    return _texts(context, portions.INSIDE, "defer") + later
+
+
+def _texts(context: Context, portion: str, when: str) -> SafeString:
     language = get_language() or ""
     if not _is_compiled(language):
         return SafeString("")
     nonce = getattr(context.get("request"), "csp_nonce", "")
-    return format_html('<script defer src="{}" nonce="{}"></script>', static(f"texts/{language}.js"), nonce)
+    source = static(f"texts/{language}{portion}.js")
+    return format_html('<script {} src="{}" nonce="{}"></script>', SafeString(when), source, nonce)
 
 
 @register.simple_tag(takes_context=True)

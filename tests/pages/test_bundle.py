@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 from django.template.loader import render_to_string
 
 from accounts.models import User
 from config.env import BASE_DIR
+from config.localization import catalogues, portions
 from pages.templatetags import bundle
 from sessions.models import AgentSession
 from tests.pages import built
@@ -24,6 +27,11 @@ FOR_EVER = "max-age=315360000, public, immutable"
 @pytest.fixture(autouse=True)
 def is_built() -> None:
     built.require()
+
+
+def copied_catalogues(folder: Path) -> Path:
+    """What Django reads is written beside them, which a server may be reading just now."""
+    return Path(shutil.copytree(catalogues.LOCALE, folder / "locale"))
 
 
 def asked(page: str) -> list[str]:
@@ -49,6 +57,18 @@ class TestPages:
             *(bundle.address(file) for file in manifest["main"]),
             *(bundle.address(manifest["entries"][name]) for name in ("early", "app")),
         }
+
+    def test_are_small_enough_in_every_language(self, tmp_path: Path) -> None:
+        catalogues.compile_all(copied_catalogues(tmp_path), tmp_path / "texts")
+        for language in catalogues.LANGUAGES:
+            first, inside = (
+                len(gzip.compress((tmp_path / "texts" / f"{language}{portion}.js").read_bytes()))
+                for portion in (portions.FIRST, portions.INSIDE)
+            )
+            for kind, page in bundle.read("manifest.json")["pages"].items():
+                files = sum((built.DIST / f"{file}.gz").stat().st_size for file in page["files"])
+                texts = first if kind == "entrance" else first + inside
+                assert files + texts <= page["budget"], (kind, language, files, texts)
 
     def test_of_errors_load_the_same_without_a_request(self) -> None:
         assert asked(render_to_string("errors/alone.html"))

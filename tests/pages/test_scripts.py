@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 from pytest_django.fixtures import Settings
 
-from config.localization import catalogues
+from accounts.models import User
+from config.localization import catalogues, portions
 from pages.templatetags import scripts
 from tests.pages import built
 from tests.pages.conftest import browser
@@ -34,10 +35,15 @@ msgstr "この計画を承認しますか"
 """
 
 
+def texts() -> str:
+    return catalogues.script(polib.pofile(JAPANESE), [], is_last=True)
+
+
 @pytest.fixture
 def japanese(tmp_path: Path, settings: Settings) -> Iterator[None]:
     (tmp_path / "texts").mkdir()
-    (tmp_path / "texts" / "ja.js").write_text(catalogues.script(polib.pofile(JAPANESE)))
+    for portion in portions.PORTIONS:
+        (tmp_path / "texts" / f"ja{portion}.js").write_text(texts())
     settings.STATICFILES_DIRS = [tmp_path]
     scripts._is_compiled.cache_clear()
     yield
@@ -58,6 +64,13 @@ class TestTranslations:
             "/static/dist/main.js",
         ]
 
+    def test_of_what_comes_later_keep_nothing_waiting(self, alice: User, japanese: None) -> None:
+        page = browser(alice).get("/", headers={"Accept-Language": "ja"}).content.decode()
+        found = re.findall(r'<script (\w+)[^>]* src="/static/(?:texts|dist)/(\w[\w-]*?)(?:-\w{8})?\.', page)
+        kinds = [("defer", "ja"), ("defer", "ja-inside"), ("async", "ja-later"), ("type", "main")]
+
+        assert [one for one in found if one[0] != "src"] == kinds
+
     def test_are_left_out_in_the_language_of_the_sources(self, db: None, japanese: None) -> None:
         assert "/texts/" not in page_in("en")
 
@@ -74,7 +87,7 @@ class TestTranslations:
 @pytest.mark.browser
 class TestTheBundle:
     def test_speaks_the_language_of_the_page(self) -> None:
-        texts = catalogues.script(polib.pofile(JAPANESE))
+        said = texts()
         head = (
             f'<meta charset="utf-8"><script defer src="/ja.js"></script>{built.head("slw-session", "slw-permission")}'
         )
@@ -87,7 +100,7 @@ class TestTheBundle:
                     built.serve(route) or route.fulfill(body=f'<html lang="ja">{head}', content_type="text/html")
                 ),
             )
-            page.route("**/ja.js", lambda route: route.fulfill(body=texts, content_type="text/javascript"))
+            page.route("**/ja.js", lambda route: route.fulfill(body=said, content_type="text/javascript"))
             page.goto("http://slipway.test/page")
             page.wait_for_function("customElements.get('slw-permission') !== undefined")
             text = page.evaluate(

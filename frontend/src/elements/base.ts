@@ -2,7 +2,7 @@
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { ApiError } from "../api.ts";
-import { gettext } from "../i18n.ts";
+import { allTexts, gettext, hasAllTexts } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { pieces } from "../odd-characters.ts";
 import { messageOf, toast } from "../toast.ts";
@@ -11,6 +11,11 @@ export class PageElement extends LitElement {
   protected override createRenderRoot(): HTMLElement {
     this.replaceChildren();
     return this;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (!hasAllTexts()) void allTexts.then(() => this.requestUpdate());
   }
 }
 

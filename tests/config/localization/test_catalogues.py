@@ -13,6 +13,11 @@ from config.localization import catalogues
 from config.localization.text import Text
 
 FIRST = {"django": [Text("Sign in", places=("a.html",))], "djangojs": [Text("{count} line", "{count} lines")]}
+PLACES = {
+    "Close": "frontend/src/main.ts",
+    "Send": "frontend/src/session/composer.ts",
+    "Later": "sessions/engine/rest.py",
+}
 POLISH = r"""
 msgid ""
 msgstr ""
@@ -38,6 +43,11 @@ def translate(locale: Path, **said: str) -> None:
             else:
                 entry.msgstr = found
         catalogue.save(str(path))
+
+
+def texts_in(script: Path) -> str:
+    """What a script hands over."""
+    return script.read_text().partition("})(")[2].rpartition("}")[0] + "}"
 
 
 @pytest.fixture
@@ -99,12 +109,23 @@ class TestCompile:
 
         with catalogues.path_of("ja", "django", locale).with_suffix(".mo").open("rb") as file:
             assert gettext.GNUTranslations(file).gettext("Sign in") == "サインイン"
-        assert (tmp_path / "texts" / "ja.js").read_text() == (
-            'globalThis.slipwayTexts={"texts":{"{count} line":["{count} 行"]},"plurals":[]};\n'
-        )
+        assert json.loads(texts_in(tmp_path / "texts" / "ja-later.js")) == {
+            "texts": {"{count} line": ["{count} 行"]},
+            "plurals": [],
+        }
+
+    def test_puts_each_text_where_it_is_needed_first(self, tmp_path: Path) -> None:
+        texts = [Text(one, places=("environments/health.py", place)) for one, place in PLACES.items()]
+        catalogues.update({"django": [], "djangojs": texts}, tmp_path)
+        translate(tmp_path, Close="閉じる", Send="送信", Later="後で")
+
+        catalogues.compile_all(tmp_path, tmp_path / "texts")
+
+        portions = ["ja.js", "ja-inside.js", "ja-later.js"]
+        said = [json.loads(texts_in(tmp_path / "texts" / name))["texts"] for name in portions]
+        assert said == [{"Close": "閉じる"}, {"Send": "送信"}, {"Later": "後で"}]
 
     def test_tells_which_plural_form_each_count_takes(self) -> None:
-        said = catalogues.script(polib.pofile(POLISH))
-        plurals = json.loads(said.partition("=")[2].rstrip(";\n"))["plurals"]
+        plurals = catalogues.plurals_of(polib.pofile(POLISH))
 
         assert [plurals[count] for count in (0, 1, 2, 5, 12, 22, 111)] == [2, 0, 1, 2, 2, 1, 2]
