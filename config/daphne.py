@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import re
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -32,9 +33,10 @@ AsgiApplication = Callable[..., Coroutine[Any, Any, None]]
 
 MAX_WEBSOCKET_BYTES = 1024 * 1024  # of one message and of one frame
 MAX_INBOX = 64  # WebSocket messages that wait for their consumer before we stop reading the socket
+FORM_BYTES = 2**20
 MAX_BODY_BYTES = 33 * 2**20  # of a request; the largest are model calls
 CLOSING_S = 10  # in which a client takes what was sent before the close frame, and answers it
-UPLOADS = b"/api/projects/upload"
+_CONTEXT = re.compile(rb"/api/environments/[0-9a-f-]{36}/dockerfile")
 RESTARTING = 1012  # close code
 
 __all__ = ["BackPressureServer", "bind_tcp", "bind_unix", "reactor", "twisted_loop"]
@@ -118,11 +120,21 @@ class Request(WebRequest):  # type: ignore[misc]
     def handleContentChunk(self, data: bytes) -> None:
         """What is too much is read and dropped: a client that is cut off while it sends sees no answer."""
         if self.bytes_left is None:
-            is_upload = self.channel._path.split(b"?", 1)[0] == UPLOADS
-            self.bytes_left = settings.UPLOAD_MAX_BYTES + 2**20 if is_upload else MAX_BODY_BYTES
+            self.bytes_left = most_bytes(self.channel._path.split(b"?", 1)[0])
+            if self._declared_bytes() > self.bytes_left:  # which is known before any of it has come
+                self.bytes_left = 0
+        if self.bytes_left < 0:
+            return
         self.bytes_left -= len(data)
         if self.bytes_left >= 0:
             super().handleContentChunk(data)
+        else:
+            self.content.seek(0)
+            self.content.truncate()  # nothing of it stays on the disk while the rest comes
+
+    def _declared_bytes(self) -> int:
+        declared = self.requestHeaders.getRawHeaders(b"content-length", [b"0"])
+        return int(declared[0])  # which Twisted has read before us
 
     def process(self) -> Any:
         is_too_large = self.bytes_left is not None and self.bytes_left < 0
@@ -135,6 +147,15 @@ class Request(WebRequest):  # type: ignore[misc]
         headers = [(b"content-type", b"application/json"), (b"x-request-id", id.encode())]
         self.handle_reply({"type": "http.response.start", "status": 413, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": json.dumps(told).encode()})
+
+
+def most_bytes(path: bytes) -> int:
+    """Of the body of a request to this address; what is around a file is small."""
+    if path == b"/api/projects/upload":
+        return int(settings.UPLOAD_MAX_BYTES) + FORM_BYTES
+    if _CONTEXT.fullmatch(path):
+        return int(settings.BUILD_CONTEXT_MAX_BYTES) + FORM_BYTES
+    return MAX_BODY_BYTES
 
 
 class Factory(HTTPFactory):  # type: ignore[misc]

@@ -21,6 +21,7 @@ from ninja.errors import HttpError, ValidationError
 from accounts import errors as domain
 from accounts.wording import told
 from config import outages
+from environments.images import errors as images
 from projects import errors as git
 from sandbox.errors import SandboxError
 from sessions.engine.cli import CliMissing
@@ -59,6 +60,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     git.GitTimeout: Answer(408, "timeout"),
     git.GitTooLarge: Answer(413, "validation_error"),
     git.ImportStopped: Answer(409, "conflict"),
+    images.BuildStopped: Answer(409, "conflict"),
     git.ImportHalted: Answer(503, "unavailable", 1013),
     CliMissing: Answer(503, "unavailable", 1011),
     SandboxError: Answer(502, "sandbox_error", 1011),
