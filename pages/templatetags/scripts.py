@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from accounts import preferences
-from config.localization import portions
 
 register = template.Library()
 
@@ -26,16 +25,17 @@ def _is_compiled(language: str) -> bool:
 @register.simple_tag(takes_context=True)
 def translations(context: Context) -> SafeString:
     """What every page says in its language, before the elements' own script; nothing where that is English."""
-    return _texts(context, portions.FIRST, "defer")
+    return _texts(context, "", "defer")
 
 
 def inside(context: Context) -> SafeString:
     """What else is said inside at once; and what is said later, for which nothing waits but who says it."""
-    later = _texts(context, portions.LATER, "async data-later")
-    return _texts(context, portions.INSIDE, "defer") + later
+    later = _texts(context, "-later", "async data-later")
+    return _texts(context, "-inside", "defer") + later
 
 
 def _texts(context: Context, portion: str, when: str) -> SafeString:
+    """One of the scripts that `config.localization.portions` makes of a catalogue."""
     language = get_language() or ""
     if not _is_compiled(language):
         return SafeString("")
