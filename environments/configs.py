@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from accounts.errors import Invalid
 from environments import isolation
@@ -122,18 +122,54 @@ def parse(kind: str, config: dict[str, Any]) -> Config:
 
     Raises: Invalid, with one detail per bad field named `config.<field>`.
     """
+    model = MODELS.get(kind)
+    if model is None:
+        raise Invalid.field("kind", f"Unknown kind of environment; choose one of {', '.join(EnvironmentKind.values)}.")
     try:
-        return _allowed(MODELS[EnvironmentKind(kind)].model_validate(config))
-    except ValueError as error:
-        if isinstance(error, ValidationError):
-            details = [
-                {"field": ".".join(["config", *map(str, item["loc"])]), "message": item["msg"]}
-                for item in error.errors()
-            ]
-            raise Invalid("The environment's configuration is not valid.", details=details) from error
-        raise Invalid.field(
-            "kind", f"Unknown kind of environment; choose one of {', '.join(EnvironmentKind.values)}."
-        ) from error
+        return _allowed(model.model_validate(config))
+    except ValidationError as error:
+        details = [
+            {"field": ".".join(["config", *map(str, item["loc"])]), "message": _sentence(item)}
+            for item in error.errors()
+        ]
+        raise Invalid("The environment's configuration is not valid.", details=details) from error
+
+
+FORMS = {
+    "app": "Letters, digits, dots, dashes and underscores.",
+    "agent_path": "The name of a program, or its whole path.",
+    "host": "A host name or an address, without a user or a port.",
+    "host_key": "Fetch the machine's key, compare it, and approve it.",
+    "network": "The name of a network, or none.",
+    "username": "The name of an account there.",
+    "work_dir": "A folder that begins with ~/ or /, without spaces.",
+}
+
+
+def _sentence(item: ErrorDetails) -> str:
+    """What is wrong with a field, for people."""
+    context, field = item.get("ctx", {}), str(item["loc"][-1]) if item["loc"] else ""
+    match item["type"]:
+        case "missing":
+            return FORMS.get(field, "This is needed.")
+        case "string_pattern_mismatch":
+            return FORMS.get(field, "This is not of the right form.")
+        case "greater_than_equal":
+            return f"At least {context['ge']:g}."
+        case "less_than_equal":
+            return f"At most {context['le']:g}."
+        case "string_too_long":
+            return f"At most {context['max_length']} characters."
+        case "int_parsing" | "int_type" | "int_from_float":
+            return "A whole number."
+        case "float_parsing" | "float_type":
+            return "A number."
+        case "literal_error":
+            return f"Choose one of these: {context['expected']}."
+        case "extra_forbidden":
+            return "There is no such setting."
+        case _:
+            return item["msg"].removeprefix("Value error, ")
 
 
 def _allowed(config: Config) -> Config:

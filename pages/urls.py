@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from pages import design, project, settings, views
+from pages import design, environments, project, settings, views
 
 urlpatterns = [
     path("", views.dashboard, name="dashboard"),
@@ -22,4 +22,16 @@ urlpatterns = [
     path("settings/usage/", settings.usage, name="settings_usage"),
     path("settings/model-key/", settings.model_key, name="settings_model_key"),
     path("settings/tokens/", settings.tokens, name="settings_tokens"),
+    path("settings/environments/", environments.listing, name="settings_environments"),
+    path("settings/environments/new/", environments.add, name="environment_add"),
+    path("settings/environments/<uuid:environment_id>/", environments.edit, name="environment_edit"),
+    path("settings/environments/<uuid:environment_id>/delete/", environments.delete, name="environment_delete"),
+    path(
+        "settings/environments/<uuid:environment_id>/authenticate/",
+        environments.authenticate,
+        name="environment_authenticate",
+    ),
+    path("settings/environments/<uuid:environment_id>/default/", environments.make_default, name="environment_default"),
+    path("settings/environments/<uuid:environment_id>/restore/", environments.restore, name="environment_restore"),
+    path("settings/environments/<uuid:environment_id>/test/", environments.test, name="environment_test"),
 ]

@@ -67,7 +67,17 @@ MODULES = {
     "environments": {"checking", "configs", "credentials", "deployment", "health", "probes", "secrets", "specs"}
     | {"uses"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
-    "pages": {"context", "design", "frame", "project", "settings", "templatetags"},
+    "pages": {
+        "context",
+        "design",
+        "environment_fields",
+        "environment_form",
+        "environments",
+        "frame",
+        "project",
+        "settings",
+        "templatetags",
+    },
     "projects": {
         "archives",
         "contents",

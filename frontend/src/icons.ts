@@ -57,6 +57,10 @@ import question from "lucide-static/icons/message-circle-question-mark.svg";
 import search from "lucide-static/icons/search.svg";
 import send from "lucide-static/icons/arrow-up.svg";
 import shield from "lucide-static/icons/shield-question-mark.svg";
+import cloud from "lucide-static/icons/cloud.svg";
+import container from "lucide-static/icons/container.svg";
+import network from "lucide-static/icons/network.svg";
+import server from "lucide-static/icons/server.svg";
 import stop from "lucide-static/icons/square.svg";
 import terminal from "lucide-static/icons/terminal.svg";
 import trash from "lucide-static/icons/trash-2.svg";
@@ -69,7 +73,7 @@ const SHAPES = {
   arrowDown, back, bell, bot, brain, building, chat, check, chevron, choose, clipboard, collapse, copy, cross, expand, eye, eyeOff, filePen,
   fileText, fold, folder, gauge, gitBranch, globe, history, image, info, key, keyboard, layers, link, list, lock, mail, maximise, menu, monitor, more, now,
   palette, panel, pencil, play, plus, question, restore, search, send, shield, shieldCheck, squareTerminal, stop, terminal, trash, undo, unfold, upload, user,
-  users, warning, wrench,
+  cloud, container, network, server, users, warning, wrench,
 };
 
 export type IconName = keyof typeof SHAPES;

@@ -8,8 +8,11 @@ import { toast } from "./toast.ts";
 export const PARTS = {
   "slw-autosave": () => import("./settings/autosave.ts"),
   "slw-design": () => import("./elements/design.ts"),
+  "slw-environment-test": () => import("./settings/environment-test.ts"),
+  "slw-environments": () => import("./settings/environments.ts"),
   "slw-filter": () => import("./elements/filter.ts"),
   "slw-first-run": () => import("./elements/first-run.ts"),
+  "slw-host-key": () => import("./settings/host-key.ts"),
   "slw-import": () => import("./elements/import-progress.ts"),
   "slw-key-list": () => import("./frame/key-list.ts"),
   "slw-manage": () => import("./elements/manage.ts"),

@@ -9,6 +9,7 @@ const pages = (): [string, string, string][] => [
   ["/settings/notifications/", gettext("Settings: notifications"), "sound browser"],
   ["/settings/keyboard/", gettext("Settings: keyboard shortcuts"), "keys"],
   ["/settings/organization/", gettext("Settings: organisation"), "members name"],
+  ["/settings/environments/", gettext("Settings: environments"), "docker ssh modal sandbox container image machine"],
   ["/settings/usage/", gettext("Settings: usage"), "cost money tokens budget"],
   ["/settings/model-key/", gettext("Settings: model key"), "anthropic api key"],
   ["/settings/tokens/", gettext("Settings: API tokens"), "key script"],
