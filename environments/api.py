@@ -15,9 +15,9 @@ from accounts.auth import ActorRequest
 from accounts.client_keys import client_key
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, TenantQuerySet, fetch
-from environments import health, services
+from environments import configs, health, host_keys, services
 from environments.images.api import router as images_router
-from environments.models import Environment, EnvironmentCheck
+from environments.models import Environment, EnvironmentCheck, EnvironmentKind
 from environments.schemas import (
     CheckIn,
     CheckOut,
@@ -28,6 +28,8 @@ from environments.schemas import (
     EnvironmentListed,
     EnvironmentOut,
     EnvironmentPatch,
+    HostKeyIn,
+    HostKeyOut,
     ListQuery,
     StatusOut,
     UsesOut,
@@ -61,6 +63,14 @@ def create_environment(request: ActorRequest, payload: EnvironmentIn) -> Environ
     return services.create_environment(actor=request.actor, key=key, now=timezone.now(), **payload.dict(exclude={"id"}))
 
 
+@router.post("/environments/host-key", response=HostKeyOut)
+def fetch_host_key(request: ActorRequest, payload: HostKeyIn) -> dict[str, str]:
+    """Ask a machine for its SSH key, as the form that adds it does; nothing is stored."""
+    request.actor.require(payload.organization_id, Role.ADMIN)
+    configs.require_available(EnvironmentKind.SSH)
+    return async_to_sync(host_keys.fetch)(payload.host.strip(), payload.port)
+
+
 @router.get("/environments/{uuid:environment_id}", response=EnvironmentOut)
 def read_environment(request: ActorRequest, environment_id: uuid.UUID) -> Environment:
     return fetch(Environment, request.actor, environment_id)
@@ -88,10 +98,10 @@ def delete_environment(request: ActorRequest, environment_id: uuid.UUID, query: 
     services.delete_environment(actor=request.actor, id=environment_id, force=query.force, now=timezone.now())
 
 
-@router.post("/environments/{uuid:environment_id}/restore", response=EnvironmentOut)
-def restore_environment(request: ActorRequest, environment_id: uuid.UUID) -> Environment:
+@router.post("/environments/{uuid:environment_id}/undelete", response=EnvironmentOut)
+def undelete_environment(request: ActorRequest, environment_id: uuid.UUID) -> Environment:
     """Take a deletion back, within ten minutes."""
-    return services.restore_environment(actor=request.actor, id=environment_id)
+    return services.undelete_environment(actor=request.actor, id=environment_id)
 
 
 @router.post("/environments/{uuid:environment_id}/tests", response={202: CheckOut})

@@ -101,7 +101,7 @@ async def end_sandbox(machine: Machine) -> None:
 def _spec(machine_id: uuid.UUID) -> AnySpec:
     """Of the environment as it is now, deleted or not."""
     machine = Machine.objects.select_related("environment").get(pk=machine_id)
-    facts = specs.Facts.of(machine.environment)
+    facts = specs.facts_of([machine.environment])[machine.environment_id]
     mounts = partial(credentials.mounts, machine.environment)
     return specs.spec_for(specs.Wanted.of(machine, facts, mounts=mounts, gateway_dir=sockets.socket_dir()))
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from environments import configs
 from environments.errors import KindNotAvailable
 from environments.models import Environment, EnvironmentKind
-from environments.probes import Probe, Status, host
+from environments.probes import Probe, Status, docker, host
 from sandbox.errors import SandboxError
 
 logger = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ logger = structlog.get_logger(__name__)
 CACHE_S = 30
 PROBE_S = 5.0
 
-PROBES: Mapping[str, Probe] = {EnvironmentKind.HOST: host.probe}
+PROBES: Mapping[str, Probe] = {EnvironmentKind.HOST: host.probe, EnvironmentKind.DOCKER: docker.probe}
 
 Told = dict[str, Any]
 """`{"available", "authenticated", "error", "details", "checked_at"}`."""

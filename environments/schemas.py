@@ -129,3 +129,17 @@ class CredentialOut(Schema):
 
     is_used: bool
     stored_at: datetime | None
+
+
+class HostKeyIn(Schema):
+    organization_id: uuid.UUID
+    host: str = Field(max_length=253)
+    port: int = Field(22, ge=1, le=65_535)
+
+
+class HostKeyOut(Schema):
+    """The key that a machine shows at the moment, to be compared by a person before it is trusted."""
+
+    key: str
+    algorithm: str
+    fingerprint: str

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from environments import isolation
 from environments.configs import MODELS
 
 Text = str | Promise
@@ -131,7 +132,8 @@ def _config_field(kind: str, name: str, info: FieldInfo, values: Mapping[str, An
         made.control = name
     elif get_origin(kind_of) is Literal:
         made.control = "select"
-        made.options = [(one, OPTIONS.get(one, one)) for one in get_args(kind_of)]
+        usable = isolation.runtimes() if name == "runtime" else get_args(kind_of)
+        made.options = [(one, OPTIONS.get(one, one)) for one in usable]
     elif kind_of is bool:
         made.control = "check"
     elif kind_of in (int, float):

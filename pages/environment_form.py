@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.errors import DomainError
+from accounts.errors import DomainError, Invalid
 from accounts.wording import told
-from environments import configs, secrets
+from environments import configs, isolation, secrets
 from environments.errors import KindNotAvailable
 from environments.models import Environment, EnvironmentKind
+from environments.services import clean_name
 from pages.environment_fields import FormField, config_fields, secret_fields
 
 ICONS = {"HOST": "server", "DOCKER": "container", "SSH": "network", "MODAL": "cloud"}
@@ -98,7 +98,8 @@ class EnvironmentForm:
 
     def config(self) -> dict[str, Any]:
         """What the typed configuration is made of; what was left empty has its default."""
-        return {_last(one.path): one.value for one in self.chosen.fields if one.control == "check" or one.value != ""}
+        given = (one for one in self.chosen.fields if one.control in ("check", "image") or one.value != "")
+        return {_last(one.path): one.value for one in given}
 
     def given_secrets(self, data: Mapping[str, str]) -> dict[str, str | None]:
         """Those that were entered, and None for those that are to be forgotten."""
@@ -109,6 +110,18 @@ class EnvironmentForm:
             elif f"forget-{one.name}" in data:
                 found[_last(one.path)] = None
         return found
+
+    def is_sound(self) -> bool:
+        """Whether what can be known of the form alone is right; all that is not is shown at once."""
+        checks = (lambda: clean_name(self.name), lambda: configs.parse(self.kind, self.config()))
+        is_sound = True
+        for check in checks:
+            try:
+                check()
+            except Invalid as error:
+                self.refuse(error)
+                is_sound = False
+        return is_sound
 
     def refuse(self, error: DomainError) -> None:
         """Show what is wrong at the fields that it is about, the rest above them."""
@@ -135,7 +148,7 @@ def _kind(value: str, config: Mapping[str, Any], row: Environment | None) -> Kin
     except KindNotAvailable as error:
         refusal = told(error.message)
     fields = config_fields(value, config)
-    if settings.TENANCY == "multi":
+    if isolation.is_shared():
         fields = [one for one in fields if one.path != "config.mount_credentials"]
     return Kind(
         value=value,

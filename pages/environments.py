@@ -129,6 +129,8 @@ def add(request: ActorRequest) -> HttpResponse:
     if request.method != "POST":
         return _sheet(request, around.organization, form=form)
     form.read(request.POST.dict())
+    if not form.is_sound():
+        return _sheet(request, around.organization, form=form)
     try:
         made = services.create_environment(
             actor=request.actor,
@@ -157,6 +159,8 @@ def edit(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         return _sheet(request, row.organization, form=form)
     form.read(request.POST.dict())
+    if not form.is_sound():
+        return _sheet(request, row.organization, form=form)
     try:
         services.update_environment(
             actor=request.actor,
@@ -250,10 +254,10 @@ def make_default(request: ActorRequest, environment_id: uuid.UUID) -> HttpRespon
 
 @require_POST
 @login_required
-def restore(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
+def undelete(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     row = _row(request, environment_id, Role.ADMIN, Environment.with_deleted.all())
     try:
-        services.restore_environment(actor=request.actor, id=row.pk)
+        services.undelete_environment(actor=request.actor, id=row.pk)
     except (Forbidden, NotFound):
         raise
     except DomainError as error:

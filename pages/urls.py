@@ -32,6 +32,6 @@ urlpatterns = [
         name="environment_authenticate",
     ),
     path("settings/environments/<uuid:environment_id>/default/", environments.make_default, name="environment_default"),
-    path("settings/environments/<uuid:environment_id>/restore/", environments.restore, name="environment_restore"),
+    path("settings/environments/<uuid:environment_id>/undelete/", environments.undelete, name="environment_undelete"),
     path("settings/environments/<uuid:environment_id>/test/", environments.test, name="environment_test"),
 ]

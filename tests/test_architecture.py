@@ -64,7 +64,17 @@ MODULES = {
     | {"client_keys", "handover", "tenancy", "tokens", "wording"},
     "config": {"asgi", "cache", "daphne", "doctor", "env", "localization", "management", "middleware"}
     | {"observability", "outages", "parser", "postgres", "serving", "settings", "sockets", "worker"},
-    "environments": {"checking", "configs", "credentials", "deployment", "health", "probes", "secrets", "specs"}
+    "environments": {
+        "checking",
+        "configs",
+        "host_keys",
+        "credentials",
+        "deployment",
+        "health",
+        "probes",
+        "secrets",
+        "specs",
+    }
     | {"uses"},
     "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
     "pages": {

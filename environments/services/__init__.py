@@ -3,16 +3,17 @@
 from environments.services.checks import cancel_check, request_check
 from environments.services.choosing import Choice, choose_environment, environment_for
 from environments.services.credentials import read_credential, remove_credential, store_credential
-from environments.services.deleting import delete_environment, purge_environments, restore_environment
+from environments.services.deleting import delete_environment, purge_environments, undelete_environment
 from environments.services.legacy import docker_environment
 from environments.services.machines import LIVE, create_machine, home_cleared, machine_ended, machine_started
-from environments.services.rows import create_default_environment, create_environment, update_environment
+from environments.services.rows import clean_name, create_default_environment, create_environment, update_environment
 
 __all__ = [
     "LIVE",
     "Choice",
     "cancel_check",
     "choose_environment",
+    "clean_name",
     "create_default_environment",
     "create_environment",
     "create_machine",
@@ -26,7 +27,7 @@ __all__ = [
     "read_credential",
     "remove_credential",
     "request_check",
-    "restore_environment",
     "store_credential",
+    "undelete_environment",
     "update_environment",
 ]

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
@@ -22,8 +23,12 @@ from environments.uses import uses_of
 
 logger = structlog.get_logger(__name__)
 
-KEPT = timedelta(minutes=10)  # in which a deletion can be taken back
 MOST_NAMED = 20
+
+
+def _kept() -> timedelta:
+    """For so long a deletion can be taken back."""
+    return timedelta(seconds=settings.UNDO_S)
 
 
 @transaction.atomic
@@ -45,7 +50,7 @@ def delete_environment(*, actor: Actor, id: uuid.UUID, force: bool = False, now:
 
 
 @transaction.atomic
-def restore_environment(*, actor: Actor, id: uuid.UUID) -> Environment:
+def undelete_environment(*, actor: Actor, id: uuid.UUID) -> Environment:
     """Take a deletion back; harmless when it has been.
 
     Raises: NotFound, Forbidden; Conflict (too late, or another one has the name by now).
@@ -65,14 +70,16 @@ def purge_environments(*, now: datetime) -> int:
     Whatever runs in one is stopped with the environment's own secrets, so these stay until then.
     """
     alive = Machine.objects.filter(environment=OuterRef("pk"), status__in=LIVE)
-    old = Environment.with_deleted.filter(~Exists(alive), deleted_at__lt=now - KEPT, purged_at=None)
+    old = Environment.with_deleted.filter(~Exists(alive), deleted_at__lt=now - _kept(), purged_at=None)
     return sum(_purge(id, now) for id in list(old.values_list("pk", flat=True)))
 
 
 @transaction.atomic
 def _purge(id: uuid.UUID, now: datetime) -> bool:
     """The row last: a crash in between is mended by the next one."""
-    row = Environment.with_deleted.select_for_update().filter(pk=id, deleted_at__lt=now - KEPT, purged_at=None).first()
+    row = (
+        Environment.with_deleted.select_for_update().filter(pk=id, deleted_at__lt=now - _kept(), purged_at=None).first()
+    )
     if row is None:
         return False
     row.secrets.all().delete()

@@ -143,6 +143,7 @@ def _configure(environment: Environment, config: dict[str, Any]) -> None:
     new = configs.parse(environment.kind, config)
     policy.require_image(new, environment.organization_id)
     values = new.model_dump()
+    configs.require_available(environment.kind, values)
     moved = sorted(name for name in new.place if values[name] != environment.config.get(name))
     if moved and Machine.objects.filter(environment=environment, status__in=LIVE).exists():
         message = "Sessions run there. Stop them first, or add another environment."

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from environments import services as environments
-from environments.models import Machine, MachineStatus
+from environments.models import CHECK_IS_LIVE, EnvironmentCheck, Machine, MachineStatus
 from gateway import services as gateway
 from gateway.models import GatewayToken
 from sessions import dispatch, log
@@ -65,7 +65,8 @@ def end_machines(*, now: datetime) -> int:
     """Machines that are thought to live, and belong to a session that was stopped or deleted, or to none."""
     owned = AgentSession.with_deleted.filter(machine=OuterRef("pk"))
     live = Machine.objects.filter(status__in=environments.LIVE, created_at__lt=now - SETTLED)
-    orphans = live.filter(~Exists(owned)).values_list("pk", flat=True)
+    tried_out = EnvironmentCheck.objects.filter(CHECK_IS_LIVE, machine=OuterRef("pk"))
+    orphans = live.filter(~Exists(owned), ~Exists(tried_out)).values_list("pk", flat=True)
     ended = sum(
         environments.machine_ended(machine_id=id, status=MachineStatus.LOST, reason="No session uses it.", now=now)
         for id in list(orphans)

@@ -44,6 +44,11 @@ def asked(tenant: Tenant) -> Case:
     return Case(params=environment(tenant).params, body={})
 
 
+def host_key(tenant: Tenant) -> Case:
+    """No host of this name can be: refused once access is given."""
+    return Case(body={"organization_id": tenant.organization.pk, "host": "-oProxyCommand=x"})
+
+
 def with_credential(tenant: Tenant) -> Case:
     case = environment(tenant)
     Environment.objects.filter(pk=case.params["environment_id"]).update(config={"mount_credentials": True})
@@ -53,11 +58,12 @@ def with_credential(tenant: Tenant) -> Case:
 ROUTES = [
     Route("GET", "/environments", None, in_query),
     Route("POST", "/environments", Role.ADMIN, created),
+    Route("POST", "/environments/host-key", Role.ADMIN, host_key, allowed=[400]),
     Route("GET", "/environments/{environment_id}", Role.VIEWER, environment),
     Route("GET", "/environments/{environment_id}/status", Role.VIEWER, environment),
     Route("PATCH", "/environments/{environment_id}", Role.ADMIN, changed),
     Route("DELETE", "/environments/{environment_id}", Role.ADMIN, environment),
-    Route("POST", "/environments/{environment_id}/restore", Role.ADMIN, deleted),
+    Route("POST", "/environments/{environment_id}/undelete", Role.ADMIN, deleted),
     Route("GET", "/environments/{environment_id}/uses", Role.VIEWER, environment),
     Route("GET", "/environments/{environment_id}/tests", Role.VIEWER, environment),
     Route("POST", "/environments/{environment_id}/tests", Role.MEMBER, asked),

@@ -15,10 +15,10 @@ from accounts.models import Organization, User
 from environments import credentials, services
 from environments.errors import EnvironmentIdTaken, EnvironmentInUse
 from environments.models import Environment, EnvironmentSecret, MachineStatus
-from environments.services.deleting import KEPT
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
+KEPT = timedelta(seconds=settings.UNDO_S)
 
 
 def add(user: User, organization: Organization, key: uuid.UUID | None = None, name: str = "second") -> Environment:
@@ -71,12 +71,12 @@ class TestDelete:
             delete(alice, second)
 
 
-class TestRestore:
+class TestUndelete:
     def test_takes_a_deletion_back_again_and_again(self, alice: User, second: Environment) -> None:
         delete(alice, second)
 
         for _ in range(2):
-            services.restore_environment(actor=actor_for(alice), id=second.pk)
+            services.undelete_environment(actor=actor_for(alice), id=second.pk)
 
         assert Environment.objects.get(pk=second.pk).deleted_at is None
 
@@ -87,14 +87,14 @@ class TestRestore:
         add(alice, organization)
 
         with pytest.raises(Conflict, match="name"):
-            services.restore_environment(actor=actor_for(alice), id=second.pk)
+            services.undelete_environment(actor=actor_for(alice), id=second.pk)
 
     def test_refuses_what_is_gone_for_good(self, alice: User, second: Environment) -> None:
         delete(alice, second)
         services.purge_environments(now=NOW + KEPT + timedelta(seconds=1))
 
         with pytest.raises(Conflict, match="for good"):
-            services.restore_environment(actor=actor_for(alice), id=second.pk)
+            services.undelete_environment(actor=actor_for(alice), id=second.pk)
 
 
 class TestPurge:

@@ -1,0 +1,43 @@
+"""A Docker engine: does it answer, and has it the image and the runtime?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiodocker import Docker, DockerError
+from django.conf import settings
+
+from environments.models import Environment
+from environments.probes.base import Status
+from sandbox.docker.engine import engine
+from sandbox.errors import BackendUnavailable
+
+ANSWER_S = 4.0
+
+
+async def probe(environment: Environment) -> Status:
+    config = environment.config
+    try:
+        async with engine(settings.DOCKER_HOST or None, timeout_s=ANSWER_S) as client:
+            known = (await client.system.info()).get("Runtimes") or {}
+            has_image = await _has(client, str(config.get("image", "")))
+    except BackendUnavailable as error:
+        return Status(False, error=f"{error.message} {error.hint}", details={"docker_daemon": False})
+    has_runtime = config.get("runtime", "runc") in known
+    details: dict[str, Any] = {"docker_daemon": True, "image_exists": has_image, "runtime_exists": has_runtime}
+    if not has_runtime:
+        return Status(False, error=f"This Docker engine has no runtime {config.get('runtime')}.", details=details)
+    if not has_image:
+        message = f"This Docker engine has no image {config.get('image') or 'for it'}. Build or pull it there."
+        return Status(False, error=message, details=details)
+    return Status(True, details=details)
+
+
+async def _has(client: Docker, image: str) -> bool:
+    try:
+        await client.images.inspect(image)
+    except DockerError as error:
+        if error.status in (400, 404):
+            return False
+        raise
+    return True
