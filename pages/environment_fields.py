@@ -71,6 +71,11 @@ SECRETS: Mapping[str, Wording] = {
     "token_id": Wording(_("Token ID")),
     "token_secret": Wording(_("Token secret")),
 }
+EXAMPLES: Mapping[str, str] = {
+    "config.host_key": "ssh-ed25519 AAAA…",
+    "config.image": "slipway-sandbox:latest",
+    "secrets.private_key": "-----BEGIN OPENSSH PRIVATE KEY-----",
+}
 BY_DEFAULT_FOLDED = frozenset(
     {
         "agent_path",
@@ -105,6 +110,11 @@ class FormField:
     is_folded: bool = False
     set_at: datetime | None = None  # of a secret that is stored
     secret_hint: str = ""
+
+    @property
+    def example(self) -> str:
+        """What one looks like; the same in every language."""
+        return EXAMPLES.get(self.path, "")
 
     @property
     def id(self) -> str:
