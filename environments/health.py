@@ -8,6 +8,8 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import cache as cache_once
+from importlib import import_module
 from typing import Any
 
 import structlog
@@ -17,7 +19,7 @@ from django.utils import timezone
 from environments import configs
 from environments.errors import KindNotAvailable
 from environments.models import Environment, EnvironmentKind
-from environments.probes import Probe, Status, docker, host
+from environments.probes import Probe, Status
 from sandbox.errors import SandboxError
 
 logger = structlog.get_logger(__name__)
@@ -25,7 +27,8 @@ logger = structlog.get_logger(__name__)
 CACHE_S = 30
 PROBE_S = 5.0
 
-PROBES: Mapping[str, Probe] = {EnvironmentKind.HOST: host.probe, EnvironmentKind.DOCKER: docker.probe}
+# Modules of `environments.probes`, each with a `probe`; imported on first use, since some of their libraries are large.
+PROBES: Mapping[str, str] = {EnvironmentKind.HOST: "host", EnvironmentKind.DOCKER: "docker"}
 
 Told = dict[str, Any]
 """`{"available", "authenticated", "error", "details", "checked_at"}`."""
@@ -58,6 +61,12 @@ def _key(environment: Environment) -> str:
     return f"environment-status:{environment.pk}:{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
 
+@cache_once
+def _probe_of(kind: str) -> Probe:
+    probe: Probe = import_module(f"environments.probes.{PROBES[kind]}").probe
+    return probe
+
+
 async def _asked(environment: Environment) -> Told:
     status = await _status(environment)
     return {**asdict(status), "checked_at": timezone.now().isoformat()}
@@ -68,10 +77,8 @@ async def _status(environment: Environment) -> Status:
         configs.require_available(environment.kind, environment.config)
     except KindNotAvailable as error:
         return Status(False, False, error.message)
-    probe = PROBES.get(environment.kind)
-    if probe is None:
-        return Status(False, False, "This kind of environment cannot be used here.")
     try:
+        probe = _probe_of(environment.kind)
         async with asyncio.timeout(PROBE_S):
             return await probe(environment)
     except TimeoutError:
