@@ -137,4 +137,6 @@ class DomainErrorMiddleware:
         problem = problem_of(error).told()
         if problem.status >= 500:
             log.error("page.failed", path=request.path, exc_info=error)
-        return error_pages.respond(request, problem.status, problem.message, headers=problem.headers)
+        told = error_pages.OF_ERRORS.get(type(error))
+        message = "" if told else problem.message
+        return error_pages.respond(request, problem.status, message, told, problem.headers)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.errors import NotFound
+from accounts.errors import NotFound, OrganizationSuspended
 from accounts.models import User
 from pages.frame import frame_of
 
@@ -29,5 +29,5 @@ def settings_frame(request: HttpRequest) -> dict[str, Any]:
         return {}
     try:
         return frame_of(request).context(manage_layout="settings/base.html", section="profile")  # type: ignore[arg-type]
-    except NotFound:
+    except (NotFound, OrganizationSuspended):
         return {}

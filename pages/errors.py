@@ -12,18 +12,19 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
-from accounts.errors import DomainError
+from accounts.errors import DomainError, OrganizationSuspended
 from accounts.pages import KEPT, organizations_of
 from pages.frame import frame
 
 
 class Told(NamedTuple):
-    """The words of one kind of error; `again` offers the same address once more."""
+    """The words of one kind of error; `again` offers the same address once more, `leaves` the way out."""
 
     title: Any
     meaning: Any
     advice: Any
     again: bool = False
+    leaves: bool = False
 
 
 OTHER = Told(_("This did not work"), "", _("Nothing was changed. Go back, look at what you sent, and try again."))
@@ -64,12 +65,19 @@ TOLD = {
     ),
 }
 COMES_BACK = TOLD[503]._replace(advice=_("This page is loaded again by itself in a few seconds."))
+SUSPENDED = Told(
+    _("This organisation is suspended"),
+    _("Its projects and sessions are kept, but nobody can use them for now."),
+    _("Write to whoever runs this server."),
+    leaves=True,
+)
 OLD_FORM = Told(
     _("This form is too old"),
     _("Your sign-in changed since the page was loaded, or cookies are blocked."),
     _("Open the form again and repeat what you did; allow cookies for this address if it stays so."),
     again=True,
 )
+OF_ERRORS: dict[type[Exception], Told] = {OrganizationSuspended: SUSPENDED}
 INSIDE = (400, 403, 404, 413)  # what may be told with the sidebar, which needs the database
 
 
@@ -101,9 +109,9 @@ def _around(request: HttpRequest) -> dict[str, Any] | None:
     try:
         organizations = organizations_of(request.actor)  # type: ignore[attr-defined]
         kept = request.session.get(KEPT)
-        organization = next((one for one in organizations if str(one.pk) == kept), *organizations[:1])
-        return frame(request.actor, organization).context()  # type: ignore[attr-defined]
-    except (DomainError, TypeError):
+        organization = next((one for one in organizations if str(one.pk) == kept), next(iter(organizations), None))
+        return None if organization is None else frame(request.actor, organization).context()  # type: ignore[attr-defined]
+    except DomainError:
         return None
 
 

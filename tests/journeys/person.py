@@ -21,6 +21,7 @@ PASSWORD = "correct-horse-battery"
 LIMIT_PAUSES, LIMIT_PAUSE_S = 15, 5
 FIRST_ADDRESS = ipaddress.ip_address("127.1.0.1")
 _numbers = itertools.count()
+CODE = r"[A-Z0-9]{3,}(?:-[A-Z0-9]{3,})?"
 TOKEN_FIELD = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -117,10 +118,11 @@ class Person:
         raise AssertionError(f"{path} is still limited")
 
     def _code(self, seen: int) -> str:
-        """The code in the mail, which the embedded deployment prints to its console."""
+        """The code in the mail to this address, which the embedded deployment prints to its console."""
+        mail = re.compile(rf"^To: {re.escape(self.email)}$.*?^({CODE})\s*$", re.M | re.S)
         deadline = time.monotonic() + 10 * PATIENCE
         while time.monotonic() < deadline:
-            found = re.search(r"^([A-Z0-9]{3,}(?:-[A-Z0-9]{3,})?)\s*$", self.server.log_path.read_text()[seen:], re.M)
+            found = mail.search(self.server.log_path.read_text()[seen:])
             if found:
                 return found.group(1)
             time.sleep(0.1)

@@ -26,7 +26,11 @@ pytestmark = [pytest.mark.cli, pytest.mark.timeout(120)]
 
 SHUT_WITHIN_S = RECHECK_S + 4  # a stream looks every RECHECK_S, and after each frame or poll
 
-UPLOADS = ("/projects/upload", "/sessions/{session_id}/attachments", "/environments/{environment_id}/dockerfile")  # no JSON
+UPLOADS = (
+    "/projects/upload",
+    "/sessions/{session_id}/attachments",
+    "/environments/{environment_id}/dockerfile",
+)  # no JSON
 
 
 @dataclass

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from accounts.models import User
+from accounts.models import Organization, User
 from pages import views
 from sessions.models import AgentSession
 from tests.pages.conftest import browser
@@ -50,6 +51,17 @@ class TestErrorPages:
         assert "Something broke on our side" in answer.content.decode()
         assert "secret" not in answer.content.decode()
         assert 'href="/"' in answer.content.decode()
+
+    def test_tell_whose_only_organisation_is_suspended_how_it_is(self, alice: User) -> None:
+        client = browser(alice)
+        Organization.objects.update(suspended_at=timezone.now())
+        for path, status in (("/", 403), ("/nowhere/", 404)):
+            answer = client.get(path)
+            page = answer.content.decode()
+
+            assert answer.status_code == status
+            assert ("This organisation is suspended" in page) == (status == 403)
+            assert "slw-sidebar" not in page
 
     def test_offer_the_form_again_when_it_is_too_old(self, db: None) -> None:
         answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "a@example.com"})

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 
+import psycopg
 from playwright.sync_api import Page, expect
+from psycopg.sql import SQL, Identifier
 
-from config import postgres
 from tests.gallery.state import View, state
 from tests.gallery.world import World
 from tests.journeys.browsing import TURN_MS, session_path
+from tests.journeys.server import Server
 from tests.journeys.test_browser_connection import BLOCKABLE
-from tests.journeys.wire import query
+from tests.journeys.wire import dsn, query
 
 
 def _forge(page: Page) -> None:
@@ -61,8 +61,9 @@ def suspended(world: World) -> View:
     return View(
         world.bob,
         "/",
+        shows="text=This organisation is suspended",
         origin=world.broken.url,
-        forgives=("status of 403", "status of 404"),
+        forgives=("status of 403",),
         after=lambda: query(world.broken, statement.format("null"), world.bob.organization_id),
     )
 
@@ -93,9 +94,16 @@ def gone_meanwhile(world: World) -> View:
     return View(world.alice, session_path(session), delete, shows="text=This session is gone", forgives=("404",))
 
 
+def _shut(server: Server) -> None:
+    """Nobody gets into its database any more, and who is in it is put out."""
+    name = query(server, "select current_database()")[0][0]
+    with psycopg.connect(dsn(server), dbname="postgres", autocommit=True) as connection:
+        connection.execute(SQL("alter database {} allow_connections false").format(Identifier(name)))
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
+
+
 @state
 def database_away(world: World) -> View:
     assert world.bob
-    pid_file = postgres.place(world.broken.data_dir).data / "postmaster.pid"
-    os.kill(int(pid_file.read_text().split()[0]), signal.SIGQUIT)  # the last that happens to this server
+    _shut(world.broken)  # the last that happens to this server, which would start a database again that died
     return View(world.bob, "/", shows="text=One moment", origin=world.broken.url, forgives=("status of 503",))
