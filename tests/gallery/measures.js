@@ -30,7 +30,7 @@
 
     /** The frame is as high as the window: what is absolute and in no scroller of its own would make the page longer. */
     function tooLong() {
-        const root = document.documentElement, by = root.scrollHeight - root.clientHeight;
+        const root = document.scrollingElement, by = root.scrollHeight - root.clientHeight;
         return by > 0 && document.querySelector(".shell") ? [`the frame is ${by} px longer than the window`] : [];
     }
 
