@@ -8,6 +8,8 @@ from typing import Any
 from django.db import connection
 from django.http import StreamingHttpResponse
 from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.utils.translation import get_language
 from ninja import Query, Router
 
 from accounts.auth import ActorRequest
@@ -17,15 +19,16 @@ from accounts.tenancy import Actor, Role, TenantQuerySet, fetch
 from projects.models import Project
 from sessions import message_api, prompt_api, queries, rule_api, services, tree_api, work_api
 from sessions.live.credentials import Credentials
+from sessions.live.export import markdown
 from sessions.live.start import Start
 from sessions.live.stream import sse
 from sessions.models import AgentSession, PermissionRequest
 from sessions.schemas import (
     AnswerIn,
-    ArchivedFilter,
     JobIn,
     LogOut,
     LogQuery,
+    Looked,
     NewSessionsIn,
     PermissionOut,
     SessionFilter,
@@ -45,23 +48,23 @@ router.add_router("", work_api.router)
 
 @router.get("/projects/{uuid:project_id}/sessions", response=Page[SessionListed])
 def list_project_sessions(
-    request: ActorRequest, project_id: uuid.UUID, page: Query[PageIn], which: Query[ArchivedFilter]
+    request: ActorRequest, project_id: uuid.UUID, page: Query[PageIn], which: Query[Looked]
 ) -> Slice[AgentSession]:
     """A project's sessions, newest first."""
     project = _project(request.actor, project_id, Role.VIEWER)
-    return _list(request.actor, _archived(which).filter(project=project), page)
+    return _list(request.actor, _among(which).filter(project=project), page)
 
 
 @router.get("/sessions", response=Page[SessionListed])
 def list_sessions(
-    request: ActorRequest, page: Query[PageIn], only: Query[SessionFilter], which: Query[ArchivedFilter]
+    request: ActorRequest, page: Query[PageIn], only: Query[SessionFilter], which: Query[Looked]
 ) -> Slice[AgentSession]:
     """An organisation's or a project's sessions, or those of all the caller's organisations; newest first."""
     if only.organization_id is not None:
         request.actor.require(only.organization_id, Role.VIEWER)
     if only.project_id is not None:
         _project(request.actor, only.project_id, Role.VIEWER)
-    return _list(request.actor, _archived(which).filter(**only.dict(exclude_none=True)), page)
+    return _list(request.actor, _among(which).filter(**only.dict(exclude_none=True)), page)
 
 
 @router.post("/projects/{uuid:project_id}/sessions", response={201: SessionsOut})
@@ -128,6 +131,21 @@ def stream(request: ActorRequest, session_id: uuid.UUID, after: str = "", tail: 
     return response
 
 
+@router.get("/sessions/{uuid:session_id}/conversation.md")
+def export(request: ActorRequest, session_id: uuid.UUID) -> StreamingHttpResponse:
+    """All of the conversation as Markdown, in the reader's language."""
+    session = fetch(queries.sessions(), request.actor, session_id)
+    response = StreamingHttpResponse(
+        markdown(session, get_language() or "en"), content_type="text/markdown; charset=utf-8"
+    )
+    name = session.branch.rpartition("/")[2] or "conversation"
+    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=f"{name}.md") or ""
+    response["Cache-Control"] = "no-store"
+    if not connection.in_atomic_block:
+        connection.close()  # as for a stream
+    return response
+
+
 @router.post("/sessions/{uuid:session_id}/approve", response=PermissionOut)
 def answer_permission(request: ActorRequest, session_id: uuid.UUID, body: AnswerIn) -> PermissionRequest:
     """Allow or deny what the agent asks; the first answer counts."""
@@ -189,15 +207,12 @@ def _session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     return fetch(queries.sessions(), request.actor, session_id, Role.MEMBER)
 
 
-def _archived(which: ArchivedFilter) -> TenantQuerySet[AgentSession]:
+def _among(which: Looked) -> TenantQuerySet[AgentSession]:
     """The sessions among which a list chooses."""
-    match which.archived:
-        case "true":
-            return queries.sessions().exclude(archived_at=None)
-        case "all":
-            return queries.sessions()
-        case _:
-            return queries.unarchived()
+    rows = queries.unarchived() if which.archived == "false" else queries.sessions()
+    if which.archived == "true":
+        rows = rows.exclude(archived_at=None)
+    return queries.named(rows, which.q)
 
 
 def _list(actor: Actor, rows: TenantQuerySet[AgentSession], page: PageIn) -> Slice[AgentSession]:

@@ -68,6 +68,9 @@ class AgentSession(TenantModel):
     epoch = models.BigIntegerField(default=0)
     live = models.JSONField(default=dict)  # the text that streams now: {"block", "parent", "kind", "text"}
     cost_usd = models.DecimalField(max_digits=14, decimal_places=8, default=0)
+    input_tokens = models.PositiveBigIntegerField(default=0)  # of all turns so far, also what the cache held
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    files_changed = models.PositiveIntegerField(default=0)  # by the newest snapshot against the base
     context_tokens = models.PositiveBigIntegerField(default=0)  # how full the model's context is
     context_window = models.PositiveBigIntegerField(default=0)  # how much it holds; 0 while unknown
     commands = models.JSONField(default=list)  # the agent's slash commands: {"name", "description", "argument_hint"}

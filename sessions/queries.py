@@ -55,6 +55,13 @@ def unarchived() -> TenantQuerySet[AgentSession]:
     return sessions().filter(archived_at=None)
 
 
+def named(rows: TenantQuerySet[AgentSession], asked: str) -> TenantQuerySet[AgentSession]:
+    """Those in whose name, title or branch all the words are that somebody remembers."""
+    for word in asked.split():
+        rows = rows.filter(Q(name__icontains=word) | Q(title__icontains=word) | Q(branch__icontains=word))
+    return rows
+
+
 def listed(rows: TenantQuerySet[AgentSession]) -> TenantQuerySet[AgentSession]:
     """With what a list shows besides the row: the sandbox, unfinished jobs, whether someone is waited for."""
     pending = PermissionRequest.objects.filter(session=OuterRef("pk"), status=PermissionStatus.PENDING)

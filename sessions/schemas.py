@@ -70,10 +70,11 @@ class SessionFilter(Schema):
     status: SessionStatus | None = None
 
 
-class ArchivedFilter(Schema):
-    """Archived sessions are in a list only when they are asked for."""
+class Looked(Schema):
+    """Archived sessions are in a list only when they are asked for; `q`: words of the name, title or branch."""
 
     archived: Literal["false", "true", "all"] = "false"
+    q: str = Field("", max_length=200)
 
 
 class ArchiveIn(Schema):
@@ -233,6 +234,9 @@ class SessionListed(Schema):
     is_practice: bool
     is_waiting: bool
     cost_usd: Money
+    input_tokens: int
+    output_tokens: int
+    files_changed: int
     context_tokens: int
     context_window: int
     background: list[Any]

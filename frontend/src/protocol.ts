@@ -51,6 +51,9 @@ export interface Session {
   git_status: "CLEAN" | "DIRTY";
   is_practice: boolean;
   cost_usd: string;
+  input_tokens?: number;
+  output_tokens?: number;
+  files_changed?: number;
   last_seq: number;
   active_job: Job | null;
   pending_permissions?: Permission[];

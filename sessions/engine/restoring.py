@@ -141,7 +141,9 @@ def _saved(work: Work, id: uuid.UUID, commit: str, is_dirty: bool, files_changed
         files_changed=files_changed,
     )
     Restoration.objects.filter(pk=work.restoration.pk).update(before=checkpoint)
-    AgentSession.objects.filter(pk=session.pk).update(head_commit=commit, git_status=git_status)
+    AgentSession.objects.filter(pk=session.pk).update(
+        head_commit=commit, git_status=git_status, files_changed=files_changed
+    )
     told = {"checkpoint_id": str(id), "commit": commit, "git_status": git_status, "files_changed": files_changed}
     log.append(session, [Entry("checkpoint.created", told)], now=timezone.now())
     return checkpoint
@@ -151,7 +153,11 @@ def _saved(work: Work, id: uuid.UUID, commit: str, is_dirty: bool, files_changed
 def _done(work: Work, before: Checkpoint, files_changed: int) -> None:
     """From now on this is the newest tree, which a new sandbox begins with, too."""
     session, now = turns.locked_session(work.lease), timezone.now()
-    AgentSession.objects.filter(pk=session.pk).update(head_commit=work.target.commit, git_status=work.target.git_status)
+    AgentSession.objects.filter(pk=session.pk).update(
+        head_commit=work.target.commit,
+        git_status=work.target.git_status,
+        files_changed=work.target.files_changed,
+    )
     Restoration.objects.filter(pk=work.restoration.pk).update(
         status=RestorationStatus.DONE, files_changed=files_changed, finished_at=now
     )

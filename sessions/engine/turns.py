@@ -150,8 +150,11 @@ def finish(
         job.progress_message = ""
         job.save(update_fields=["status", "error", "result", "finished_at", "progress", "progress_message"])
         new.append(entries.job_status(job))
-    session.cost_usd, session.live, session.idle_since = gateway.usage_of(session.id).cost_usd, {}, now
-    session.save(update_fields=["cost_usd", "live", "idle_since"])
+    usage = gateway.usage_of(session.id)
+    session.cost_usd, session.output_tokens = usage.cost_usd, usage.output_tokens
+    session.input_tokens = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
+    session.live, session.idle_since = {}, now
+    session.save(update_fields=["cost_usd", "input_tokens", "output_tokens", "live", "idle_since"])
     _show(session, session_status, error if session_status == SessionStatus.ERROR else "")
     log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
     dispatch.turn_ended(session.id)
@@ -270,6 +273,8 @@ def save_checkpoint(
         git_status=git_status,
         files_changed=files_changed,
     )
-    AgentSession.objects.filter(pk=session.pk).update(head_commit=commit, git_status=git_status)
+    AgentSession.objects.filter(pk=session.pk).update(
+        head_commit=commit, git_status=git_status, files_changed=files_changed
+    )
     payload = {"checkpoint_id": str(id), "commit": commit, "git_status": git_status, "files_changed": files_changed}
     log.append(session, [Entry("checkpoint.created", payload)], job_id=turn.job_id, now=now)

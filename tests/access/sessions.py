@@ -198,6 +198,7 @@ ROUTES = [
     Route("DELETE", "/prompts/{prompt_id}", Role.VIEWER, own_prompt),
     Route("GET", "/sessions/{session_id}/events", Role.VIEWER, session),
     Route("GET", "/sessions/{session_id}/stream", Role.VIEWER, session),
+    Route("GET", "/sessions/{session_id}/conversation.md", Role.VIEWER, session),
     Route("POST", "/sessions/{session_id}/approve", Role.MEMBER, answer),
     Route("POST", "/sessions/{session_id}/interrupt", Role.MEMBER, running),
     Route("POST", "/sessions/{session_id}/cancel", Role.MEMBER, one_job),

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -94,6 +95,39 @@ class TestRead:
 
         assert api(bob).get(f"/sessions/{session.pk}").status_code == 404
         assert api(bob).get("/sessions").json()["items"] == []
+
+
+class TestSearch:
+    @pytest.fixture
+    def rows(self, organization: Organization) -> list[AgentSession]:
+        return [
+            make_session(organization, name="fix the login", title="Mend the sign-in page"),
+            make_session(organization, name="dark mode", branch="slipway/login-dark"),
+            make_session(organization, name="100% done", archived_at=timezone.now()),
+        ]
+
+    @pytest.mark.parametrize(
+        ("asked", "found"),
+        [
+            ("LOGIN", ["dark mode", "fix the login"]),
+            ("login sign-in", ["fix the login"]),
+            ("  ", ["dark mode", "fix the login"]),
+            ("%", []),
+            ("nothing", []),
+        ],
+    )
+    def test_finds_all_words_in_name_title_or_branch(
+        self, api: Api, bob: User, rows: list[AgentSession], asked: str, found: list[str]
+    ) -> None:
+        shown = api(bob).get(f"/sessions?q={quote(asked)}").json()["items"]
+
+        assert [one["name"] for one in shown] == found
+
+    def test_finds_archived_ones_when_asked(self, api: Api, bob: User, charlie: User, rows: list[AgentSession]) -> None:
+        path = f"/projects/{rows[2].project_id}/sessions?archived=all&q={quote('0%')}"
+
+        assert [one["name"] for one in api(bob).get(path).json()["items"]] == ["100% done"]
+        assert api(charlie).get("/sessions?archived=all&q=100").json()["items"] == []
 
 
 class TestList:

@@ -1,6 +1,7 @@
 // What the palette offers: what can be done here, and every session and project of the organisation; found and put in order.
 
 import { type Action, groups, offered } from "../actions.ts";
+import { get } from "../api.ts";
 import { statusWord } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { match } from "../fuzzy.ts";
@@ -39,6 +40,17 @@ export function choices(): Choice[] {
     }),
     ...projects.map((project): Choice => ({ id: project.id, title: project.name, group: gettext("Projects"), detail: "", href: `/projects/${project.id}/` })),
   ];
+}
+
+const LEAST_LETTERS = 2;
+const MOST_ARCHIVED = 8;
+
+/** Sessions that were put away, which no list holds: the server looks for them. */
+export async function archivedChoices(query: string, organizationId: string, signal: AbortSignal): Promise<Choice[]> {
+  if (query.trim().length < LEAST_LETTERS || !organizationId) return [];
+  const asked = new URLSearchParams({ organization_id: organizationId, archived: "true", q: query.trim(), limit: String(MOST_ARCHIVED) });
+  const { items } = await get<{ items: { id: string; name: string; title: string }[] }>(`/sessions?${asked}`, signal);
+  return items.map(({ id, name, title }) => ({ id, title: name, group: gettext("Archived"), detail: title, href: `/sessions/${id}/` }));
 }
 
 /** In sections: by what was used last when nothing is typed, by how well it matches when something is. */

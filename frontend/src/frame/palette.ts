@@ -5,12 +5,14 @@ import { customElement, query, state } from "lit/decorators.js";
 import { PageElement } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import { type Choice, choices, find, type Found, type Section } from "./choices.ts";
+import { archivedChoices, type Choice, choices, find, type Found, type Section } from "./choices.ts";
 import { marked } from "../fuzzy.ts";
 import { caps } from "./key-caps.ts";
 import { goTo } from "./navigate.ts";
 import { noteUse, recent } from "./recent.ts";
 import { beginTree, store } from "./tree-store.ts";
+
+const PAUSE_MS = 200;
 
 @customElement("slw-palette")
 export class Palette extends PageElement {
@@ -21,6 +23,7 @@ export class Palette extends PageElement {
   @query("input") private input!: HTMLInputElement;
   private all: Choice[] = [];
   private current = "";
+  private asking = new AbortController();
 
   async open(): Promise<void> {
     if (this.isOpen) return;
@@ -37,6 +40,20 @@ export class Palette extends PageElement {
   private look(text: string): void {
     this.sections = find(this.all, text, recent(), this.current);
     this.chosen = 0;
+    void this.lookFurther(text);
+  }
+
+  /** What the server finds comes below what is here already, so that nothing moves under the hand. */
+  private async lookFurther(text: string): Promise<void> {
+    this.asking.abort();
+    const { signal } = (this.asking = new AbortController());
+    try {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      const archived = signal.aborted ? [] : await archivedChoices(text, store.organizationId, signal);
+      if (archived.length && !signal.aborted) this.sections = [...this.sections, { name: archived[0]?.group ?? "", found: archived.map((choice) => ({ choice, positions: [] })) }];
+    } catch {
+      // What is here is found without the server, too.
+    }
   }
 
   private get found(): Found[] {
@@ -74,8 +91,13 @@ export class Palette extends PageElement {
   }
 
   override render(): TemplateResult {
-    return html`<dialog class="palette" aria-label=${gettext("Command palette")} @close=${() => (this.isOpen = false)} @click=${this.onOutside}>${this.isOpen ? this.sheet() : nothing}</dialog>`;
+    return html`<dialog class="palette" aria-label=${gettext("Command palette")} @close=${this.onClosed} @click=${this.onOutside}>${this.isOpen ? this.sheet() : nothing}</dialog>`;
   }
+
+  private readonly onClosed = (): void => {
+    this.isOpen = false;
+    this.asking.abort();
+  };
 
   private readonly onOutside = (event: Event): void => {
     if (event.target === this.dialog) this.dialog.close();

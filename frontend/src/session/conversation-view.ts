@@ -189,13 +189,23 @@ export class ConversationView extends PageElement {
     this.folds.setAll(keysOf(this.rows), isOpen);
   }
 
-  /** The whole conversation as Markdown, also what is not loaded yet. */
+  private get exported(): string {
+    return `/api/sessions/${this.sessionId}/conversation.md`;
+  }
+
+  /** The whole conversation as Markdown, which the server makes of its log: nothing has to be loaded here. */
   async copyAll(): Promise<void> {
-    this.isGoing = true;
-    await this.history?.until(1);
-    await this.updateComplete;
-    await this.copyItems(this.conversation.items);
-    this.isGoing = false;
+    try {
+      const answer = await fetch(this.exported, { credentials: "same-origin" });
+      if (!answer.ok) throw new Error(gettext("The conversation could not be read. Try again in a moment."));
+      await copyText(await answer.text());
+    } catch (error) {
+      toast(messageOf(error), undefined, "error");
+    }
+  }
+
+  saveAll(): void {
+    Object.assign(document.createElement("a"), { href: this.exported, download: "" }).click();
   }
 
   private async copyItems(items: readonly Item[]): Promise<void> {

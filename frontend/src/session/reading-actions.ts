@@ -3,7 +3,7 @@
 import { groups, offer } from "../actions.ts";
 import { gettext } from "../i18n.ts";
 
-export interface Reading { find(): void; readonly isInFindBar: boolean; foldAll(isOpen: boolean): void; copyAll(): Promise<void>; toBottom(): void; goTo(seq: number): Promise<void> }
+export interface Reading { find(): void; readonly isInFindBar: boolean; foldAll(isOpen: boolean): void; copyAll(): Promise<void>; saveAll(): void; toBottom(): void; goTo(seq: number): Promise<void> }
 
 /** Until the returned function is called. */
 export function offerReadingActions(view: Reading): () => void {
@@ -14,6 +14,7 @@ export function offerReadingActions(view: Reading): () => void {
     offer({ id: "conversation.unfold", title: gettext("Unfold everything in the conversation"), group, run: () => view.foldAll(true) }),
     offer({ id: "conversation.fold", title: gettext("Fold everything in the conversation"), group, run: () => view.foldAll(false) }),
     offer({ id: "conversation.copy", title: gettext("Copy the whole conversation as Markdown"), group, run: () => void view.copyAll() }),
+    offer({ id: "conversation.save", title: gettext("Save the whole conversation as a Markdown file"), group, words: gettext("export download"), run: () => view.saveAll() }),
     offer({ id: "conversation.begin", title: gettext("Go to the beginning of the conversation"), group, run: () => void view.goTo(1) }),
     offer({ id: "conversation.end", title: gettext("Go to the end of the conversation"), group, run: () => view.toBottom() }),
   ];

@@ -4,7 +4,7 @@ import { html, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { PageElement } from "../elements/base.ts";
 import "../elements/rules.ts";
-import { ago, count, exactTime, money } from "../format.ts";
+import { ago, count, exactTime, money, number } from "../format.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
@@ -39,6 +39,8 @@ export class SessionDetails extends PageElement {
           ${fact(gettext("Environment"), this.page.environment || gettext("the project's default"))}
           ${session ? fact(gettext("Begun"), html`<time datetime=${session.created_at} title=${exactTime(session.created_at)}>${ago(session.created_at)}</time>`) : ""}
           ${fact(gettext("Cost"), money(session?.cost_usd ?? 0))}
+          ${session?.output_tokens ? fact(gettext("Tokens so far"), gettext("{in} in, {out} out", { in: count(session.input_tokens ?? 0), out: count(session.output_tokens) })) : ""}
+          ${session?.files_changed ? fact(gettext("Files changed"), number(session.files_changed)) : ""}
           ${session?.context_window ? fact(gettext("Context"), gettext("{used} of {all} tokens", { used: count(session.context_tokens ?? 0), all: count(session.context_window) })) : ""}
         </dl>
         <section class="stack tight"><h3>${gettext("What the agent may do without asking")}</h3>

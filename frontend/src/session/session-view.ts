@@ -353,9 +353,14 @@ export class SessionView extends PageElement {
         @slw-files=${(event: CustomEvent<number>) => (this.counts = { ...this.counts, [pane.id]: event.detail })}>${pane.render({ ...state, isShown: pane.id === this.sidePane })}</div>`)}`;
   }
 
+  /** A pane that was not looked at yet has counted nothing: the session itself knows. */
+  private countOf(pane: string): number {
+    return this.counts[pane] ?? (pane === "changes" ? (this.session?.files_changed ?? 0) : 0);
+  }
+
   private tab({ id, title }: PaneKind): TemplateResult {
     const isShown = id === this.sidePane;
-    const count = this.counts[id] ?? 0;
+    const count = this.countOf(id);
     return html`<button class="tab" type="button" role="tab" id="tab-${id}" aria-selected=${isShown} aria-controls="pane-${id}" tabindex=${isShown ? 0 : -1} @click=${() => this.openPane(id)}>${title()}${count ? html` <span class="soft">${number(count)}</span>` : nothing}</button>`;
   }
 
@@ -365,7 +370,7 @@ export class SessionView extends PageElement {
     return html`<nav class="bottom-bar" aria-label=${gettext("Panes")}>
       ${button("chat", "chat", gettext("Chat"), this.isWaiting ? "!" : "", this.isWaiting ? gettext("Chat (waits)") : gettext("Chat"))}
       ${PANES.map(({ id, icon: name, title }) => {
-        const count = this.counts[id] ?? 0;
+        const count = this.countOf(id);
         return button(id, name, title(), count ? number(count) : "", count ? gettext("{pane} ({n})", { pane: title(), n: number(count) }) : title());
       })}
     </nav>`;

@@ -76,6 +76,7 @@ class TestRestore:
         assert stage.vault.read_ref(f"refs/sessions/{stage.session.pk}/{done.before.pk}") == story.now
         assert stage.guest.restored == [(story.first.commit, stage.session.branch, False)]
         assert (stage.session.head_commit, stage.session.git_status) == (story.first.commit, "CLEAN")
+        assert (stage.session.files_changed, done.before.files_changed) == (2, 4)
         (told,) = await stage.events("tree.restored")
         assert told == {
             "restore_id": str(done.pk),
@@ -98,6 +99,7 @@ class TestRestore:
 
         assert stage.guest.restored[-1] == (story.now, stage.session.branch, True)
         assert (stage.session.head_commit, stage.session.git_status) == (story.now, "DIRTY")
+        assert stage.session.files_changed == 4
 
     @pytest.mark.parametrize("place", ["vault.imported", "restore.saved", "restore.applied"])
     async def test_goes_on_after_a_worker_that_died(self, stage: Stage, place: str) -> None:

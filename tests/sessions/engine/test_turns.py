@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import Organization
+from gateway.models import UsageEntry
 from sessions.engine import claims, turns
 from sessions.engine.claims import Turn
 from sessions.models import AgentSession, Job, JobStatus, SessionStatus
@@ -31,6 +33,30 @@ def claimed(session: AgentSession, job: Job) -> Turn:
 
 def end(turn: Turn, status: JobStatus = JobStatus.COMPLETED) -> None:
     turns.finish(turn, status, SessionStatus.COMPLETED, timezone.now())
+
+
+class TestFinish:
+    def test_counts_all_that_the_session_has_used(self, session: AgentSession) -> None:
+        turn = claimed(session, make_job(session))
+        now = timezone.now()
+        for _ in range(2):
+            UsageEntry.objects.create(
+                organization=session.organization,
+                subject_id=session.pk,
+                model="m",
+                status=200,
+                input_tokens=10,
+                cache_read_tokens=20,
+                cache_write_tokens=5,
+                output_tokens=3,
+                cost_usd=Decimal("0.5"),
+                finished_at=now,
+            )
+
+        end(turn)
+
+        session.refresh_from_db()
+        assert (session.input_tokens, session.output_tokens, session.cost_usd) == (70, 6, Decimal(1))
 
 
 class TestClaim:
