@@ -27,7 +27,7 @@ from environments.models import (
 from environments.services import machines
 from gateway import sockets
 from sandbox import AnySpec, Sandbox, attach_sandbox, find_sandbox, open_sandbox
-from sandbox.checks import Line, LineStatus, examine
+from sandbox.checks import Line, LineStatus, Report, examine
 from sandbox.errors import SandboxError
 
 logger = structlog.get_logger(__name__)
@@ -38,12 +38,15 @@ SERVER_STOPPED = "The server stopped during the test; start it again."
 OUR_FAULT = "The test failed by a fault of the server."
 
 
-async def run(check_id: uuid.UUID) -> None:
-    """Do a whole test; a second run after a crash removes what the first one left, and begins anew."""
+async def run(check_id: uuid.UUID, follow: Report | None = None) -> None:
+    """Do a whole test; a second run after a crash removes what the first one left, and begins anew.
+
+    `follow` is told the lines as they change, besides the row.
+    """
     check = await in_db(_claim)(check_id)
     if check is None:
         return
-    lease = _Lease(check)
+    lease = _Lease(check, follow)
     work = asyncio.ensure_future(_work(lease))
     beat = asyncio.create_task(lease.beat(work))
     try:
@@ -155,8 +158,8 @@ def _end(check: EnvironmentCheck, status: CheckStatus, error: str) -> bool:
 class _Lease:
     """One worker's hold on a test."""
 
-    def __init__(self, check: EnvironmentCheck) -> None:
-        self.check = check
+    def __init__(self, check: EnvironmentCheck, follow: Report | None) -> None:
+        self.check, self._follow = check, follow
         self.is_cancelled = False
 
     async def beat(self, work: asyncio.Future[None]) -> None:
@@ -180,6 +183,8 @@ class _Lease:
     async def write(self, lines: Sequence[Line]) -> None:
         told = [line.as_json() for line in lines]
         await in_db(lambda: _ours(self.check).update(lines=told))()
+        if self._follow is not None:
+            await self._follow(lines)
 
     async def end(self, status: CheckStatus, error: str = "") -> None:
         await in_db(_end)(self.check, status, error)

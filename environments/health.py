@@ -7,7 +7,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache as cache_once
 from importlib import import_module
 from typing import Any
@@ -16,7 +16,7 @@ import structlog
 from django.core.cache import cache
 from django.utils import timezone
 
-from environments import configs
+from environments import configs, credentials
 from environments.errors import KindNotAvailable
 from environments.models import Environment, EnvironmentKind
 from environments.probes import Probe, Status
@@ -67,6 +67,11 @@ def _probe_of(kind: str) -> Probe:
     return probe
 
 
+def _lacks_credential(environment: Environment) -> bool:
+    """Where agents are to have one of their own, the gateway's key stands in for it until it is stored."""
+    return credentials.is_shown(environment) and credentials.stored_at(environment.pk) is None
+
+
 async def _asked(environment: Environment) -> Told:
     status = await _status(environment)
     return {**asdict(status), "checked_at": timezone.now().isoformat()}
@@ -80,7 +85,10 @@ async def _status(environment: Environment) -> Status:
     try:
         probe = _probe_of(environment.kind)
         async with asyncio.timeout(PROBE_S):
-            return await probe(environment)
+            status = await probe(environment)
+        return (
+            replace(status, authenticated=False) if await asyncio.to_thread(_lacks_credential, environment) else status
+        )
     except TimeoutError:
         return Status(False, False, f"It did not answer within {PROBE_S:.0f} seconds.")
     except (SandboxError, OSError) as error:

@@ -5,6 +5,6 @@ Each check is a function that says nothing when all is well and raises CheckFail
 """
 
 from sandbox.checks.base import Check, CheckFailed, Line, LineStatus
-from sandbox.checks.examination import CHECKS, checks_for, examine
+from sandbox.checks.examination import CHECKS, Report, checks_for, examine
 
-__all__ = ["CHECKS", "Check", "CheckFailed", "Line", "LineStatus", "checks_for", "examine"]
+__all__ = ["CHECKS", "Check", "CheckFailed", "Line", "LineStatus", "Report", "checks_for", "examine"]

@@ -19,8 +19,8 @@ from channels.db import database_sync_to_async as in_db
 from django.conf import settings
 from django.utils import timezone
 
+from environments import credentials, specs
 from environments import services as environments
-from environments import specs
 from environments.models import Environment, Machine, MachineStatus
 from gateway import sockets
 from projects.errors import ImportHalted
@@ -76,7 +76,8 @@ class Place:
 
     def _mounts(self) -> tuple[Mount, ...]:
         folders = (Vault(self.project_id).objects_dir, cli.find_cli().parent)
-        return tuple(Mount(folder, str(folder)) for folder in folders)
+        shown = tuple(Mount(folder, str(folder)) for folder in folders)
+        return (*shown, *credentials.mounts(self.require_environment()))
 
 
 def place_of(session_id: uuid.UUID) -> Place:
