@@ -8,6 +8,8 @@ import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import type { Project } from "../protocol.ts";
 import { FormDialog } from "./dialog.ts";
+import { EnvironmentChoice } from "./environment-choice.ts";
+import { type Environment, statusesOf } from "./new-session-lists.ts";
 import "./import-progress.ts";
 
 type Source = "EMPTY" | "URL" | "UPLOAD" | "SAMPLE";
@@ -30,12 +32,16 @@ export class NewProject extends FormDialog {
   @state() private file: File | null = null;
   @state() private isOver = false;
   @state() private importing: Project | null = null;
-  protected readonly fields = ["name", "url", "token", "file"];
+  @state() private known: Environment[] | undefined;
+  private readonly environments = new EnvironmentChoice(() => this.requestUpdate());
+  protected readonly fields = ["name", "url", "token", "file", "environment_id"];
   private isNameTyped = false;
 
   async openWith(source: Source | undefined): Promise<void> {
     await this.open();
     if (source) this.choose(source);
+    this.environments.ask(this.organizationId);
+    this.known = await statusesOf(this.organizationId).catch(() => []);
   }
 
   private suggest(name: string): void {
@@ -56,7 +62,8 @@ export class NewProject extends FormDialog {
   }
 
   private body(name: string): object {
-    const base = { organization_id: this.organizationId, name, source: this.source };
+    const environment = this.value("environment_id");
+    const base = { organization_id: this.organizationId, name, source: this.source, ...(environment ? { default_environment_id: environment } : {}) };
     if (this.source !== "URL") return base;
     const token = this.value("token");
     return { ...base, url: this.value("url").trim(), ...(token ? { token } : {}) };
@@ -70,9 +77,10 @@ export class NewProject extends FormDialog {
     const form = new FormData();
     form.set("organization_id", this.organizationId);
     form.set("name", name);
+    if (this.value("environment_id")) form.set("default_environment_id", this.value("environment_id"));
     if (this.file) form.set("file", this.file);
     const { name: filename, size, lastModified } = this.file ?? {};
-    return post<Project>("/projects/upload", form, { key: this.keyFor([name, filename, size, lastModified]) });
+    return post<Project>("/projects/upload", form, { key: this.keyFor([name, this.value("environment_id"), filename, size, lastModified]) });
   }
 
   /** Whoever closed this does something else by now, from which nothing may take them away. */
@@ -124,6 +132,8 @@ export class NewProject extends FormDialog {
         </div></fieldset>
         ${this.source === "URL" ? this.urlFields() : this.source === "UPLOAD" ? this.dropField() : nothing}
         ${this.field("name", gettext("Name"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" required maxlength="100" autocomplete="off" aria-invalid=${invalid} @input=${() => (this.isNameTyped = true)} />`)}
+        ${(this.known?.length ?? 0) > 1 ? this.environments.field(this.field.bind(this), this.known, "", gettext("Environment of new sessions"), gettext("The organisation's default")) : nothing}
+        ${this.environments.warning("")}
       </div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
         <button class="button primary" ?disabled=${this.isBusy || (this.source === "UPLOAD" && !this.file)}>${this.isBusy ? gettext("Creating…") : gettext("Create project")}</button></footer>

@@ -3,13 +3,14 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { post } from "../api.ts";
-import { gettext, told } from "../i18n.ts";
+import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { modes } from "../session/modes.ts";
 import { errorNote, pageData } from "./base.ts";
 import { FormDialog } from "./dialog.ts";
 import { FirstPictures } from "./first-pictures.ts";
+import { EnvironmentChoice } from "./environment-choice.ts";
 import { type Lists, listsOf } from "./new-session-lists.ts";
 
 export interface ProjectChoice { id: string; name: string; organization_id: string }
@@ -29,6 +30,7 @@ export class NewSession extends FormDialog {
   @state() private lists: Lists | null = null;
   @state() private loadError: unknown = null;
   private remembered: Remembered = JSON.parse(localStorage.getItem(REMEMBERED) ?? "{}") as Remembered;
+  private readonly environments = new EnvironmentChoice(() => this.requestUpdate());
   private readonly pictures = new FirstPictures(() => this.requestUpdate());
   protected readonly fields = ["name", "count", "prompt", "model", "permission_mode", "environment_id", "base_branch"];
 
@@ -58,6 +60,7 @@ export class NewSession extends FormDialog {
     try {
       const lists = await listsOf(this.organizationId, projectId);
       if (projectId === this.projectId) Object.assign(this, { lists, loadError: null });
+      this.environments.ask(this.organizationId);
     } catch (error) {
       if (projectId === this.projectId) this.loadError = error;
     }
@@ -106,6 +109,7 @@ export class NewSession extends FormDialog {
         ${this.field("prompt", gettext("What should the agent do?"), ({ id, invalid }) => html`<textarea class="input prompt" id=${id} name="prompt" rows="6" aria-invalid=${invalid} ?required=${this.pictures.count > 0} placeholder=${gettext("Fix the failing test in the word counter, and say what was wrong.")} @paste=${this.pictures.onPaste}></textarea>`, gettext("You can also start without and write it later."))}
         ${this.pictures.view()}
         ${this.projectField()}
+        ${this.environments.warning(this.environment)}
         <details class="more" ?open=${this.remembered.isMore ?? false} @toggle=${(event: Event) => this.remember({ isMore: (event.target as HTMLDetailsElement).open })}>
           <summary>${icon("chevron")}<span class="strong">${gettext("More")}</span><span class="soft cut">${this.summary()}</span></summary>
           ${this.more()}
@@ -131,6 +135,12 @@ export class NewSession extends FormDialog {
     return gettext("{model} · {mode} · from {branch}", { model, mode, branch: lists.project.default_branch });
   }
 
+  /** The project's own may have been deleted. */
+  private get environment(): string {
+    const { project, environments = [] } = this.lists ?? {};
+    return environments.find(({ id }) => id === project?.default_environment_id)?.id ?? environments.find((one) => one.is_default)?.id ?? "";
+  }
+
   private get mode(): string {
     return this.remembered.permission_mode ?? "default";
   }
@@ -141,7 +151,7 @@ export class NewSession extends FormDialog {
       ${this.field("name", gettext("Name"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" maxlength="100" autocomplete="off" placeholder=${gettext("From what you write above")} aria-invalid=${invalid} />`)}
       ${this.select("permission_mode", gettext("Permissions"), modes(), this.mode)}
       ${this.select("model", gettext("Model"), lists?.models.items.map(({ name, label }) => [name, label]), this.model)}
-      ${this.select("environment_id", gettext("Environment"), lists?.environments.map(({ id, name }) => [id, told(name)]), lists?.project.default_environment_id ?? lists?.environments.find((one) => one.is_default)?.id ?? "")}
+      ${this.environments.field(this.field.bind(this), lists?.environments, this.environment)}
       ${this.select("base_branch", gettext("Start from"), lists?.branches.map(({ name }) => [name, name]), lists?.project.default_branch ?? "")}
       ${this.field("count", gettext("How many"), ({ id, invalid }) => html`<input class="input" id=${id} name="count" type="number" min="1" max="10" value="1" required aria-invalid=${invalid} />`, gettext("Each agent gets its own branch and sandbox."))}
     </div>`;

@@ -5,19 +5,12 @@ import { errorText, openSheet } from "../components/sheet.ts";
 import { gettext, told } from "../i18n.ts";
 import { loadParts } from "../parts.ts";
 import { toast } from "../toast.ts";
+import { type EnvironmentStatus, statusWord } from "./environment-status.ts";
 
-export interface EnvironmentStatus { available: boolean; authenticated: boolean; error: string; details: Record<string, unknown>; checked_at: string }
 interface Listed { id: string; status: EnvironmentStatus | null }
 
 /** Told to the page when a test has ended: the status may be another one now. */
 export const TESTED = "slw-environment-tested";
-
-/** What a status means, in a word and one of the four meanings. */
-export function statusWord(status: EnvironmentStatus | null): [string, string] {
-  if (!status) return ["stopped", gettext("Unknown")];
-  if (!status.available) return ["failed", gettext("Not available")];
-  return status.authenticated ? ["done", gettext("Available")] : ["waiting", gettext("Needs a credential")];
-}
 
 class Environments extends HTMLElement {
   connectedCallback(): void {
