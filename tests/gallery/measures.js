@@ -48,10 +48,10 @@
         return hit !== null && (one.contains(hit) || (hit.localName === "label" && hit.contains(one)));
     };
 
-    /** How much of the page is below its edge. */
+    /** How much of the page is below its edge; nothing when a dialog is looked at. */
     function hidden() {
         const page = document.querySelector(".page");
-        return page ? Math.max(0, page.scrollHeight - page.clientHeight) : 0;
+        return page && !document.querySelector("dialog:modal") ? Math.max(0, page.scrollHeight - page.clientHeight) : 0;
     }
 
     function smallTargets(finger) {

@@ -152,8 +152,61 @@ def _append(session_id: str, log: Log) -> None:
     )
 
 
+def environments(organization_id: str) -> None:
+    """One of each kind beside this machine: tested well, tested badly, being tested, never tested."""
+    from django.utils import timezone
+
+    from environments.models import CheckStatus, Environment, EnvironmentCheck
+
+    now = timezone.now()
+    rows: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("DOCKER", "node-22", "Node 22 with pnpm, for the shop's front end.", {"image": "slipway-sandbox:node22"}),
+        (
+            "SSH",
+            LONG[:100],
+            "",
+            {"host": "build-7.example.com", "port": 2222, "username": "agent", "host_key": "ssh-ed25519 AAAA"},
+        ),
+        ("MODAL", "burst", "For many sessions at once. " * 9, {"app": "slipway-agents"}),
+    ]
+    made = [
+        Environment.objects.create(
+            organization_id=organization_id, kind=kind, name=name, description=about[:500], config=config
+        )
+        for kind, name, about, config in rows
+    ]
+    ways = [CheckStatus.PASSED, CheckStatus.FAILED, CheckStatus.RUNNING]
+    for environment, status in zip(made, ways, strict=True):
+        EnvironmentCheck.objects.create(
+            organization_id=organization_id,
+            environment=environment,
+            status=status,
+            lines=_lines(str(status)),
+            attempt=1,
+            started_at=now,
+            heartbeat_at=now + dt.timedelta(days=1),
+            finished_at=None if status == CheckStatus.RUNNING else now,
+        )
+
+
+def _lines(status: str) -> list[dict[str, Any]]:
+    titles = ["A sandbox starts", "A command runs", "Files are written and read", "The agent's program is there"]
+    marks = {"PASSED": ["PASSED"] * 4, "FAILED": ["PASSED", "FAILED", "SKIPPED", "SKIPPED"]}
+    found = marks.get(status, ["PASSED", "RUNNING", "WAITING", "WAITING"])
+    lines: list[dict[str, Any]] = [
+        {"name": f"line-{number}", "title": title, "status": mark, "duration_ms": 420 if mark == "PASSED" else None}
+        for number, (title, mark) in enumerate(zip(titles, found, strict=True))
+    ]
+    for line in lines:
+        is_wrong = line["status"] == "FAILED"
+        line["problem"] = "The machine answered: bash: /bin/sh: cannot execute binary file." if is_wrong else ""
+        line["advice"] = "Install a shell there, or choose another machine." if is_wrong else ""
+    return lines
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "crowd": crowd,
+    "environments": environments,
     "imports": imports,
     "usage": usage,
     "tools": tools,

@@ -179,6 +179,13 @@ class World:
         return dora
 
     @once
+    def manager(self) -> Visitor:
+        """Looks after environments of each kind."""
+        mika = Resident(self.server, "Mika Virtanen", "Aalto Systems")
+        self.seed("environments", mika.organization_id)
+        return mika
+
+    @once
     def used(self) -> Visitor:
         """Somebody whose agents have used much of the month's money."""
         erik = Resident(self.server, "Erik Sørensen", "Fjord Software")

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from tests.gallery.states import conversation, dialogs, entrance, failures, frame, projects, session, settings
+from tests.gallery.states import (
+    conversation,
+    dialogs,
+    entrance,
+    environments,
+    failures,
+    frame,
+    projects,
+    session,
+    settings,
+)
 
-MODULES = (entrance, projects, session, conversation, dialogs, frame, settings, failures)
+MODULES = (entrance, projects, session, conversation, dialogs, frame, settings, environments, failures)

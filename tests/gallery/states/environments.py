@@ -1,0 +1,109 @@
+"""The environments of an organisation: their cards, the forms behind them, and what a deletion would mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.gallery.state import View, state
+from tests.gallery.world import World
+
+PAGE = "/settings/environments/"
+SHOWN = ".environment-status .status"
+
+
+def _sheet(page: Page) -> None:
+    expect(page.locator("dialog[open] form")).to_be_visible()
+
+
+def _add(kind: str) -> Callable[[Page], None]:
+    def arrange(page: Page) -> None:
+        page.get_by_role("link", name="Add environment").click()
+        _sheet(page)
+        page.locator(f"dialog[open] .choice:has([value={kind}])").click(force=True)
+
+    return arrange
+
+
+def _add_wrongly(page: Page) -> None:
+    _add("DOCKER")(page)
+    page.get_by_role("dialog").get_by_role("button", name="Add environment").click()
+    page.get_by_role("dialog").get_by_role("alert").first.wait_for()
+
+
+def _of(name: str, what: str) -> Callable[[Page], None]:
+    def arrange(page: Page) -> None:
+        card = page.locator(".environment", has_text=name)
+        if what == "Delete…":
+            card.locator("summary").first.click()
+        card.get_by_role("link", name=what).click()
+        _sheet(page)
+
+    return arrange
+
+
+def _report(page: Page) -> None:
+    expect(page.locator(SHOWN).first).to_be_visible()
+    for summary in page.locator("slw-environment-test summary").all():
+        summary.click()
+
+
+@state
+def only_this_machine(world: World) -> View:
+    return View(world.newcomer, PAGE, shows=SHOWN)
+
+
+@state
+def of_each_kind(world: World) -> View:
+    return View(world.manager, PAGE, shows=SHOWN)
+
+
+@state
+def reports(world: World) -> View:
+    return View(world.manager, PAGE, _report, shows=SHOWN)
+
+
+@state
+def of_a_viewer(world: World) -> View:
+    return View(world.vera, f"{PAGE}?organization={world.alice.organization_id}", shows=SHOWN)
+
+
+@state
+def in_japanese(world: World) -> View:
+    return View(world.jiro, PAGE, shows=SHOWN)
+
+
+@state
+def add_docker(world: World) -> View:
+    return View(world.manager, PAGE, _add("DOCKER"))
+
+
+@state
+def add_docker_refused(world: World) -> View:
+    return View(world.manager, PAGE, _add_wrongly, forgives=("status of 400", "status of 422"))
+
+
+@state
+def add_ssh(world: World) -> View:
+    return View(world.manager, PAGE, _add("SSH"))
+
+
+@state
+def add_modal(world: World) -> View:
+    return View(world.manager, PAGE, _add("MODAL"))
+
+
+@state
+def edit(world: World) -> View:
+    return View(world.manager, PAGE, _of("node-22", "Edit"))
+
+
+@state
+def credential(world: World) -> View:
+    return View(world.manager, PAGE, _of("node-22", "Authenticate"))
+
+
+@state
+def delete(world: World) -> View:
+    return View(world.manager, PAGE, _of("node-22", "Delete…"))
