@@ -158,6 +158,18 @@ class Env(BaseSettings):
     clone_timeout_s: int = Field(900, ge=1, description="Seconds a project import may take.")
     clone_max_bytes: int = Field(2 * 2**30, ge=1, description="Bytes a project import may bring.")
     upload_max_bytes: int = Field(200 * 2**20, ge=1, description="Bytes of an uploaded archive.")
+    modal_token_id: str = Field(
+        "", description="Token of the Modal workspace for environments that have none of their own."
+    )
+    modal_token_secret: str = Field("", description="The secret half of that token.")
+    modal_skills_volume: str = Field(
+        "",
+        description="Modal volume of skills, shown read-only in sandboxes made with that token; "
+        "see `manage.py upload_skills`.",
+    )
+    default_environment: Literal["HOST", "MODAL"] = Field(
+        "HOST", description="Kind of the environment that a new organisation starts with, `HOST` or `MODAL`."
+    )
     sandbox_lifetime_s: int = Field(
         12 * 3600, ge=60, description="Seconds after which a sandbox without word from the server ends itself."
     )

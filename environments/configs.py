@@ -21,6 +21,8 @@ HOST_KEY = r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+
 # Far from what any shell takes for more than a name; sockets below the folder need their room, too.
 REMOTE_FOLDER = r"^~?(/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$"
 REMOTE_FILE = r"^(~?(/\.?[A-Za-z0-9_@-][A-Za-z0-9._@-]*)+)?$"
+DOMAIN = r"(\*\.)?[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63})+"
+DOMAINS = rf"^({DOMAIN}(, ?{DOMAIN})*)?$"
 PROGRAM = r"^(/?[a-zA-Z0-9_.+@-]+(/[a-zA-Z0-9_.+@-]+)*)?$"
 
 
@@ -87,15 +89,24 @@ class SshConfig(Config):
 
 
 class ModalConfig(WithProgram):
-    """Sessions run in Modal sandboxes."""
+    """Sessions run in Modal sandboxes.
+
+    Without an `image` it is our own: Debian slim, Python, git, Node, Claude Code, tmux. A sandbox that nothing uses
+    ends after `timeout_s`; each ends after `lifetime_s`, and the next one goes on with its files. With an open network
+    `domains` names what can be reached, separated by commas; empty: everything. `skills_volume` is shown read-only.
+    """
 
     place: ClassVar[frozenset[str]] = frozenset({"app"})
 
     app: Annotated[str, Field(pattern=NAME, max_length=64)] = "slipway"
+    image: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:@-]*)?$", max_length=255)] = ""
     timeout_s: Annotated[int, Field(ge=60, le=86_400)] = 600
+    lifetime_s: Annotated[int, Field(ge=600, le=86_400)] = 86_400
     memory_mb: Annotated[int, Field(ge=128, le=262_144)] = 2048
     cpus: Annotated[float, Field(ge=0.125, le=64)] = 1.0
     block_network: bool = True
+    domains: Annotated[str, Field(pattern=DOMAINS, max_length=2000)] = ""
+    skills_volume: Annotated[str, Field(pattern=r"^([a-zA-Z0-9][a-zA-Z0-9_.-]*)?$", max_length=64)] = ""
 
 
 MODELS: dict[str, type[Config]] = {
@@ -106,7 +117,7 @@ MODELS: dict[str, type[Config]] = {
 }
 
 # Kinds whose backend exists; the others are shown as coming and refused.
-BACKENDS = frozenset({EnvironmentKind.HOST, EnvironmentKind.DOCKER})
+BACKENDS = frozenset({EnvironmentKind.HOST, EnvironmentKind.DOCKER, EnvironmentKind.MODAL})
 
 
 def require_available(kind: str, config: Mapping[str, Any] = MappingProxyType({})) -> None:

@@ -28,7 +28,11 @@ CACHE_S = 30
 PROBE_S = 5.0
 
 # Modules of `environments.probes`, each with a `probe`; imported on first use, since some of their libraries are large.
-PROBES: Mapping[str, str] = {EnvironmentKind.HOST: "host", EnvironmentKind.DOCKER: "docker"}
+PROBES: Mapping[str, str] = {
+    EnvironmentKind.HOST: "host",
+    EnvironmentKind.DOCKER: "docker",
+    EnvironmentKind.MODAL: "modal",
+}
 
 Told = dict[str, Any]
 """`{"available", "authenticated", "error", "details", "checked_at"}`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,13 +12,14 @@ from types import MappingProxyType
 from django.conf import settings
 
 from environments import secrets
-from environments.configs import DockerConfig, SshConfig
+from environments.configs import DockerConfig, ModalConfig, SshConfig
 from environments.deployment import deployment_id
 from environments.images import choice
 from environments.models import Environment, EnvironmentKind, Machine
 from sandbox.errors import SandboxRefused
-from sandbox.spec import AnySpec, DockerSpec, LocalSpec, Mount, SshAccount, SshSpec
+from sandbox.spec import AnySpec, DockerSpec, LocalSpec, ModalCredential, ModalSpec, Mount, SshAccount, SshSpec
 
+CLI = "@anthropic-ai/claude-code"
 NOBODY = uuid.UUID(int=0)
 
 
@@ -172,11 +174,63 @@ def _ssh(wanted: Wanted) -> SshSpec:
     )
 
 
+def _modal(wanted: Wanted) -> ModalSpec:
+    config = ModalConfig.model_validate(wanted.environment.config)
+    credential, is_own = modal_credential(wanted.facts.secrets)
+    if config.skills_volume and not is_own:
+        raise SandboxRefused("A volume of skills needs a Modal token of the environment's own.")
+    return ModalSpec(
+        machine_id=wanted.machine_id,
+        home_id=str(wanted.home_id),
+        organization_id=str(wanted.environment.organization_id),
+        deployment=wanted.facts.deployment,
+        labels=tuple(wanted.labels.items()),
+        credential=credential,
+        app=config.app,
+        image=config.image,
+        agent_version=pinned_version(),
+        cpus=config.cpus,
+        memory_mb=config.memory_mb,
+        block_network=config.block_network,
+        domains=tuple(name.strip() for name in config.domains.split(",") if name.strip()),
+        skills_volume=config.skills_volume if is_own else settings.MODAL_SKILLS_VOLUME,
+        gateway_dir=wanted.gateway_dir,
+        lifetime_s=min(settings.SANDBOX_LIFETIME_S, config.lifetime_s),
+        idle_timeout_s=config.timeout_s,
+        longest_s=config.lifetime_s,
+    )
+
+
+def modal_credential(secrets: Mapping[str, str]) -> tuple[ModalCredential, bool]:
+    """The environment's own token, else the deployment's; and whether it is its own.
+
+    Raises: SandboxRefused (there is neither, or half of one).
+    """
+    own = secrets.get("token_id"), secrets.get("token_secret")
+    if any(own):
+        if not all(own):
+            raise SandboxRefused("Enter both halves of the Modal token, its id and its secret, in the environment.")
+        return ModalCredential(str(own[0]), str(own[1])), True
+    if not (settings.MODAL_TOKEN_ID and settings.MODAL_TOKEN_SECRET):
+        raise SandboxRefused("Enter a Modal token, its id and its secret, in the environment's settings.")
+    return ModalCredential(settings.MODAL_TOKEN_ID, settings.MODAL_TOKEN_SECRET), False
+
+
+def pinned_version() -> str:
+    """The version of Claude Code that our driver was tested against."""
+    return str(json.loads((Path(settings.AGENTS_DIR) / "claude" / "package.json").read_text())["dependencies"][CLI])
+
+
 def must_be_public(host: str, port: int) -> bool:
     """Whether an SSH machine must not be in a private network: tenants are strangers there, save where allowed."""
     return settings.TENANCY == "multi" and f"{host}:{port}" not in settings.SSH_PRIVATE_HOSTS
 
 
 BUILDERS: Mapping[EnvironmentKind, Callable[[Wanted], AnySpec]] = MappingProxyType(
-    {EnvironmentKind.HOST: _host, EnvironmentKind.DOCKER: _docker, EnvironmentKind.SSH: _ssh}
+    {
+        EnvironmentKind.HOST: _host,
+        EnvironmentKind.DOCKER: _docker,
+        EnvironmentKind.SSH: _ssh,
+        EnvironmentKind.MODAL: _modal,
+    }
 )

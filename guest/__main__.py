@@ -1,4 +1,4 @@
-"""`serve` holds the sandbox, `hold` holds one agent, `call` carries one conversation over stdin and stdout."""
+"""`serve` holds the sandbox, `hold` an agent; `call` and `trunk` carry conversations; `become` changes the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import List
 
 
 def main(arguments: List[str]) -> int:
-    """Run one of the three roles; each imports only what it needs, because start-up time is felt."""
+    """Run one of the roles; each imports only what it needs, because start-up time is felt."""
     role, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if role == "serve":
         from guest import serve
@@ -21,7 +21,15 @@ def main(arguments: List[str]) -> int:
         from guest import call
 
         return call.main(rest)
-    sys.stderr.write("usage: guest serve|hold|call\n")
+    if role == "trunk":
+        from guest import trunk
+
+        return trunk.main(rest)
+    if role == "become":
+        from guest import become
+
+        return become.main(rest)
+    sys.stderr.write("usage: guest serve|hold|call|trunk|become\n")
     return 2
 
 

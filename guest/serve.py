@@ -15,7 +15,7 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional
 
-from guest import PROTOCOL, disk, repository, wire
+from guest import PROTOCOL, disk, keeping, repository, wire
 from guest.children import PATH, Children
 from guest.conversation import Call
 from guest.errors import Fail
@@ -50,6 +50,7 @@ VERBS = {
     "git.snapshot": "snapshots.snapshot",
     "git.pack": "snapshots.send_pack",
     "git.restore": "restoring.restore",
+    "gateway.take": "outlet.take",
 }
 
 
@@ -57,7 +58,14 @@ class Daemon:
     """The state of a sandbox; one thread per conversation, and the main thread for processes and time."""
 
     def __init__(
-        self, listener: socket.socket, places: Places, *, label: str, lifetime_s: float, path: str = PATH
+        self,
+        listener: socket.socket,
+        places: Places,
+        *,
+        label: str,
+        lifetime_s: float,
+        path: str = PATH,
+        kept: str = "",
     ) -> None:
         self.places = places
         self.children = Children(dict(places.environment(label), PATH=path))
@@ -66,6 +74,8 @@ class Daemon:
         self.memory = OomWatch()
         self._listener = listener
         self._lifetime_s = lifetime_s
+        self.bystanders = 0  # conversations that wait for something to happen here, and ask for nothing
+        self._kept = kept
         self._connections = 0
         self._last_word = time.monotonic()
 
@@ -98,6 +108,8 @@ class Daemon:
     def stop(self, *, grace_s: float, farewell: Optional[Callable[[], None]] = None) -> None:
         """End everything in the sandbox, then this process; it does not return."""
         self.children.stop_all(grace_s)
+        if self._kept:
+            keeping.put_away(self.places.state, self._kept)
         if farewell is not None:
             farewell()
         os._exit(0)
@@ -116,7 +128,7 @@ class Daemon:
 
     def _remaining_s(self) -> float:
         with self.lock:
-            if self._connections:
+            if self._connections > self.bystanders:
                 return self._lifetime_s
             return self._lifetime_s - (time.monotonic() - self._last_word)
 
@@ -206,6 +218,8 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--max-file-bytes", type=int, default=16 * 2**30)
     parser.add_argument("--max-processes", type=int)
     parser.add_argument("--subreaper", action="store_true")
+    parser.add_argument("--outlet", action="store_true", help="make the gateway's socket, for the platform to serve")
+    parser.add_argument("--kept", default="", help="a folder that outlives the sandbox, where the state does not")
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
@@ -216,13 +230,21 @@ def main(arguments: List[str]) -> int:
     places = Places(home=options.home, work=options.work, state=options.state, gateway=options.gateway)
     os.makedirs(os.path.join(options.state, "runs"), mode=0o700, exist_ok=True)
     repository.drop_half_clone(places)
+    if options.kept:
+        keeping.bring_back(options.kept, options.state)
     listener = _listener(options.fd, options.socket)
     threading.stack_size(512 * 1024)
     if options.relay:
         from guest import relay
 
         relay.start(options.gateway, os.path.join(options.gateway, "api.sock"))
-    Daemon(listener, places, label=options.label, lifetime_s=options.lifetime, path=options.path).run()
+    settings = {"label": options.label, "lifetime_s": options.lifetime, "path": options.path, "kept": options.kept}
+    daemon = Daemon(listener, places, **settings)
+    if options.outlet:
+        from guest import outlet
+
+        outlet.prepare(daemon)  # before any agent looks for it
+    daemon.run()
     return 0
 
 

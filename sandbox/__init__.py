@@ -8,7 +8,7 @@ from sandbox.answers import Paths
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.registry import backend_of
-from sandbox.spec import AnySpec, DockerSpec, LocalSpec, Mount
+from sandbox.spec import AnySpec, DockerSpec, LocalSpec, ModalSpec, Mount
 
 __all__ = [
     "AnySpec",
@@ -16,6 +16,7 @@ __all__ = [
     "DockerSpec",
     "GuestClient",
     "LocalSpec",
+    "ModalSpec",
     "Mount",
     "Paths",
     "Phase",

@@ -84,7 +84,7 @@ def interpreter() -> tuple[str, Path | None]:
 
 def arguments(spec: LocalSpec, archive: Path) -> list[str]:
     """Everything but the command. Raises: SandboxRefused for a mount that is not the server's own real folder."""
-    binds = [*_system(), *_etc(spec.root / "etc")]
+    binds = [*system_binds(), *etc_binds(spec.root / "etc")]
     prefix = interpreter()[1]
     if prefix is not None:
         binds += ["--ro-bind", str(prefix), str(prefix)]
@@ -108,7 +108,7 @@ def write_etc(folder: Path) -> None:
         (folder / name).write_text(text)
 
 
-def _system() -> list[str]:
+def system_binds() -> list[str]:
     binds = ["--ro-bind", "/usr", "/usr"]
     for name in SYSTEM_LINKS:
         path = Path("/") / name
@@ -120,7 +120,7 @@ def _system() -> list[str]:
     return [*binds, "--proc", "/proc", "--dev", "/dev", *shared_memory]
 
 
-def _etc(own: Path) -> list[str]:
+def etc_binds(own: Path) -> list[str]:
     binds = ["--dir", "/etc"]
     for name in OWN_ETC:
         binds += ["--ro-bind", str(own / name), f"/etc/{name}"]

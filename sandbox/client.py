@@ -166,6 +166,20 @@ class GuestClient:
         """Signal the agent, with SIGKILL its process group; False when it was not alive. Raises: NoSuchRun."""
         return answers.Answer(await self._ask("agent.signal", {"run": run, "signal": int(signal)})).flag("was_alive")
 
+    async def take_gateway(self) -> Connection:
+        """Wait for a connection to the gateway's socket inside, and take it.
+
+        Returns: an open conversation of data both ways, END at the end of either direction. May wait for ever.
+        """
+        connection = await self._open("gateway.take", {})
+        try:
+            await connection.info()
+            await connection.send_json(INFO, {})
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
     async def disk_free(self) -> Room:
         """How much room the sandbox's disk has left."""
         return answers.room(await self._ask("disk.room"))

@@ -48,6 +48,7 @@ BACKENDS = MappingProxyType(
         "local": Entry("sandbox.backends.local", "Nothing needs to be installed."),
         "docker": Entry("sandbox.backends.docker", "Install aiodocker (`pip install aiodocker`)."),
         "ssh": Entry("sandbox.backends.ssh", "Install asyncssh."),
+        "modal": Entry("sandbox.backends.modal", "Install the package `modal` (requirements/base.txt)."),
     }
 )
 

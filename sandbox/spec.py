@@ -116,4 +116,51 @@ class SshSpec:
         return (self.kind, f"{account.username}@{account.host}:{account.port}", self.work_dir)
 
 
-AnySpec = LocalSpec | DockerSpec | SshSpec
+@dataclass(frozen=True)
+class ModalCredential:
+    """A token of a Modal workspace."""
+
+    token_id: str
+    token_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ModalSpec:
+    """A sandbox at Modal.
+
+    Without a `credential` the variables MODAL_TOKEN_ID and MODAL_TOKEN_SECRET are used. `image` names one in a registry
+    that has Python and git; empty means our own, with the agent's program of `agent_version`. The work tree and home
+    live on volumes of the organisation, in a folder named `home_id`. The sandbox ends after `idle_timeout_s` seconds
+    without use, at the latest after `longest_s` (Modal allows 24 hours). `gateway_dir` holds `api.sock`, which is
+    carried inside; besides it nothing can be reached when `block_network`, else the names in `domains`, and all when
+    there are none.
+    """
+
+    kind: ClassVar[str] = "modal"
+
+    machine_id: str
+    home_id: str
+    organization_id: str
+    deployment: str
+    labels: tuple[tuple[str, str], ...]
+    credential: ModalCredential | None
+    app: str
+    image: str
+    agent_version: str
+    cpus: float
+    memory_mb: int
+    block_network: bool
+    domains: tuple[str, ...]
+    skills_volume: str
+    gateway_dir: Path | None
+    lifetime_s: int
+    idle_timeout_s: int
+    longest_s: int
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """As in `LocalSpec`: an app of a workspace."""
+        return (self.kind, self.credential.token_id if self.credential else "", self.app)
+
+
+AnySpec = LocalSpec | DockerSpec | SshSpec | ModalSpec

@@ -8,6 +8,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_noop
 
@@ -22,15 +24,24 @@ from environments.models import Environment, EnvironmentKind, Machine
 from environments.services.locking import free_name, locked
 from environments.services.machines import LIVE
 
+logger = structlog.get_logger(__name__)
+
+FIRST = {
+    EnvironmentKind.HOST: (gettext_noop("This machine"), "A sandbox on the machine that runs Slipway."),
+    EnvironmentKind.MODAL: (gettext_noop("Modal"), "A sandbox at Modal."),
+}
+
 
 def create_default_environment(organization: Organization) -> Environment:
-    """The HOST environment that each organisation starts with."""
+    """The environment that each organisation starts with: of the kind that the deployment wants, if it can be used."""
+    kind = EnvironmentKind(settings.DEFAULT_ENVIRONMENT)
+    if kind == EnvironmentKind.MODAL and not (settings.MODAL_TOKEN_ID and settings.MODAL_TOKEN_SECRET):
+        logger.warning("default_environment_falls_back", wanted=kind, reason="SLIPWAY_MODAL_TOKEN_ID is not set")
+        kind = EnvironmentKind.HOST
+    name, description = FIRST[kind]
+    config = configs.parse(kind, {}).model_dump() if kind != EnvironmentKind.HOST else {}
     new = Environment(
-        organization=organization,
-        name=gettext_noop("This machine"),
-        kind=EnvironmentKind.HOST,
-        description="A sandbox on the machine that runs Slipway.",
-        is_default=True,
+        organization=organization, name=name, kind=kind, description=description, config=config, is_default=True
     )
     return save_new(new)
 

@@ -7,7 +7,8 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
-from environments.models import Environment
+from environments import configs
+from environments.models import Environment, EnvironmentKind
 from tests.client import ApiClient
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,10 @@ class TestList:
 
 
 class TestStatus:
-    def test_tells_of_a_kind_that_is_coming(self, api: type[ApiClient], alice: User, default: Environment) -> None:
+    def test_tells_of_a_kind_that_is_coming(
+        self, api: type[ApiClient], alice: User, default: Environment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(configs, "BACKENDS", frozenset({EnvironmentKind.HOST}))
         Environment.objects.update(kind="MODAL")
 
         answer = api(alice).get(f"/environments/{default.pk}/status").json()

@@ -13,9 +13,9 @@ from pytest_django.fixtures import Settings
 from accounts.auth import actor_for
 from accounts.errors import Conflict, Forbidden, Invalid, NotFound
 from accounts.models import Organization, User
-from environments import services
+from environments import configs, services
 from environments.errors import EnvironmentInUse, KindNotAvailable
-from environments.models import Environment, MachineStatus
+from environments.models import Environment, EnvironmentKind, MachineStatus
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -54,7 +54,10 @@ class TestTheDefault:
 
 
 class TestCreateEnvironment:
-    def test_refuses_kinds_that_are_coming(self, alice: User, organization: Organization) -> None:
+    def test_refuses_kinds_that_are_coming(
+        self, alice: User, organization: Organization, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(configs, "BACKENDS", frozenset({EnvironmentKind.HOST}))
         with pytest.raises(KindNotAvailable):
             services.create_environment(
                 actor=actor_for(alice),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -20,9 +21,10 @@ from sandbox.docker import profile
 from sandbox.docker.engine import engine
 from sandbox.errors import SandboxError
 from sandbox.host_process import find_marked
-from sandbox.spec import SshSpec
+from sandbox.spec import ModalSpec, SshSpec
 from tests import engine as engines
 from tests import sshd
+from tests.fakes.modal.shared import local_modal
 
 FIND_GUEST = "for pid in $(cd /proc; ls -d [0-9]*); do grep -qa '^python3.*serve' /proc/$pid/cmdline && break; done"
 
@@ -31,6 +33,8 @@ class Maker(ABC):
     """Opens sandboxes of one kind and removes them afterwards."""
 
     capabilities: Capabilities
+    has_folder = True
+    """Its files lie on this machine, where the tests can reach behind its back: `needs("folder")`."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="slipway-sandbox-"))
@@ -188,9 +192,67 @@ class SshMaker(Maker):
         )
 
 
+class ModalMaker(Maker):
+    """The local Modal."""
+
+    capabilities = Capabilities(can_confine=True, can_mount=False, can_pty=True, can_reattach=True)
+    has_folder = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        for name, value in local_modal().environment.items():
+            self._patch.setenv(name, value)
+
+    def spec(self, **fields: Any) -> ModalSpec:
+        defaults: dict[str, Any] = {"gateway_dir": None, "lifetime_s": 600}
+        return ModalSpec(
+            machine_id=uuid.uuid4().hex,
+            home_id=str(uuid.uuid4()),
+            organization_id=str(uuid.uuid4()),
+            deployment="tests",
+            labels=(),
+            credential=None,
+            app="slipway",
+            image="",
+            agent_version="1.0.0",
+            cpus=1.0,
+            memory_mb=1024,
+            block_network=True,
+            domains=(),
+            skills_volume="",
+            idle_timeout_s=600,
+            longest_s=3600,
+            **(defaults | fields),
+        )
+
+    async def signal_guest(self, made: Sandbox, number: int) -> None:
+        os.kill(await asyncio.to_thread(self._guest_pid, made), number)
+
+    async def guest_ticks(self, made: Sandbox) -> int:
+        stat = Path(f"/proc/{await asyncio.to_thread(self._guest_pid, made)}/stat")
+        return ticks(await asyncio.to_thread(stat.read_text))
+
+    def _guest_pid(self, made: Sandbox) -> int:
+        """The guest among all processes of this machine: the one that was given the machine's id as its label."""
+        (told,) = [each for each in local_modal().sandboxes() if each["id"] == made.handle["id"]]
+        label = b"\0--label\0" + told["tags"]["machine"].encode() + b"\0"
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                line = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
+                if label in line and b"\0serve\0" in line and b"bwrap" not in line:
+                    return int(folder.name)
+        raise AssertionError("the guest does not run")
+
+    async def close(self) -> None:
+        await super().close()
+        self._patch.undo()
+
+
 MAKERS: dict[str, type[Maker]] = {
     "docker-runc": DockerMaker,
     "local": LocalMaker,
     "local-unconfined": UnconfinedMaker,
     "ssh": SshMaker,
+    "modal": ModalMaker,
 }

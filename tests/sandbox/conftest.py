@@ -22,5 +22,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "maker" in metafunc.fixturenames:
         metafunc.fixturenames.append("maker_kind")
         needed = {name for mark in metafunc.definition.iter_markers("needs") for name in mark.args}
-        able = [kind for kind in sorted(MAKERS) if all(getattr(MAKERS[kind].capabilities, f"can_{n}") for n in needed)]
+        able = [kind for kind in sorted(MAKERS) if all(_has(MAKERS[kind], name) for name in needed)]
         metafunc.parametrize("maker_kind", able)
+
+
+def _has(made: type[Maker], name: str) -> bool:
+    return made.has_folder if name == "folder" else bool(getattr(made.capabilities, f"can_{name}"))

@@ -176,6 +176,7 @@ class TestLifetime:
         await asyncio.sleep(3.5)
         assert await made.poll() is Phase.STOPPED
 
+    @pytest.mark.needs("folder")
     async def test_ends_when_its_folder_was_removed_behind_its_back(self, maker: Maker) -> None:
         spec = maker.spec()
         await maker.open_spec(spec)

@@ -1,0 +1,1 @@
+"""What the Modal backend is made of; only imported where `modal` is used."""

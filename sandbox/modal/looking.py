@@ -1,0 +1,41 @@
+"""Looks at a Modal workspace without changing it: for the status of environments, and for the doctor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import modal
+from modal.exception import NotFoundError
+
+from sandbox.modal.access import clients, mapped
+from sandbox.spec import ModalCredential
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a workspace holds of ours."""
+
+    app_exists: bool
+
+
+async def look(credential: ModalCredential | None, app: str) -> Found:
+    """Ask Modal itself. Raises: BackendUnavailable (it cannot be reached, or does not take the token)."""
+    with mapped():
+        client = await clients.client(credential)
+        await client.hello.aio()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+        try:
+            await modal.App.lookup.aio(app, client=client)
+        except NotFoundError:
+            return Found(app_exists=False)
+    return Found(app_exists=True)
+
+
+async def has_volume(credential: ModalCredential | None, name: str) -> bool:
+    """Whether there is a volume of this name. Raises: BackendUnavailable."""
+    with mapped():
+        client = await clients.client(credential)
+        try:
+            await modal.Volume.from_name(name, client=client).hydrate.aio()
+        except NotFoundError:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Doubles of services outside: real processes that speak their protocols to the real clients."""
