@@ -159,6 +159,10 @@ class ScriptedGuest(GuestClient):
         self._check()
         self.files[path] = data
 
+    async def list_dir(self, path: str = ".") -> list[FileInfo]:
+        self._check()
+        return [] if self.is_work_empty else [FileInfo("file", "file", 1, 0o644, 0.0, None)]
+
     async def stat(self, path: str) -> FileInfo:
         data = await self.read_file(path)
         return FileInfo(path.rsplit("/", 1)[-1], "file", len(data), 0o644, 0.0, None)
@@ -170,7 +174,7 @@ class ScriptedGuest(GuestClient):
     async def check_transcript(self, path: str) -> Transcript:
         if self.transcript is not None:
             return self.transcript
-        is_there = (await self.run(["test", "-s", path])).exit_code == 0
+        is_there = path in self.files or (await self.run(["test", "-s", path])).exit_code == 0
         return Transcript("sound" if is_there else "missing", 0)
 
     async def clone(

@@ -36,6 +36,7 @@ from sessions.schemas import (
     SessionOut,
     SessionPatch,
     SessionsOut,
+    StopIn,
 )
 
 router = Router(tags=["sessions"])
@@ -184,10 +185,10 @@ def cancel(request: ActorRequest, session_id: uuid.UUID, body: JobIn | None = No
 
 
 @router.post("/sessions/{uuid:session_id}/stop", response={202: SessionOut})
-def stop_session(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
-    """End the sandbox, keeping the work."""
-    key = client_key(request, None)
-    services.stop_session(session=_session(request, session_id), key=key, now=timezone.now())
+def stop_session(request: ActorRequest, session_id: uuid.UUID, body: StopIn | None = None) -> AgentSession:
+    """End the sandbox, keeping the work; with `force` also when the work cannot be saved."""
+    session, key = _session(request, session_id), client_key(request, None)
+    services.stop_session(session=session, is_forced=bool(body and body.force), key=key, now=timezone.now())
     return read_session(request, session_id)
 
 

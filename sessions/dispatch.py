@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,12 +19,13 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from sessions import admission
 from sessions.admission import places
-from sessions.models import AgentSession, Job, JobStatus, Restoration, RestorationStatus
+from sessions.models import AgentSession, Job, JobStatus, Move, Restoration, RestorationStatus
 
 __all__ = [
     "admit",
     "defer_cleanup",
     "defer_deletion",
+    "defer_move",
     "defer_rest",
     "defer_restore",
     "defer_stop",
@@ -32,6 +34,7 @@ __all__ = [
     "finish_deletion",
     "for_good",
     "places",
+    "rescue_moves",
     "rescue_restorations",
     "rescue_turns",
     "turn_ended",
@@ -82,9 +85,15 @@ def defer_turn(session_id: uuid.UUID, job_id: uuid.UUID | None = None) -> None:
     task.defer(session_id=str(session_id), job_id=str(job_id or ""))
 
 
-def defer_stop(session_id: uuid.UUID) -> None:
+def defer_stop(session_id: uuid.UUID, *, is_forced: bool = False) -> None:
     """Behind the turns, cancelled by now and over within seconds: no sandbox is pulled from under a snapshot."""
     task = app.configure_task("sessions.stop_session", queue=QUEUE, lock=f"{LOCK}{session_id}")
+    task.defer(session_id=str(session_id), is_forced=is_forced)
+
+
+def defer_move(session_id: uuid.UUID) -> None:
+    """Before the turns that are asked for from now on: they go on where the session is then."""
+    task = app.configure_task("sessions.move", queue=QUEUE, lock=f"{LOCK}{session_id}")
     task.defer(session_id=str(session_id))
 
 
@@ -153,18 +162,22 @@ def rescue_turns(*, now: datetime) -> int:
     return len(found)
 
 
-@transaction.atomic
 def rescue_restorations(*, now: datetime) -> int:
     """Defer those that no task will come to; returns how many."""
+    return _rescue(Restoration.objects.filter(status=RestorationStatus.PENDING), defer_restore, now)
+
+
+def rescue_moves(*, now: datetime) -> int:
+    """The same of moves."""
+    return _rescue(Move.objects.filter(status=RestorationStatus.PENDING), defer_move, now)
+
+
+@transaction.atomic
+def _rescue(rows: models.QuerySet[Any], defer: Callable[[uuid.UUID], None], now: datetime) -> int:
     lock = Concat(Value(LOCK), Cast(OuterRef("session_id"), models.TextField()))
     tasks = ProcrastinateJob.objects.filter(lock=lock, status__in=("todo", "doing"))
-    lost = Restoration.objects.filter(
-        ~Exists(tasks),
-        status=RestorationStatus.PENDING,
-        created_at__lt=now - LOST_AFTER,
-        session__deleted_at=None,
-    )
+    lost = rows.filter(~Exists(tasks), created_at__lt=now - LOST_AFTER, session__deleted_at=None)
     found = list(lost.values_list("session_id", flat=True))
     for session_id in found:
-        defer_restore(session_id)
+        defer(session_id)
     return len(found)

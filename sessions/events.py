@@ -55,6 +55,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "context.compacted": ("trigger", "tokens_before", "tokens_after"),
     "checkpoint.created": ("checkpoint_id", "commit", "git_status", "files_changed"),
+    "session.moved": ("move_id", "by", "from", "to", "error"),
     "tree.restored": (
         "restore_id",
         "by",

@@ -78,6 +78,7 @@ class AgentSession(TenantModel):
     idle_since = models.DateTimeField(
         null=True, blank=True
     )  # when the agent's process was last left with nothing to do
+    stop_refused_at = models.DateTimeField(null=True, blank=True)  # since its work could not be saved
     is_practice = models.BooleanField(default=False)
     request_key = models.UUIDField(null=True, blank=True, unique=True)  # so that what made it can be repeated
     updated_at = models.DateTimeField(auto_now=True)
@@ -311,6 +312,8 @@ class Checkpoint(TenantModel):
 
 
 class RestorationStatus(models.TextChoices):
+    """Of what a worker does with a session besides turns."""
+
     PENDING = "PENDING", "Pending"
     DONE = "DONE", "Done"
     FAILED = "FAILED", "Failed"
@@ -339,6 +342,37 @@ class Restoration(TenantModel):
 
     def __str__(self) -> str:
         return f"restoration {self.id}: {self.status}"
+
+
+class Move(TenantModel):
+    """The session taken to another environment. The client makes the id."""
+
+    session = models.ForeignKey(AgentSession, on_delete=models.CASCADE, related_name="moves")
+    environment = models.ForeignKey("environments.Environment", on_delete=models.CASCADE, related_name="+")
+    requested_by = models.ForeignKey("accounts.User", null=True, on_delete=models.SET_NULL, related_name="+")
+    status = models.CharField(max_length=7, choices=RestorationStatus.choices, default=RestorationStatus.PENDING)
+    told_in = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="moves")
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session"], condition=Q(status="PENDING"), name="one_move_at_a_time")
+        ]
+
+    def __str__(self) -> str:
+        return f"move {self.id}: {self.status}"
+
+
+class AgentRecord(TenantModel):
+    """The agent's own record of its conversation, packed, while no sandbox of the session has it."""
+
+    session = models.OneToOneField(AgentSession, on_delete=models.CASCADE, related_name="record")
+    claude_session_id = models.UUIDField()
+    data = models.BinaryField()
+    kept_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"record of {self.session_id}"
 
 
 class Prompt(TenantModel):

@@ -38,14 +38,14 @@ def on_organization_suspended(sender: object, organization: Organization, now: d
     """A suspended organisation's sessions stop: no agent works, and no sandbox computes, for it any more."""
     is_at_work = ~Q(status=SessionStatus.STOPPED) | Q(jobs__status__in=(JobStatus.PENDING, JobStatus.PROCESSING))
     for session in AgentSession.objects.filter(is_at_work, organization=organization).distinct():
-        services.stop_session(session=session, now=now)
+        services.stop_session(session=session, is_forced=True, now=now)
 
 
 def on_environment_deleted(sender: object, environment: Environment, now: datetime, **_: Any) -> None:
     """What runs in it stops and keeps its work; the next message goes on elsewhere."""
     for session in _sessions_in(environment):
         if session.is_running:
-            services.stop_session(session=session, now=now)
+            services.stop_session(session=session, is_forced=True, now=now)
 
 
 def on_uses_asked(sender: object, environment: Environment, **_: Any) -> list[Use]:

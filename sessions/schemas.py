@@ -64,6 +64,10 @@ class JobIn(Schema):
     job_id: uuid.UUID | None = None
 
 
+class StopIn(Schema):
+    force: bool = False
+
+
 class SessionFilter(Schema):
     organization_id: uuid.UUID | None = None
     project_id: uuid.UUID | None = None
@@ -230,6 +234,7 @@ class SessionListed(Schema):
     status_reason: str
     git_status: str
     container_id: str | None
+    stop_refused_at: datetime | None
     claude_session_id: uuid.UUID | None
     is_practice: bool
     is_waiting: bool

@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 from accounts.handover import HandOn
 from runtime import metrics
 from sessions import dispatch, services
-from sessions.engine import lifecycle, restoring, runner
+from sessions.engine import lifecycle, moving, restoring, runner
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
 from sessions.upkeep import idle
@@ -38,8 +38,8 @@ async def run_turn(*, session_id: str, job_id: str) -> None:
 
 
 @app.task(name="sessions.stop_session", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
-async def stop_session(*, session_id: str) -> None:
-    await lifecycle.stop_session(uuid.UUID(session_id))
+async def stop_session(*, session_id: str, is_forced: bool = False) -> None:
+    await lifecycle.stop_session(uuid.UUID(session_id), is_forced=is_forced)
 
 
 @app.task(name="sessions.cleanup_session", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
@@ -57,6 +57,11 @@ async def restore_tree(*, session_id: str) -> None:
     await restoring.restore(uuid.UUID(session_id))
 
 
+@app.task(name="sessions.move", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
+async def move(*, session_id: str) -> None:
+    await moving.move(uuid.UUID(session_id))
+
+
 @app.task(name="sessions.rest_agent", queue="agents", retry=HandOn())
 async def rest_agent(*, session_id: str) -> None:
     await idle.rest(uuid.UUID(session_id))
@@ -71,6 +76,9 @@ async def rescue_turns(timestamp: int) -> None:
     if rescued := await in_db(dispatch.rescue_restorations)(now=timezone.now()):
         metrics.JOBS_RESCUED.labels("restoration without a task").inc(rescued)
         logger.warning("restorations_rescued", sessions=rescued)
+    if rescued := await in_db(dispatch.rescue_moves)(now=timezone.now()):
+        metrics.JOBS_RESCUED.labels("move without a task").inc(rescued)
+        logger.warning("moves_rescued", sessions=rescued)
 
 
 @app.periodic(cron="17 3 * * *")

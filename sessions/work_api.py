@@ -11,11 +11,12 @@ from ninja import Query, Router
 from accounts.auth import ActorRequest
 from accounts.client_keys import client_key
 from accounts.tenancy import Role, fetch
+from environments.models import Environment
 from projects.diffs import Diff
 from sessions import queries, services
 from sessions.models import AgentSession, Checkpoint
 from sessions.schemas import SessionOut
-from sessions.work_schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery, RestoreIn
+from sessions.work_schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery, MoveIn, RestoreIn
 
 router = Router(tags=["sessions"])
 
@@ -56,6 +57,25 @@ def restore_checkpoint(request: ActorRequest, session_id: uuid.UUID, body: Resto
         key=client_key(request, body.id),
         now=timezone.now(),
     )
+    return _shown(request, session_id)
+
+
+@router.post("/sessions/{uuid:session_id}/move", response={202: SessionOut})
+def move_session(request: ActorRequest, session_id: uuid.UUID, body: MoveIn) -> AgentSession:
+    """Go on in another environment, with the working tree and the conversation. The same id again changes nothing."""
+    session = fetch(queries.sessions(), request.actor, session_id, Role.MEMBER)
+    environments = Environment.objects.filter(organization_id=session.organization_id)
+    services.move_session(
+        session=session,
+        environment=fetch(environments, request.actor, body.environment_id),
+        by=request.actor.user,
+        key=client_key(request, body.id),
+        now=timezone.now(),
+    )
+    return _shown(request, session_id)
+
+
+def _shown(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     with queries.one_moment():
         shown = fetch(queries.detailed(queries.sessions()), request.actor, session_id)
         queries.place([shown])

@@ -68,6 +68,11 @@ class RestoreIn(Schema):
     checkpoint_id: uuid.UUID
 
 
+class MoveIn(Schema):
+    id: uuid.UUID | None = None
+    environment_id: uuid.UUID
+
+
 class CheckpointOut(Schema):
     """`label` is the beginning of its turn's message; what was saved before a restoration has none."""
 

@@ -63,6 +63,8 @@ export interface Session {
   context_window?: number;
   commands?: Command[];
   background?: BackgroundTask[];
+  /** When it was not stopped, since its work could not be saved. */
+  stop_refused_at?: string | null;
   queue?: Job[];
   created_at: string;
   updated_at: string;
@@ -104,7 +106,7 @@ export type ServerFrame =
 export const EVENT_KINDS = [
   "session.status", "job.status", "message.user", "turn.started", "assistant.text", "assistant.thinking", "tool.call",
   "tool.result", "permission.requested", "permission.resolved", "agent.notice", "agent.raw", "agent.exited",
-  "turn.completed", "checkpoint.created", "tree.restored", "session.changed", "context.compacted", "message.edited",
+  "turn.completed", "checkpoint.created", "tree.restored", "session.moved", "session.changed", "context.compacted", "message.edited",
 ] as const;
 
 /** What an agent may do without asking. */

@@ -11,6 +11,7 @@ from sandbox.answers import AgentStatus
 
 GO_ON = "Send a message to go on."
 KEPT = f"The files are kept. {GO_ON}"
+NOT_SAVED = "The session was not stopped, since its work could not be saved. Try again, or stop it without saving."
 MUTE = "The agent does not answer any more. Send a message to go on with a new one."
 
 

@@ -26,7 +26,7 @@ from sessions.models import (
     PermissionRule,
     SessionStatus,
 )
-from sessions.services import entries, restoring
+from sessions.services import entries, moving, restoring
 
 ENDED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 WORKING = (SessionStatus.RUNNING, SessionStatus.WAITING_INPUT)
@@ -98,6 +98,7 @@ def claim(*, session_id: uuid.UUID, job_id: uuid.UUID | None = None, now: dateti
         job.save(update_fields=["status", "epoch", "started_at"])
         if is_new:
             restoring.tell_with(job)
+            moving.tell_with(job)
         new = [entries.job_status(job)] if is_new else []
         log.append(session, [*new, entries.session_status(session)], job_id=job.id, now=now)
         return _turn(session, job)
@@ -172,7 +173,9 @@ def _take(session: AgentSession) -> None:
     session.epoch += 1
     session.is_practice = gateway.is_practice(session.organization_id)
     session.status, session.status_reason, session.idle_since = SessionStatus.RUNNING, "", None
-    session.save(update_fields=["epoch", "is_practice", "status", "status_reason", "idle_since", "updated_at"])
+    session.stop_refused_at = None
+    fields = ["epoch", "is_practice", "status", "status_reason", "idle_since", "stop_refused_at", "updated_at"]
+    session.save(update_fields=fields)
 
 
 def _due(session: AgentSession, job_id: uuid.UUID | None) -> Job | None:
@@ -204,7 +207,7 @@ def _turn(session: AgentSession, job: Job) -> Turn:
         job_id=job.id,
         message_id=message.id if message else None,
         text=message.text if message else "",
-        note=restoring.note_for(job),
+        note="\n\n".join(filter(None, (restoring.note_for(job), moving.note_for(job)))),
         is_delivered=message is None or message.delivered_at is not None,
         is_cancelled=job.status == JobStatus.CANCELLED,
         result=ended.payload if ended else None,

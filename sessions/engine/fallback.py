@@ -6,6 +6,7 @@ import uuid
 
 from django.db import transaction
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from environments import services as environments
 from sessions import log
@@ -29,6 +30,9 @@ def leave_deleted_environment(session_id: uuid.UUID) -> None:
     choice = environments.environment_for(
         session.environment, session.project.default_environment, session.organization_id
     )
-    AgentSession.objects.filter(pk=session.pk).update(environment=choice.environment)
+    AgentSession.objects.filter(pk=session.pk).update(
+        environment=choice.environment,
+        home_id=uuid7(),  # what lies where it was is none of the new one's
+    )
     if choice.warning:
         log.append(session, [entries.notice("warning", choice.warning)], now=timezone.now())

@@ -15,6 +15,7 @@ from django.utils import timezone
 from sandbox import GuestClient, Paths
 from sandbox.answers import AgentStatus
 from sessions import claude, log, queries
+from sessions.engine import records
 from sessions.engine.claims import Lease
 from sessions.engine.turns import locked_session
 from sessions.events import Entry
@@ -59,6 +60,10 @@ async def find(lease: Lease, guest: GuestClient, paths: Paths, *, is_refused: bo
         return Conversation(uuid.uuid4(), is_resumed=False)
     path = claude.transcript_path(paths.home, paths.work, known)
     found = await guest.check_transcript(path)
+    if found.state == "missing" and await records.bring(lease.session_id, known, guest, paths):
+        found = await guest.check_transcript(path)
+    if found.state != "missing":
+        await in_db(records.forget)(lease.session_id)
     if not is_refused and found.state == "sound":
         return Conversation(known, is_resumed=True)
     if not is_refused and found.state == "repaired":

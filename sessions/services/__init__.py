@@ -9,6 +9,7 @@ from sessions.services.first_turn import start_first_turn
 from sessions.services.interrupts import interrupt
 from sessions.services.marks import mark_session, order_sessions
 from sessions.services.messages import Sent, send_message
+from sessions.services.moving import move_session
 from sessions.services.permissions import Answer, answer_permission
 from sessions.services.prompts import note_prompt, remove_prompt
 from sessions.services.queue import edit_message, remove_message, send_now
@@ -34,6 +35,7 @@ __all__ = [
     "edit_message",
     "interrupt",
     "mark_session",
+    "move_session",
     "note_prompt",
     "order_sessions",
     "prune_attachments",

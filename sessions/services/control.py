@@ -46,20 +46,24 @@ def _cancel(session: AgentSession, job_id: uuid.UUID | None, now: datetime) -> N
     _append(session, [*new, *settle(session)], now)
 
 
-def stop_session(*, session: AgentSession, key: uuid.UUID | None = None, now: datetime) -> AgentSession:
+def stop_session(
+    *, session: AgentSession, is_forced: bool = False, key: uuid.UUID | None = None, now: datetime
+) -> AgentSession:
     """Cancel what runs and end the sandbox, keeping the work; the next message starts it again.
 
+    Work that cannot be saved keeps the session from being stopped, which its status then says; not when `is_forced`.
     Raises: NotFound; CommandIdTaken (the key was given to something else).
     """
-    return commands.once(session=session, key=key, what="stop", act=lambda row: stop(row, now))
+    what = "stop by force" if is_forced else "stop"
+    return commands.once(session=session, key=key, what=what, act=lambda row: stop(row, now, is_forced=is_forced))
 
 
-def stop(session: AgentSession, now: datetime) -> None:
+def stop(session: AgentSession, now: datetime, *, is_forced: bool = False) -> None:
     """The caller holds the session's row."""
     new = [*_cancel_jobs(session, Q(), now), *withdraw(session, now=now)]
     _append(session, new, now)
     if session.status != SessionStatus.STOPPED:
-        dispatch.defer_stop(session.pk)
+        dispatch.defer_stop(session.pk, is_forced=is_forced)
 
 
 @transaction.atomic

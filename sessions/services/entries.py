@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from accounts.models import User
@@ -48,8 +49,16 @@ def notice(level: str, text: str, detail: str = "") -> Entry:
 
 def session_archived(session: AgentSession) -> Entry:
     """That it was put away, or brought back."""
-    archived_at = session.archived_at
-    return session_changed(archived_at=archived_at.isoformat().replace("+00:00", "Z") if archived_at else None)
+    return session_changed(archived_at=_shown_time(session.archived_at))
+
+
+def _shown_time(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at else None
+
+
+def stop_refused(session: AgentSession) -> Entry:
+    """That it was not stopped, since its work could not be saved."""
+    return session_changed(stop_refused_at=_shown_time(session.stop_refused_at))
 
 
 def user_message(message: Message, author: User | None, attachments: Sequence[dict[str, Any]] = ()) -> Entry:

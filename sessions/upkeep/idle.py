@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,11 +15,10 @@ from django.utils import timezone
 
 from environments import services as environments
 from gateway import services as gateway
-from sandbox import GuestClient, Phase
-from sandbox.errors import AgentEnded, NoSuchRun
-from sessions import claude, dispatch
+from sandbox import Phase
+from sessions import dispatch
 from sessions.engine import machines
-from sessions.engine.agent import GRACE_S, POLL_S
+from sessions.engine.leaving import leave
 from sessions.models import AgentSession, Job
 from sessions.upkeep.unattended import NOT_OVER, unattended
 
@@ -59,7 +56,7 @@ async def rest(session_id: uuid.UUID) -> None:
     sandbox = await machines.attached(place)
     if sandbox is None or await sandbox.poll() != Phase.RUNNING:
         return
-    await _end(sandbox.guest, resting.run)
+    await leave(sandbox.guest, resting.run, name="end-idle")
     await in_db(_rested)(resting)
     logger.info("agent_rests", session_id=str(session_id))
 
@@ -78,28 +75,6 @@ def _resting(session_id: uuid.UUID, now: datetime) -> Resting | None:
     if session is None or Job.objects.filter(session=session, status__in=NOT_OVER).exists():
         return None
     return Resting(session.pk, session.epoch, session.agent_run)
-
-
-async def _end(guest: GuestClient, run: str) -> None:
-    """Ask it to leave, which lets it keep its books; then TERM, then KILL."""
-    if not (await guest.agent_status(run)).is_alive:
-        return
-    try:
-        await guest.send_agent(run, "end-idle", claude.end_session("end-idle"))
-        for number in (signal.SIGTERM, signal.SIGKILL, None):
-            if await _has_ended(guest, run) or number is None:
-                return
-            await guest.signal_agent(run, number)
-    except (AgentEnded, NoSuchRun):
-        return
-
-
-async def _has_ended(guest: GuestClient, run: str) -> bool:
-    for _ in range(round(GRACE_S / POLL_S)):
-        if not (await guest.agent_status(run)).is_alive:
-            return True
-        await asyncio.sleep(POLL_S)
-    return False
 
 
 @transaction.atomic

@@ -81,6 +81,13 @@ def restoration(tenant: Tenant) -> Case:
     return Case(params={"session_id": row.session_id}, body={"checkpoint_id": row.pk})
 
 
+def move(tenant: Tenant) -> Case:
+    row = _session(tenant)
+    AgentSession.objects.filter(pk=row.pk).update(status=SessionStatus.COMPLETED)
+    other = Environment.objects.create(organization=tenant.organization, name=f"another {row.pk}", kind="HOST")
+    return Case(params={"session_id": row.pk}, body={"environment_id": other.pk})
+
+
 def changed(tenant: Tenant) -> Case:
     return Case(params={"session_id": _session(tenant).pk}, body={"name": "another name"})
 
@@ -209,6 +216,7 @@ ROUTES = [
     Route("GET", "/sessions/{session_id}/checkpoints", Role.VIEWER, session),
     Route("GET", "/sessions/{session_id}/checkpoints/{checkpoint_id}/changes", Role.VIEWER, checkpoint),
     Route("POST", "/sessions/{session_id}/restore", Role.MEMBER, restoration),
+    Route("POST", "/sessions/{session_id}/move", Role.MEMBER, move),
     Route("GET", "/orgs/{organization_id}/tree", Role.VIEWER, organization),
     Route("GET", "/orgs/{organization_id}/activity", Role.VIEWER, organization),
     Route("PUT", "/orgs/{organization_id}/session-order", Role.VIEWER, order),

@@ -14,7 +14,7 @@ import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
 import type { History } from "./history.ts";
 import { messageView, unsentView } from "./message-view.ts";
-import { begunView, compactedView, dayView, failureView, noticeView, restoredView, thinkingView } from "./notice-view.ts";
+import { begunView, compactedView, dayView, failureView, movedView, noticeView, restoredView, thinkingView } from "./notice-view.ts";
 import type { Unsent } from "./outbox.ts";
 import { offerReadingActions } from "./reading-actions.ts";
 import type { RestoreDialog } from "./restore-dialog.ts";
@@ -284,6 +284,7 @@ export class ConversationView extends PageElement {
       case "footer": return this.footer(item, turn);
       case "begun": return begunView();
       case "compacted": return compactedView(item);
+      case "moved": return movedView(item);
       case "restored": return restoredView(item, this.canRestore && item.undoId && this.isLastRestored(item) ? () => void this.undoRestore(item.undoId) : null);
     }
   }

@@ -16,9 +16,11 @@ export interface DecisionItem extends Entry { type: "decision"; permission: Perm
 export interface NoticeItem extends Entry { type: "notice"; level: string; text: string; detail: string; messageId?: string }
 /** The files went back to how a turn left them; or could not, and then it says why. */
 export interface RestoredItem extends Entry { type: "restored"; by: string; filesChanged: number; undoId: string; error: string }
+/** The session went on in another environment; or could not, and then it says why. */
+export interface MovedItem extends Entry { type: "moved"; by: string; to: string; error: string }
 /** With a `detail` when the turn failed: what the model or the agent said of it, word for word. */
 export interface FooterItem extends Entry { type: "footer"; jobId: string | null; turn: Turn; detail: string }
-export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RestoredItem;
+export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RestoredItem | MovedItem;
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string }
 export interface ToolResult { at: string; isError: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
@@ -220,6 +222,10 @@ const HANDLERS: Record<string, Handler> = {
     draft.items.push({ type: "restored", ...entry(event), by: str(obj(payload.by).name), filesChanged: num(payload.files_changed), undoId: str(payload.from_checkpoint_id), error: str(payload.error) });
     if (!payload.error) draft.checkpoints = event.seq;
     if (!payload.error && draft.status) draft.status = { ...draft.status, gitStatus: str(payload.git_status) || draft.status.gitStatus };
+  },
+  "session.moved": (draft, event) => {
+    const { payload } = event;
+    draft.items.push({ type: "moved", ...entry(event), by: str(obj(payload.by).name), to: str(payload.to), error: str(payload.error) });
   },
   "session.changed": (draft, { seq, payload }) => {
     for (const [name, value] of Object.entries(obj(payload.changes))) draft.changes.set(name, { seq, value });

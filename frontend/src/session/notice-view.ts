@@ -5,7 +5,7 @@ import { plain } from "../elements/base.ts";
 import { count, day, duration } from "../format.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import type { CompactedItem, FooterItem, NoticeItem, RestoredItem, TextItem } from "./conversation.ts";
+import type { CompactedItem, FooterItem, MovedItem, NoticeItem, RestoredItem, TextItem } from "./conversation.ts";
 import { explained } from "./explained.ts";
 import "./folded-text.ts";
 import type { Folds } from "./folds.ts";
@@ -67,4 +67,11 @@ export function restoredView(item: RestoredItem, undo: (() => void) | null): Tem
   const by = item.by || gettext("Someone");
   return html`<p class="restored soft">${icon("undo")}<span>${ngettext("{name} restored {count} file to an earlier state.", "{name} restored {count} files to an earlier state.", item.filesChanged, { name: by })}</span>
     ${undo ? html`<button class="link" type="button" @click=${undo}>${gettext("Undo")}</button>` : nothing}</p>`;
+}
+
+/** That the session goes on elsewhere, and what did not come along. */
+export function movedView(item: MovedItem): TemplateResult {
+  if (item.error) return html`<p class="note error">${icon("warning")}<span>${gettext("The session was not moved to {environment}: it stays where it is.", { environment: item.to })} ${plain(told(item.error))}</span></p>`;
+  const by = item.by || gettext("Someone");
+  return html`<p class="restored soft">${icon("container")}<span>${gettext("{name} moved this session to {environment}. Files and conversation came along; terminals and background processes ended.", { name: by, environment: item.to })}</span></p>`;
 }

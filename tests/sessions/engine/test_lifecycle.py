@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 from pytest_django.fixtures import Settings
@@ -10,10 +11,10 @@ from environments import specs
 from environments.models import Machine
 from gateway.models import GatewayToken
 from sandbox import Phase
-from sandbox.errors import GitFailed
+from sandbox.errors import GitFailed, NotARepository
 from sessions import services
 from sessions.engine import lifecycle
-from sessions.models import AgentSession, PermissionRequest
+from sessions.models import AgentRecord, AgentSession, PermissionRequest
 from tests.sessions.stage import Stage, asks
 
 
@@ -48,18 +49,69 @@ class TestStopSession:
 
         assert [event["status"] for event in await stage.events("session.status")].count("STOPPED") == 1
 
-    async def test_ends_a_sandbox_that_does_not_answer(self, stage: Stage) -> None:
+    @pytest.mark.parametrize("is_silent", [True, False])
+    async def test_is_refused_when_the_work_cannot_be_saved(self, stage: Stage, is_silent: bool) -> None:
         await stage.play(await stage.asend())
-        stage.sandbox.phase = Phase.UNREACHABLE
+        stage.sandbox.phase = Phase.UNREACHABLE if is_silent else Phase.RUNNING
+        stage.guest.next_snapshot = GitFailed()
+
+        await lifecycle.stop_session(stage.session.pk)
+        await stage.session.arefresh_from_db()
+
+        assert (stage.session.status, stage.sandbox.phase is Phase.STOPPED) == ("ERROR", False)
+        assert stage.session.status_reason.startswith("The session was not stopped")
+        assert (stage.session.stop_refused_at is not None, (await Machine.objects.aget()).status) == (True, "RUNNING")
+        assert "stop_refused_at" in (await stage.events("session.changed"))[-1]["changes"]
+
+    @pytest.mark.parametrize("is_silent", [True, False])
+    async def test_by_force_ends_it_all_the_same(self, stage: Stage, is_silent: bool) -> None:
+        await stage.play(await stage.asend())
+        stage.sandbox.phase = Phase.UNREACHABLE if is_silent else Phase.RUNNING
+        stage.guest.next_snapshot = GitFailed()
+
+        await lifecycle.stop_session(stage.session.pk, is_forced=True)
+        await stage.session.arefresh_from_db()
+
+        assert (stage.session.status, stage.session.stop_refused_at) == ("STOPPED", None)
+        assert (stage.sandbox.phase, (await Machine.objects.aget()).status) == (Phase.STOPPED, "STOPPED")
+
+    async def test_goes_on_after_a_refusal(self, stage: Stage) -> None:
+        await stage.play(await stage.asend("one"))
+        stage.guest.next_snapshot = GitFailed()
+        await lifecycle.stop_session(stage.session.pk)
+        stage.guest.next_snapshot = None
+
+        job = await stage.play(await stage.asend("two"))
+
+        assert (job.status, stage.session.stop_refused_at, len(stage.backend.made)) == ("COMPLETED", None, 1)
+
+    async def test_has_nothing_to_save_where_no_turn_has_begun(self, stage: Stage) -> None:
+        await stage.play(await stage.asend())
+        stage.guest.next_snapshot = NotARepository()
 
         await lifecycle.stop_session(stage.session.pk)
 
-        assert (stage.sandbox.phase, (await Machine.objects.aget()).status) == (Phase.STOPPED, "STOPPED")
+        await stage.session.arefresh_from_db()
+        assert stage.session.status == "STOPPED"
 
-    async def test_needs_no_snapshot_no_program_and_no_sandbox(self, stage: Stage, settings: Settings) -> None:
+    async def test_takes_the_agents_record_along(self, stage: Stage) -> None:
+        await stage.play(await stage.asend("one"))
+        known = stage.session.claude_session_id
+        path = f"/home/agent/.claude/projects/-workspace/{known}.jsonl"
+        stage.guest.files[path] = b'{"type":"user"}\n' * 1000
+
+        await lifecycle.stop_session(stage.session.pk)
+        stage.guest.fail(None)
+        await stage.play(await stage.asend("two"))
+
+        assert stage.backend.made[0] is not stage.backend.made[1]
+        assert stage.guest.files[path] == b'{"type":"user"}\n' * 1000
+        assert f"--resume {known}" in " ".join(stage.agent.argv)
+        assert not await AgentRecord.objects.aexists()
+
+    async def test_needs_no_program_and_no_sandbox(self, stage: Stage, settings: Settings) -> None:
         await stage.play(await stage.asend())
         settings.CLAUDE_CLI = "/nowhere/claude"
-        stage.guest.next_snapshot = GitFailed()
 
         await lifecycle.stop_session(stage.session.pk)
         await AgentSession.objects.filter(pk=stage.session.pk).aupdate(environment=None, status="RUNNING")

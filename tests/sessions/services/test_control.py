@@ -106,7 +106,7 @@ class TestStopSession:
         assert (task.task_name, task.lock, task.args) == (
             "sessions.stop_session",
             f"session:{session.pk}",
-            {"session_id": str(session.pk)},
+            {"session_id": str(session.pk), "is_forced": False},
         )
 
     def test_does_nothing_to_a_stopped_session(self, organization: Organization) -> None:

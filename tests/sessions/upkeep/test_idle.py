@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from gateway.models import GatewayToken
+from sessions.engine import leaving
 from sessions.models import AgentSession
 from sessions.upkeep import deaths, idle
 from tests.sessions.resting import play, tasks
@@ -67,7 +68,7 @@ class TestRest:
         assert (session.idle_since, session.status, found) == (None, "COMPLETED", 0)
 
     async def test_insists_when_the_agent_stays(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(idle, "GRACE_S", 0.2)
+        monkeypatch.setattr(leaving, "GRACE_S", 0.2)
         stage.player.does_leave = False
         await play(stage)
         await is_tired(stage)

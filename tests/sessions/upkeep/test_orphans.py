@@ -78,7 +78,7 @@ class TestEndOrphans:
         asked: list[str] = []
 
         def elsewhere(environment: Environment, facts: specs.Facts) -> Any:
-            spec = plain(environment, facts)
+            spec: Any = plain(environment, facts)
             root = (
                 spec.root if environment.name in ("same", "This machine") else spec.root.parent / environment.name / "x"
             )
