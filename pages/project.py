@@ -98,7 +98,14 @@ def delete(request: ActorRequest, project_id: uuid.UUID) -> HttpResponse:
     if typed.strip() != row.name.strip():
         return _page(request, row, typed=typed, delete_error=gettext("This is not the project's name."), status=400)
     projects.delete_project(actor=request.actor, id=row.pk, now=timezone.now())
-    return HttpResponseRedirect(reverse("dashboard"))
+    return HttpResponseRedirect(f"{reverse('dashboard')}?organization={row.organization_id}&deleted={row.pk}")
+
+
+@require_POST
+@login_required
+def undelete(request: ActorRequest, project_id: uuid.UUID) -> HttpResponse:
+    projects.undelete_project(actor=request.actor, id=project_id, now=timezone.now())
+    return HttpResponseRedirect(reverse("project", args=[project_id]))
 
 
 def _row(request: ActorRequest, project_id: uuid.UUID, role: Role) -> Project:

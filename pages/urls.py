@@ -13,6 +13,7 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/", views.session, name="session"),
     path("projects/<uuid:project_id>/", project.project, name="project"),
     path("projects/<uuid:project_id>/delete/", project.delete, name="project_delete"),
+    path("projects/<uuid:project_id>/undelete/", project.undelete, name="project_undelete"),
     path("settings/", settings.index, name="settings"),
     path("settings/profile/", settings.profile, name="settings_profile"),
     path("settings/appearance/", settings.appearance, name="settings_appearance"),

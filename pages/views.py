@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 
 from django.conf import settings
@@ -23,6 +24,8 @@ from accounts.wording import told
 from gateway import services as gateway
 from pages.frame import frame, frame_of
 from pages.templatetags.pages import summary_of
+from projects import services as projects
+from projects.models import Project
 from sessions import queries, services
 
 # What newcomers may begin with: a word, and what is asked of the agent.
@@ -77,11 +80,22 @@ def _dashboard(request: ActorRequest, *, prompt: str, error: str = "", status: i
         prompt_error=error,
         suggestions=SUGGESTIONS,
         key=uuid.uuid4(),
+        deleted=_deleted(request),
     )
     if not context["can_write"] and not around.projects:
         admins = Membership.objects.filter(organization=around.organization, role__in=(Role.ADMIN, Role.OWNER))
         context["admins"] = admins.select_related("user").order_by("created_at")[:5]
     return render(request, "pages/dashboard.html", context, status=status)
+
+
+def _deleted(request: ActorRequest) -> Project | None:
+    """The project that was deleted a moment ago by a plain form, while that can be taken back."""
+    if "deleted" not in request.GET:
+        return None
+    with contextlib.suppress(Invalid):
+        may = projects.deleted_projects(now=timezone.now()).visible_to(request.actor)
+        return may.filter(pk=_key(request.GET["deleted"])).first()
+    return None
 
 
 @require_safe

@@ -25,7 +25,7 @@ from environments.models import Environment
 from gateway import services as gateway_services
 from projects import contents, imports, refs, remotes
 from projects.errors import BadArchive, ImportFinished, ProjectIdTaken, ProjectNotReady
-from projects.models import ImportStatus, Project, ProjectImport, ProjectSource, ProjectStatus
+from projects.models import ImportStatus, Project, ProjectImport, ProjectQuerySet, ProjectSource, ProjectStatus
 from projects.repository import Repository, quarantine, scratch_root
 from projects.signals import project_changed, project_deleted, project_undeleted
 from projects.vault import Vault
@@ -205,13 +205,18 @@ def delete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> None:
             defer_removal(project.pk)
 
 
+def deleted_projects(*, now: datetime) -> ProjectQuerySet:
+    """Those whose deletion may still be taken back."""
+    found: ProjectQuerySet = Project.with_deleted.filter(deleted_at__gt=now - timedelta(seconds=settings.UNDO_S))
+    return found
+
+
 def undelete_project(*, actor: Actor, id: uuid.UUID, now: datetime) -> Project:
     """Give it back with the sessions that went with it, while its vault is kept. Raises: NotFound, Forbidden."""
-    since = now - timedelta(seconds=settings.UNDO_S)
-    fetch(Project.with_deleted.filter(deleted_at__gt=since), actor, id, Role.MEMBER)
+    fetch(deleted_projects(now=now), actor, id, Role.MEMBER)
     with transaction.atomic():
         # What removes the vault holds this lock.
-        project = Project.with_deleted.select_for_update().filter(pk=id, deleted_at__gt=since).first()
+        project = deleted_projects(now=now).select_for_update().filter(pk=id).first()
         if project is None:
             raise NotFound
         deleted_at = project.deleted_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
 from environments.models import Environment
@@ -80,5 +81,19 @@ class TestItsEnd:
     def test_leads_back_to_the_others(self, bob: User, project: Project) -> None:
         answer = browser(bob).post(f"{path(project)}delete/", {"name": " demo "})
 
-        assert answer["Location"] == "/"
+        assert answer["Location"] == f"/?organization={project.organization_id}&deleted={project.pk}"
         assert not Project.objects.exists()
+
+    def test_can_be_taken_back_without_scripts(
+        self, bob: User, vera: User, project: Project, settings: Settings
+    ) -> None:
+        settings.UNDO_S = 600
+        client = browser(bob)
+        board = client.get(client.post(f"{path(project)}delete/", {"name": "demo"})["Location"]).content.decode()
+        assert f'action="{path(project)}undelete/"' in board
+
+        assert browser(vera).post(f"{path(project)}undelete/").status_code == 403
+        assert client.post(f"{path(project)}undelete/")["Location"] == path(project)
+
+        assert Project.objects.get() == project
+        assert client.post(f"{path(project)}undelete/").status_code == 404
