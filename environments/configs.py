@@ -117,7 +117,7 @@ MODELS: dict[str, type[Config]] = {
 }
 
 # Kinds whose backend exists; the others are shown as coming and refused.
-BACKENDS = frozenset({EnvironmentKind.HOST, EnvironmentKind.DOCKER, EnvironmentKind.MODAL})
+BACKENDS = frozenset(EnvironmentKind)
 
 
 def require_available(kind: str, config: Mapping[str, Any] = MappingProxyType({})) -> None:

@@ -32,6 +32,7 @@ PROBES: Mapping[str, str] = {
     EnvironmentKind.HOST: "host",
     EnvironmentKind.DOCKER: "docker",
     EnvironmentKind.MODAL: "modal",
+    EnvironmentKind.SSH: "ssh",
 }
 
 Told = dict[str, Any]

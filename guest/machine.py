@@ -33,7 +33,9 @@ MARK = "SLIPWAY_SANDBOX"
 FOLDER = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 HANDLE = "handle.json"
 LOG_TAIL = 2000
-# Where people install the program for themselves; the PATH of a command over SSH often leaves these out.
+MAX_ROOT = 88  # bytes: a socket's address holds 107, and "/gate/01234567.gate" comes behind
+MAX_PATH = 8192
+# Where people install programs for themselves; the PATH of a command over SSH often leaves these out.
 OWN_PLACES = ("~/.local/bin", "~/.claude/local", "~/.npm-global/bin", "~/bin", "/usr/local/bin")
 
 
@@ -45,7 +47,7 @@ def answer(base: str, request: Dict[str, Any]) -> Dict[str, Any]:
         result: Dict[str, Any] = verb[request["verb"]](base, request)
         return {"ok": result}
     except Fail as error:
-        return {"error": error.code, "reason": error.message}
+        return {"error": error.code, "path": base, "reason": error.message}
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return {"error": "full" if full else "system", "path": base, "reason": error.strerror or str(error)}
@@ -54,6 +56,8 @@ def answer(base: str, request: Dict[str, Any]) -> Dict[str, Any]:
 def open_sandbox(base: str, request: Dict[str, Any]) -> Dict[str, Any]:
     """Start the guest of a sandbox, or find the one that runs there already."""
     root = _root(base, request)
+    if len(os.fsencode(root)) > MAX_ROOT:
+        raise Fail("folder", "its path is too long for sockets below it; name a shorter one")
     _make_private(root)
     with _locked(root):
         known = _handle(root)
@@ -142,8 +146,7 @@ def find_agent(configured: str) -> Optional[str]:
     if configured:
         path = os.path.expanduser(configured)
         return path if os.access(path, os.X_OK) and os.path.isfile(path) else None
-    places = [os.path.expanduser(place) for place in OWN_PLACES]
-    return shutil.which("claude", path=os.pathsep.join([_search_path(), *places]))
+    return shutil.which("claude", path=_search_path())
 
 
 def _start(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -274,8 +277,11 @@ def _forget_gates(folder: str) -> None:
 
 
 def _search_path() -> str:
+    """Where programs are looked for: as in a command over SSH, and where people of this account put their own."""
     found = os.environ.get("PATH", "")
-    return found if found and "\0" not in found and len(found) < 8192 else PATH
+    places = found.split(os.pathsep) if found and len(found) < MAX_PATH else PATH.split(os.pathsep)
+    own = [os.path.expanduser(place) for place in OWN_PLACES]
+    return os.pathsep.join(places + [place for place in own if place not in places and os.path.isdir(place)])
 
 
 def _log_tail(root: str) -> str:

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -36,7 +36,7 @@ MaxStartups 100
 LogLevel VERBOSE
 Subsystem sftp internal-sftp
 PermitUserEnvironment no
-SetEnv HOME={folder}/home PATH=/usr/local/bin:/usr/bin:/bin
+SetEnv HOME={folder}/home PATH={path}
 {more}
 """
 
@@ -44,13 +44,15 @@ SetEnv HOME={folder}/home PATH=/usr/local/bin:/usr/bin:/bin
 class Sshd:
     """One server; it may be killed with all its connections, and started again on the same port."""
 
-    def __init__(self, folder: Path, more: str = "") -> None:
-        self.folder, self._more = folder, more
+    def __init__(self, folder: Path, more: str = "", path: str = "/usr/local/bin:/usr/bin:/bin") -> None:
+        self.folder, self._more, self._path = folder, more, path
         self.port = _free_port()
-        self.client = asyncssh.generate_private_key("ssh-ed25519")
+        client = asyncssh.generate_private_key("ssh-ed25519")
+        self.private_key = client.export_private_key().decode()
         self._process: subprocess.Popen[bytes] | None = None
+        self._starts = 0
         (folder / "home").mkdir()  # so that nothing of the developer's own account takes part
-        (folder / "authorized_keys").write_bytes(self.client.export_public_key())
+        (folder / "authorized_keys").write_bytes(client.export_public_key())
         self.change_host_key()
 
     def change_host_key(self) -> None:
@@ -70,7 +72,7 @@ class Sshd:
             port=self.port,
             username=getpass.getuser(),
             host_key=self.host_key.text,
-            private_key=self.client.export_private_key().decode(),
+            private_key=self.private_key,
         )
 
     def start(self) -> None:
@@ -79,32 +81,46 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         config = self.folder / "sshd_config"
-        config.write_text(CONFIG.format(port=self.port, folder=self.folder, more=self._more))
+        config.write_text(CONFIG.format(port=self.port, folder=self.folder, more=self._more, path=self._path))
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [program, "-D", "-e", "-f", str(config)], stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
         for _ in range(500):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if (self.folder / "log").read_text().count("Server listening on") > self._starts:
+                self._starts += 1
+                return
+            if self._process.poll() is not None:
+                break
             time.sleep(0.02)
         raise AssertionError((self.folder / "log").read_text())
+
+    def freeze(self) -> None:
+        """As if the network led nowhere any more: nothing is answered, nothing is closed."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """The server and every connection that it serves; what was started over them lives on."""
         if self._process is None:
             return
-        for pid in [*_children(self._process.pid), self._process.pid]:
-            os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._process.wait()
         self._process = None
 
+    def _signal(self, number: int) -> None:
+        assert self._process is not None
+        for pid in [self._process.pid, *_children(self._process.pid)]:
+            with suppress(ProcessLookupError):  # a connection that has just ended
+                os.kill(pid, number)
+
 
 @contextmanager
-def served(folder: Path, more: str = "") -> Iterator[Sshd]:
+def served(folder: Path, more: str = "", **options: str) -> Iterator[Sshd]:
     """A server of one's own, with further lines in its configuration."""
-    server = Sshd(folder, more)
+    server = Sshd(folder, more, **options)
     server.start()
     try:
         yield server
@@ -115,10 +131,10 @@ def served(folder: Path, more: str = "") -> Iterator[Sshd]:
 def _children(pid: int) -> list[int]:
     """The processes of a server's connections, the privileged one and the one that became the user."""
     found = []
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        name = Path(f"/proc/{child}/comm").read_text().strip()
-        if name.startswith("sshd"):
-            found += [*_children(int(child)), int(child)]
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            if Path(f"/proc/{child}/comm").read_text().startswith("sshd"):
+                found += [*_children(int(child)), int(child)]
     return found
 
 

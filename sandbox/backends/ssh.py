@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -19,13 +21,15 @@ from sandbox.ssh.commands import ask, command
 from sandbox.ssh.dialing import Unreachable
 from sandbox.ssh.guest import DistantGuest
 from sandbox.ssh.lines import Line, lines
-from sandbox.ssh.streams import ChannelReader, ChannelWriter
+from sandbox.ssh.streams import LOST, ChannelReader, ChannelWriter
 
 POLL_TIMEOUT_S = 2.5
+CONNECT_S = 8.0  # for so long a call waits for the network
+PAUSE_S = 0.25
 GLANCE_TIMEOUT_S = 3.0
 LIST_TIMEOUT_S = 15.0
 SOCKET = "guest.sock"
-MAX_ROOT = 90  # characters: a socket's address holds 107
+MAX_ROOT = 200  # characters
 MAX_ID = 100
 UNUSED = "ended: lifetime"  # the guest's last word in its log
 CAPABILITIES = Capabilities(
@@ -110,7 +114,18 @@ class SshSandbox(Sandbox):
         return await ask(self._spec.account, self._spec.work_dir, request, timeout_s=timeout_s)
 
     async def _connect(self) -> Streams:
-        """A way to the guest's socket: a channel that leads there, or a command that does where channels must not."""
+        """A way to the guest's socket; a connection that has just broken is made anew."""
+        deadline = time.monotonic() + CONNECT_S
+        while True:
+            try:
+                return await self._way()
+            except Unreachable:
+                if time.monotonic() + PAUSE_S > deadline:
+                    raise
+            await asyncio.sleep(PAUSE_S)
+
+    async def _way(self) -> Streams:
+        """A channel that leads to the socket, or a command that does where channels must not."""
         line = await lines().main(self._spec.account)
         line.hold()
         try:
@@ -119,7 +134,7 @@ class SshSandbox(Sandbox):
             if line.can_forward and (streams := await self._forwarded(line)) is not None:
                 return streams
         except asyncssh.Error as error:
-            raise Unreachable(f"The connection to {self._spec.account.host} was lost.") from error
+            raise Unreachable(LOST) from error
         finally:
             line.release()
         return await self._called()
@@ -129,6 +144,8 @@ class SshSandbox(Sandbox):
         try:
             reader, writer = await line.connection.open_unix_connection(f"{self._root}/{SOCKET}")
         except asyncssh.ChannelOpenError as error:
+            if not line.is_open:
+                raise Unreachable(LOST) from error
             # The server gives one answer for both: nobody listens, and it is not allowed.
             if (await self._look()).get("is_alive") is not True:
                 raise SandboxGone from error
@@ -211,17 +228,13 @@ def _check(spec: SshSpec) -> None:
 def _handle(spec: SshSpec, value: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a machine's answer; it is the machine's word, so each part is looked at.
 
-    Raises: SandboxRefused, BackendUnavailable (the work directory's path is too long for a socket).
+    Raises: SandboxRefused.
     """
     pid, start, boot, root = (value.get(name) for name in ("pid", "start", "boot", "root"))
     is_process = isinstance(pid, int) and isinstance(start, int) and pid > 1
-    is_root = isinstance(root, str) and root.isprintable() and root.startswith("/")
+    is_root = isinstance(root, str) and len(root) <= MAX_ROOT and root.isprintable() and root.startswith("/")
     if not is_process or not is_root or not isinstance(boot, str) or not str(root).endswith(f"/{spec.folder}"):
         raise SandboxRefused("This handle belongs to another sandbox.")
-    if len(str(root)) > MAX_ROOT:
-        raise BackendUnavailable(
-            f"The path {root} is too long for a socket.", hint="Name a shorter work directory in the environment."
-        )
     process = {"pid": pid, "start": start, "boot": boot}
     return {"version": 1, "id": f"{pid} on {spec.account.host}", "place": _place(spec), "root": root, **process}
 

@@ -13,7 +13,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
@@ -86,8 +86,8 @@ async def _run(account: SshAccount, line: Line, base: str, request: Mapping[str,
         writer.write_eof()
         output, complaint = await asyncio.gather(_capped(reader), _capped(errors))
         await writer.wait_closed()
-        status = writer.get_extra_info("exit_status")
-        return _parsed(account, output, complaint, status if isinstance(status, int) else None)
+        channel = cast("asyncssh.SSHClientChannel[bytes]", writer.channel)
+        return _parsed(account, output, complaint, channel.get_exit_status())
     finally:
         writer.close()
 
@@ -131,9 +131,10 @@ async def _upload(account: SshAccount, line: Line, path: str) -> None:
                 await file.write(archive_bytes())
             await sftp.posix_rename(temporary, path)
     except (asyncssh.SFTPError, asyncssh.ChannelOpenError) as error:
+        hint = f"Check that the SSH server offers sftp, and that there is room at {path.rpartition('/')[0]}."
+        reason = _plain(error.reason)
         raise BackendUnavailable(
-            f"The guest's program could not be stored on {account.host}: {_plain(error.reason)}.",
-            hint=f"Check that the SSH server offers sftp, and that there is room at {path.rpartition('/')[0]}.",
+            f"The guest's program could not be stored on {account.host}: {reason}. {hint}", hint=hint
         ) from error
 
 
@@ -162,7 +163,7 @@ def _failure(account: SshAccount, said: Mapping[str, Any]) -> SandboxError:
         "start": (f"The sandbox did not start on {host}: {reason}", "Look at the machine's own log."),
     }
     message, hint = told.get(code, (f"{host} could not do it: {reason or code}.", "Look at the machine's own log."))
-    return BackendUnavailable(message, hint=hint)
+    return BackendUnavailable(f"{message} {hint}", hint=hint)
 
 
 def _plain(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from typing import Any
 
@@ -14,6 +15,8 @@ from runtime.addresses import is_public
 from sandbox.errors import BackendUnavailable, GuestSilent, SandboxError
 from sandbox.spec import SshAccount
 from sandbox.ssh.keys import HostKey
+
+asyncssh.set_log_level(logging.WARNING)  # else each command is logged
 
 CONNECT_TIMEOUT_S = 8.0
 KEEPALIVE_S = 5.0
@@ -147,18 +150,19 @@ def _explained(account: SshAccount, error: Exception, refused: HostKey | None) -
     place = f"{account.host}:{account.port}"
     if refused is not None:
         approved = HostKey.read(account.host_key)
+        hint = (
+            "If the machine was set up anew, approve its new key in the environment's settings; if not, somebody may "
+            "stand in between."
+        )
         return HostKeyChanged(
             f"{place} has another host key than the approved one: {refused.fingerprint} instead of "
-            f"{approved.fingerprint}. Nothing was sent to it.",
-            hint="If the machine was set up anew, approve its new key in the environment. If not, somebody may "
-            "be standing in between.",
+            f"{approved.fingerprint}. Nothing was sent to it. {hint}",
+            hint=hint,
         )
     if isinstance(error, asyncssh.PermissionDenied):
         what = "key" if account.private_key is not None else "password"
-        return SignInRefused(
-            f"{place} does not accept this {what} for {account.username}.",
-            hint=f"Check the user name and the {what} of the environment.",
-        )
+        hint = f"Check the user name and the {what} in the environment's settings."
+        return SignInRefused(f"{place} does not accept this {what} for {account.username}. {hint}", hint=hint)
     return Unreachable(f"{place} cannot be reached: {_reason(error)}.")
 
 

@@ -54,9 +54,9 @@ async def _open(line: Line, root: str, gateway_dir: Path) -> asyncssh.SSHListene
     try:
         return await line.connection.start_unix_server(lambda: serve, path)
     except asyncssh.ChannelListenError as error:
+        hint = "Set AllowStreamLocalForwarding to yes (or remote) in its sshd_config."
         raise BackendUnavailable(
-            "The SSH server does not forward sockets, so the agent could not reach its model.",
-            hint="Set AllowStreamLocalForwarding to yes (or remote) in its sshd_config.",
+            f"The SSH server does not forward sockets, so the agent could not reach its model. {hint}", hint=hint
         ) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from weakref import WeakKeyDictionary
 
 import asyncssh
@@ -59,6 +59,7 @@ class Lines:
         self._open: dict[SshAccount, list[Line]] = {}
         self._dialing: dict[SshAccount, asyncio.Lock] = {}
         self._failures: dict[SshAccount, tuple[float, SandboxError]] = {}
+        self._keeper: AsyncGenerator[None, None] | None = None
 
     async def main(self, account: SshAccount) -> Line:
         """The connection for everything but commands. Raises: as `dial`."""
@@ -107,7 +108,20 @@ class Lines:
             raise
         self._failures.pop(account, None)
         self._open[account].append(line)
+        await self._keep()
         return line
+
+    async def _keep(self) -> None:
+        """Hang up when the loop ends: a loop closes the generators that were begun in it."""
+        if self._keeper is None:
+            self._keeper = self._until_the_end()
+            await anext(self._keeper)
+
+    async def _until_the_end(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self.close()
 
 
 _LINES: WeakKeyDictionary[asyncio.AbstractEventLoop, Lines] = WeakKeyDictionary()
@@ -115,4 +129,7 @@ _LINES: WeakKeyDictionary[asyncio.AbstractEventLoop, Lines] = WeakKeyDictionary(
 
 def lines() -> Lines:
     """Those of the running loop."""
-    return _LINES.setdefault(asyncio.get_running_loop(), Lines())
+    loop = asyncio.get_running_loop()
+    if loop not in _LINES:
+        _LINES[loop] = Lines()
+    return _LINES[loop]

@@ -24,7 +24,7 @@ class ChannelReader:
             return b""
         try:
             return await self._reader.readexactly(size)
-        except asyncssh.Error as error:
+        except (asyncssh.Error, OSError) as error:
             raise Unreachable(LOST) from error
         except asyncio.IncompleteReadError as error:
             if not self._line.is_open:
@@ -43,15 +43,19 @@ class ChannelWriter:
 
     def write(self, data: bytes) -> None:
         """Raises: Unreachable (the line broke), OSError (the guest has left)."""
-        if not self._line.is_open:
-            raise Unreachable(LOST)
-        self._writer.write(data)
+        try:
+            self._writer.write(data)
+        except OSError as error:
+            raise self._loss(error) from error
 
     async def drain(self) -> None:
         try:
             await self._writer.drain()
-        except asyncssh.Error as error:
-            raise Unreachable(LOST) from error
+        except (asyncssh.Error, OSError) as error:
+            raise self._loss(error) from error
+
+    def _loss(self, error: Exception) -> Exception:
+        return error if isinstance(error, OSError) and self._line.is_open else Unreachable(LOST)
 
     def close(self) -> None:
         if not self._is_closed:
