@@ -21,14 +21,15 @@ NO_ROOM = GIB // 4  # bytes, below which not even a small project has room
 
 async def probe(environment: Environment) -> Status:
     try:
-        spec = specs.place_spec(environment, await in_db(specs.Facts.of)(environment))
+        facts = await in_db(specs.facts_of)([environment])
+        spec = specs.place_spec(environment, facts[environment.pk])
         assert isinstance(spec, SshSpec)
         request = {"verb": "check", "agent_path": environment.config.get("agent_path", "")}
         found = await ask(spec.account, spec.work_dir, request, timeout_s=TIMEOUT_S)
     except (SignInRefused, HostKeyChanged, SandboxRefused) as error:
         return Status(False, False, error.message)
-    error = _missing(spec.account.host, environment.config, found)
-    return Status(not error, True, error, _details(found))
+    missing = _missing(spec.account.host, environment.config, found)
+    return Status(not missing, error=missing, details=_details(found))
 
 
 def _missing(host: str, config: dict[str, Any], found: dict[str, Any]) -> str:
