@@ -78,12 +78,7 @@ class TestEndOrphans:
         asked: list[str] = []
 
         def elsewhere(environment: Environment, facts: specs.Facts) -> Any:
-<<<<<<< HEAD
             spec: Any = plain(environment, facts)
-=======
-            spec = plain(environment, facts)
-            assert isinstance(spec, LocalSpec)
->>>>>>> aa58db8 (Look at SSH machines for their status)
             root = (
                 spec.root if environment.name in ("same", "This machine") else spec.root.parent / environment.name / "x"
             )
