@@ -62,7 +62,7 @@ def _image_name(text: str) -> str:
 class DockerConfig(WithProgram, MountingConfig):
     """Sessions run in containers of one image."""
 
-    image: Annotated[str, AfterValidator(_image_name)]  # empty: the one of the environment's own Dockerfile
+    image: Annotated[str, AfterValidator(_image_name)] = ""  # empty: the one of the environment's own Dockerfile
     memory_mb: Annotated[int, Field(ge=128, le=262_144)] = 2048
     cpus: Annotated[float, Field(ge=0.1, le=128)] = 2.0
     pids: Annotated[int, Field(ge=16, le=65_536)] = 512

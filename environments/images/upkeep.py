@@ -37,7 +37,7 @@ async def rescue(*, now: datetime) -> int:
 
 async def tidy(*, now: datetime) -> int:
     """Remove images that nothing uses any more, and contexts of nobody; how many images went."""
-    await in_db(_tidy_contexts)()
+    await in_db(tidy_contexts)()
     if not await in_db(ImageBuild.objects.filter(removed_at=None).exists)():
         return 0
     try:
@@ -85,9 +85,9 @@ def _is_used(build_id: uuid.UUID) -> bool:
     return not build.is_finished or choice.current_builds([build.environment]).get(build.environment_id) == build
 
 
-def _tidy_contexts() -> None:
+def tidy_contexts(young_s: float = YOUNG_S) -> None:
     """Folders of environments that are gone, and what an upload that was cut off left."""
-    before = file_time(contexts.root()) - YOUNG_S if contexts.root().exists() else time.time()
+    before = file_time(contexts.root()) - young_s if contexts.root().exists() else time.time()
     known = {str(id) for id in Environment.with_deleted.filter(purged_at=None).values_list("pk", flat=True)}
     with contextlib.suppress(FileNotFoundError):
         for path in contexts.root().iterdir():

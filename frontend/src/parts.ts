@@ -10,6 +10,7 @@ export const PARTS = {
   "slw-design": () => import("./elements/design.ts"),
   "slw-environment-test": () => import("./settings/environment-test.ts"),
   "slw-environments": () => import("./settings/environments.ts"),
+  "slw-environment-image": () => import("./images/environment-image.ts"),
   "slw-filter": () => import("./elements/filter.ts"),
   "slw-first-run": () => import("./elements/first-run.ts"),
   "slw-host-key": () => import("./settings/host-key.ts"),

@@ -26,7 +26,6 @@ class TestParse:
         ("kind", "config", "field"),
         [
             ("HOST", {"shell": "/bin/sh"}, "config.shell"),
-            ("DOCKER", {}, "config.image"),
             ("DOCKER", {"image": "--privileged"}, "config.image"),
             ("DOCKER", {"image": "a b"}, "config.image"),
             ("DOCKER", {"image": "debian", "memory_mb": 1}, "config.memory_mb"),
