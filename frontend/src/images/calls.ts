@@ -38,7 +38,7 @@ export async function build(environmentId: string, text: string, context: File |
   form.append("text", text);
   if (context) form.append("context", context);
   await post<Dockerfile>(`/environments/${environmentId}/dockerfile`, form, { tries: 1, onProgress });
-  return post<Build>("/docker/image-build", { environment_id: environmentId, id: key });
+  return post<Build>("/docker/image-build", { environment_id: environmentId }, { key });
 }
 
 /** The lines that an error names, as the server tells them: `dockerfile.3`. */

@@ -11,6 +11,7 @@ import { build, checked, dockerfileOf, isLive, latestBuild, problemsIn, removeDo
 import "./image-build.ts";
 
 const PAUSE_MS = 400; // after the last letter
+const WAIT_MS = 200;
 const MAX_BYTES = 64 * 1024;
 const ARCHIVE = /\.(zip|tar|tar\.gz|tgz)$/i;
 
@@ -43,6 +44,7 @@ export class DockerfileField extends PageElement {
   }
 
   private async load(): Promise<void> {
+    if (!this.environmentId) return;
     try {
       const [known, latest] = await Promise.all([dockerfileOf(this.environmentId), latestBuild(this.environmentId)]);
       if (known && !this.text) this.text = known.text;
@@ -80,11 +82,27 @@ export class DockerfileField extends PageElement {
     }
   }
 
+  /** Whether there is something that the server has not got. */
+  get isChanged(): boolean {
+    return Boolean(this.text.trim()) && (this.text !== this.kept || this.context !== null);
+  }
+
+  /** Keeps and builds it, and returns when that has ended, or when nobody looks any more. Throws what people must know. */
+  async save(environmentId: string): Promise<void> {
+    this.environmentId = environmentId;
+    await this.start();
+    if (this.error) throw this.error;
+    if (this.found?.problems.length) throw new Error(gettext("The Dockerfile cannot be built as it is; the lines are named below it."));
+    while (this.isConnected && this.build && isLive(this.build)) await new Promise((done) => setTimeout(done, WAIT_MS));
+    if (this.isConnected && this.build?.status !== "COMPLETED") throw new Error(gettext("The environment is saved, but its image was not built. Correct the Dockerfile, and save again."));
+  }
+
   private async start(): Promise<void> {
     Object.assign(this, { isBusy: true, error: null });
     try {
       this.build = await build(this.environmentId, this.text, this.context, this.key, (part) => (this.sent = this.context ? part : null));
-      Object.assign(this, { kept: this.text, key: newId() });
+      const sent = this.context && { name: this.context.name, size_bytes: this.context.size, sha256: "" };
+      Object.assign(this, { kept: this.text, keptContext: sent, context: null, key: newId() });
     } catch (error) {
       const problems = problemsIn(error);
       if (problems.length) this.found = { images: this.found?.images ?? [], problems };
@@ -135,7 +153,8 @@ export class DockerfileField extends PageElement {
       <div id="dockerfile-found" class="stack tight" aria-live="polite">${this.verdict()}</div>
       ${this.contextRow()}
       ${errorNote(this.error)}
-      <div class="row wrap"><button class="button" type="button" aria-busy=${this.isBusy} ?disabled=${this.isBusy || isBuilding || isRefused || !this.text.trim()} @click=${() => this.start()}>${icon("wrench")}${this.build?.status === "COMPLETED" && this.text === this.kept ? gettext("Build again") : gettext("Build the image")}</button>
+      ${this.environmentId ? nothing : html`<p class="soft">${gettext("It is built when the environment is added.")}</p>`}
+      <div class="row wrap" ?hidden=${!this.environmentId}><button class="button" type="button" aria-busy=${this.isBusy} ?disabled=${this.isBusy || isBuilding || isRefused || !this.text.trim()} @click=${() => this.start()}>${icon("wrench")}${this.build?.status === "COMPLETED" && this.text === this.kept ? gettext("Build again") : gettext("Build the image")}</button>
         ${this.kept === null ? nothing : html`<button class="button quiet danger" type="button" ?disabled=${this.isBusy || isBuilding} @click=${() => this.forget()}>${gettext("Remove the Dockerfile")}</button>`}
         ${this.sent === null ? nothing : html`<span class="soft">${gettext("Sending files: {part}", { part: percent(this.sent) })}</span>`}</div>
       <slw-image-build .build=${this.build} @slw-image-built=${(event: CustomEvent<Build>) => (this.build = event.detail)}></slw-image-build>

@@ -9,6 +9,7 @@ import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { dockerfileOf, imagesOf, type Image } from "./calls.ts";
 import "./dockerfile.ts";
+import type { DockerfileField } from "./dockerfile.ts";
 
 @customElement("slw-environment-image")
 export class EnvironmentImage extends LitElement {
@@ -21,10 +22,10 @@ export class EnvironmentImage extends LitElement {
   @state() private error: unknown = null;
   private place: HTMLElement | null = null;
 
-  /** Beside the field that is in the page already, which a form without scripts sends. */
+  /** Above the field that is in the page already, which a form without scripts sends. */
   protected override createRenderRoot(): HTMLElement {
     this.place ??= Object.assign(document.createElement("div"), { className: "stack tight image-choice" });
-    this.append(this.place);
+    this.querySelector(":scope > .image-name")?.before(this.place);
     return this.place;
   }
 
@@ -59,6 +60,12 @@ export class EnvironmentImage extends LitElement {
     this.isBusy = false;
   }
 
+  /** After the form: the Dockerfile, when it is one that the server has not got. */
+  async save(environmentId: string): Promise<void> {
+    const field = this.isOwn ? this.querySelector<DockerfileField>("slw-dockerfile") : null;
+    if (field?.isChanged) await field.save(environmentId);
+  }
+
   private choose(isOwn: boolean): void {
     this.isOwn = isOwn;
     this.querySelector<HTMLElement>(":scope > .image-name")?.toggleAttribute("hidden", isOwn);
@@ -84,7 +91,6 @@ export class EnvironmentImage extends LitElement {
   }
 
   private own(): TemplateResult {
-    if (!this.environmentId) return html`<p class="note">${icon("info")}<span>${gettext("Add the environment first; then edit it, and give it its Dockerfile.")}</span></p>`;
     return html`<slw-dockerfile organization-id=${this.organizationId} environment-id=${this.environmentId} @slw-dockerfile-removed=${() => this.choose(false)} @slw-image-built=${() => void this.refresh()}></slw-dockerfile>`;
   }
 

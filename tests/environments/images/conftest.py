@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -17,10 +16,9 @@ from environments.images import services
 from environments.images.models import ImageBuild
 from environments.models import Environment, EnvironmentKind
 from sandbox.docker import images
-from sandbox.docker.engine import engine
-from sandbox.docker.images import Image
 from tests import engine as test_engine
 from tests.engine import Engine
+from tests.environments.images.looking import ask, on_engine
 
 
 def docker_environment(organization: Organization, name: str = "box") -> Environment:
@@ -57,37 +55,9 @@ def docker(settings: Settings, environment: Environment) -> Iterator[Engine]:
     found = test_engine.required()
     settings.DOCKER_HOST = found.url
     yield found
-    for image in on_engine(found, environment):
-        ask(found, lambda client, image=image: _removed(client, image))
-
-
-async def _removed(client: object, image: Image) -> None:
-    for name in image.names:
-        await images.remove(client, name)  # type: ignore[arg-type]
-
-
-def ask(docker: Engine, question: Callable[..., Awaitable[object]]) -> object:
-    """What the engine answers to one question, from outside of what is tested."""
-
-    async def asked() -> object:
-        async with engine(docker.url) as client:
-            return await question(client)
-
-    return async_to_sync(asked)()
-
-
-def on_engine(docker: Engine, environment: Environment) -> list[Image]:
-    """The engine's images that builds of the environment have made."""
-    found: list[Image] = ask(docker, lambda client: images.list_images(client))  # type: ignore[assignment]
-    return [image for image in found if str(environment.pk) in image.labels.values()]
-
-
-def left_over(docker: Engine, environment: Environment) -> list[object]:
-    """Containers and nameless images of the environment's builds."""
-    label = f"slipway.building={environment.pk}"
-    containers = ask(docker, lambda client: client.containers.list(all=True, filters={"label": [label]}))
-    nameless = [image for image in on_engine(docker, environment) if not image.names]
-    return [*containers, *nameless]  # type: ignore[misc]
+    for image in on_engine(found, environment.pk):
+        for name in image.names:
+            ask(found, lambda client, name=name: images.remove(client, name))
 
 
 def request(actor: Actor, environment: Environment, text: str, **options: object) -> ImageBuild:

@@ -169,9 +169,7 @@ class TestBuild:
             finished_at=timezone.now(),
         )
         for seq in range(1, 121):
-            BuildOutput.objects.create(
-                organization_id=build.organization_id, build=build, seq=seq, text=f"line {seq}\n"
-            )
+            BuildOutput.objects.create(organization_id=build.organization_id, build=build, seq=seq, text=f"{seq}\n")
         path = f"/docker/image-build/{build.pk}"
 
         frames = b"".join(client.get(f"{path}/stream", after=2).streaming_content).decode()

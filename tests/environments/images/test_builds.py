@@ -18,7 +18,8 @@ from environments.images.errors import ImageNotBuilt
 from environments.images.models import BuildStatus, ImageBuild
 from environments.models import Environment
 from tests.engine import Engine
-from tests.environments.images.conftest import docker_environment, left_over, log_of, on_engine, request
+from tests.environments.images.conftest import docker_environment, log_of, request
+from tests.environments.images.looking import left_over, on_engine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,17 +52,17 @@ class TestRun:
         assert log_of(first) == (
             f"[1/3] FROM {docker.image}\n[2/3] RUN echo one &&   echo two\none\ntwo\n[3/3] ENV A=b\n"
         )
-        [image] = on_engine(docker, environment)
+        [image] = on_engine(docker, environment.pk)
         assert image.id == first.image_id
         assert image.names == (f"slipway/environment-{environment.pk}:{first.pk.hex}",)
         assert image.labels["slipway.image.organization"] == str(environment.organization_id)
-        assert left_over(docker, environment) == []
+        assert left_over(docker, environment.pk) == []
 
         second = run(request(alice_actor, environment, text.replace("one", "three")))
         async_to_sync(upkeep.tidy)(now=timezone.now())
 
         assert choice.image_of(environment) == second.image_id
-        assert [image.id for image in on_engine(docker, environment)] == [second.image_id]
+        assert [image.id for image in on_engine(docker, environment.pk)] == [second.image_id]
         first.refresh_from_db()
         assert first.removed_at is not None
 
@@ -69,7 +70,7 @@ class TestRun:
         async_to_sync(upkeep.remove_images)(environment.pk, now=timezone.now())
 
         assert choice.image_of(environment) == "debian:12"
-        assert on_engine(docker, environment) == []
+        assert on_engine(docker, environment.pk) == []
 
     @pytest.mark.parametrize(
         ("line", "error"),
@@ -97,7 +98,7 @@ class TestRun:
         assert error in build.error
         assert build.line == 3
         assert "never" not in log_of(build)
-        assert left_over(docker, environment) == on_engine(docker, environment) == []
+        assert left_over(docker, environment.pk) == on_engine(docker, environment.pk) == []
         with pytest.raises(ImageNotBuilt):
             choice.require_image(environment)
 
@@ -109,7 +110,7 @@ class TestRun:
 
         assert (build.status, build.error) == (BuildStatus.FAILED, "The build took longer than 0.025 minutes.")
         assert build.line == 2
-        assert left_over(docker, environment) == []
+        assert left_over(docker, environment.pk) == []
 
     async def test_is_cancelled_while_it_runs(
         self, docker: Engine, alice_actor: Actor, environment: Environment
@@ -124,7 +125,7 @@ class TestRun:
         await build.arefresh_from_db()
         assert build.status == BuildStatus.CANCELLED
         assert time.monotonic() - began < 15
-        assert await sync_to_async(left_over)(docker, environment) == []
+        assert await sync_to_async(left_over)(docker, environment.pk) == []
 
     async def test_goes_on_elsewhere_when_the_worker_stops(
         self, docker: Engine, alice_actor: Actor, environment: Environment
@@ -138,7 +139,7 @@ class TestRun:
 
         await build.arefresh_from_db()
         assert build.status == BuildStatus.RUNNING
-        assert await sync_to_async(left_over)(docker, environment) == []
+        assert await sync_to_async(left_over)(docker, environment.pk) == []
         await builds.run(build.pk)
         await build.arefresh_from_db()
         assert (build.status, build.attempt) == (BuildStatus.COMPLETED, 2)
@@ -156,7 +157,7 @@ class TestRun:
         Environment.objects.filter(pk=again.pk).update(deleted_at=timezone.now(), purged_at=timezone.now())
         services.forget(again, now=timezone.now())
         async_to_sync(upkeep.remove_images)(again.pk, now=timezone.now())
-        assert on_engine(docker, again) == []
+        assert on_engine(docker, again.pk) == []
 
     def test_gives_the_build_no_network_and_little_memory(
         self, docker: Engine, alice_actor: Actor, environment: Environment, settings: Settings
