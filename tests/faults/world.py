@@ -90,7 +90,9 @@ class World:
 def worlds(folder: Path | None = None, **extra: str) -> Iterator[World]:
     """One embedded server with a neighbour on it."""
     folder = folder or Path(tempfile.mkdtemp(prefix="slipway-fault-"))
-    with running(folder, SLIPWAY_FAILPOINTS=f"file:{folder / RULES}", **extra) as server:
+    # What is deleted goes at once.
+    settings = {"SLIPWAY_FAILPOINTS": f"file:{folder / RULES}", "SLIPWAY_UNDO_S": "0", **extra}
+    with running(folder, **settings) as server:
         world = World(server)
         world.neighbour = newcomer(world, "bob")
         yield world
