@@ -33,7 +33,8 @@ def folder(environment_id: uuid.UUID) -> Path:
 def make(environment_id: uuid.UUID) -> Path:
     """Make the folders, unless they are there."""
     root = folder(environment_id)
-    for part in (root.parent, root, *(root / name for name in ("claude", "config", "config/claude"))):
+    root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in (root, *(root / name for name in ("claude", "config", "config/claude"))):
         part.mkdir(mode=0o700, exist_ok=True)
     return root
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import structlog
@@ -92,7 +91,7 @@ def save_new(new: Environment) -> Environment:
     """The row first: a folder without one would be nobody's."""
     new.auth_dir = credentials.relative(new.pk)
     new.save(force_insert=True)
-    transaction.on_commit(partial(credentials.make, new.pk), robust=True)
+    transaction.on_commit(lambda: credentials.make(new.pk), robust=True)  # Django cannot log a failing partial
     return new
 
 
