@@ -1,6 +1,8 @@
 // `<slw-markdown>`: shows markdown that may still grow. What is finished keeps its nodes; only the last block is touched, at most once a frame.
 
-import { morphChildren } from "./markdown/morph.ts";
+import { GrowingList } from "./markdown/growing-list.ts";
+import { morph, morphChildren } from "./markdown/morph.ts";
+import type { Tokens } from "marked";
 import { type Block, blocksOf, rendered } from "./markdown/rendering.ts";
 import { certainCode, closes, type Fence, openFence, showable } from "./markdown/unfinished.ts";
 
@@ -22,6 +24,7 @@ export class MarkdownView extends HTMLElement {
   private finished = 0;
   private from = 0;
   private code: Code | null = null;
+  private list: GrowingList | null = null;
   private frame = 0;
   private pauseUntil = 0;
 
@@ -62,7 +65,7 @@ export class MarkdownView extends HTMLElement {
   private take(): void {
     const text = this.wanted.includes("\r") ? this.wanted.replace(/\r\n?/g, "\n") : this.wanted;
     if (!text.startsWith(this.whole)) {
-      this.code = null;
+      this.code = this.list = null;
       if (!text.startsWith(this.whole.slice(0, this.from))) [this.finished, this.from] = [0, 0];
     }
     this.whole = text;
@@ -71,7 +74,7 @@ export class MarkdownView extends HTMLElement {
   /** The text as it is so far. */
   private grow(): void {
     this.take();
-    if (this.code && this.growCode(this.code)) return;
+    if ((this.code && this.growCode(this.code)) || (this.list && this.growList(this.list))) return;
     const blocks = blocksOf(showable(this.whole.slice(this.from)));
     this.show(blocks, this.finished, true);
     const last = blocks.at(-1);
@@ -79,6 +82,7 @@ export class MarkdownView extends HTMLElement {
     this.finished += blocks.length - 1;
     this.from += last.from;
     this.beginCode();
+    this.list = last.token.type === "list" ? GrowingList.of(last.token as Tokens.List, this.from) : null;
   }
 
   /** All of the text, read once more only where it is not finished, or refers to links that came later. */
@@ -86,7 +90,7 @@ export class MarkdownView extends HTMLElement {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     this.take();
-    this.code = null;
+    this.code = this.list = null;
     if (DEFINES_LINK.test(this.whole)) [this.finished, this.from] = [0, 0];
     this.show(blocksOf(this.whole.slice(this.from)), this.finished, false);
     [this.finished, this.from] = [0, 0];
@@ -109,6 +113,26 @@ export class MarkdownView extends HTMLElement {
       this.append(node);
     }
     this.shown[index] = { raw: token.raw, node, isOpen };
+  }
+
+  /** Shows the last items of a list that streams; says whether that was all. */
+  private growList(list: GrowingList): boolean {
+    const shown = this.shown[this.finished]?.node.querySelector(":scope > ul, :scope > ol");
+    const grown = list.grow(this.whole, showable);
+    const fresh = grown && rendered(grown.tail, true).querySelector("ul, ol");
+    if (!shown || !grown || !fresh) {
+      this.list = null;
+      return false;
+    }
+    const known = [...shown.children].slice(grown.kept);
+    const wanted = [...fresh.children];
+    wanted.forEach((item, index) => {
+      const old = known[index];
+      if (old) morph(old, item);
+      else shown.append(item);
+    });
+    for (const extra of known.slice(wanted.length)) extra.remove();
+    return true;
   }
 
   private beginCode(): void {

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { blocksOf, htmlOf } from "../src/markdown/rendering.ts";
+import type { Tokens } from "marked";
+import { GrowingList } from "../src/markdown/growing-list.ts";
 import { certainCode, closes, openFence, showable } from "../src/markdown/unfinished.ts";
 
 const html = (text: string): string => blocksOf(text).map(({ token }) => htmlOf(token)).join("");
@@ -102,5 +104,54 @@ describe("blocks", () => {
     for (const [index, { from }] of blocks.entries()) {
       assert.deepEqual(blocksOf(DOCUMENT.slice(from)).map(({ token }) => token.raw), blocks.slice(index).map(({ token }) => token.raw));
     }
+  });
+});
+
+describe("a list that streams", () => {
+  /** The outer items as they are shown. */
+  const itemsOf = (list: Tokens.List): string[] => {
+    const items: string[] = [];
+    let depth = 0;
+    for (const piece of htmlOf(list).split(/(?=<li>)|(?<=<\/li>)/)) {
+      if (piece.includes("<li>") && ++depth === 1) items.push("");
+      if (depth > 0) items[items.length - 1] += piece;
+      if (piece.includes("</li>")) depth -= 1;
+    }
+    return items;
+  };
+  const flat = (number: number): string => `- item ${number} with **bold** and \`code\`\n`;
+  const nested = (number: number): string => `${number}. item ${number}\n   - inner of ${number}\n\n     more\n`;
+  const tasks = (number: number): string => `- [${number % 2 ? "x" : " "}] task ${number}\ngoes on lazily\n`;
+
+  for (const [name, item] of [["short", flat], ["with parts", nested], ["of tasks", tasks]] as const) it(`is the same in the end and on the way, its items ${name}`, () => {
+    const text = Array.from({ length: 12 }, (_, at) => item(at + 1)).join("");
+    let growing: GrowingList | null = null;
+    let items: string[] = [];
+    let fast = 0;
+    for (let end = 1; end <= text.length; end += 1) {
+      const shown = showable(text.slice(0, end));
+      const [block] = blocksOf(shown);
+      if (!block || block.token.type !== "list") continue;
+      const grown = growing?.grow(text.slice(0, end), showable);
+      if (grown) {
+        fast += 1;
+        items = [...items.slice(0, grown.kept), ...itemsOf(grown.tail)];
+      } else {
+        items = itemsOf(block.token as Tokens.List);
+        growing = GrowingList.of(block.token as Tokens.List, 0);
+      }
+      assert.deepEqual(items, itemsOf(block.token as Tokens.List), JSON.stringify(text.slice(0, end)));
+    }
+    assert.ok(fast > text.length / 2, `${fast} of ${text.length} steps read only the end`);
+  });
+
+  it("is read again when it ends, or its items become paragraphs", () => {
+    const text = [1, 2, 3, 4, 5].map(flat).join("");
+    const grown = (more: string): unknown => GrowingList.of(blocksOf(text)[0]?.token as Tokens.List, 0)?.grow(text + more, showable);
+
+    assert.ok(grown("- item 6"));
+    assert.equal(grown("\nA paragraph."), null);
+    assert.equal(grown("\n- item after a blank line"), null);
+    assert.equal(grown("1. another kind"), null);
   });
 });

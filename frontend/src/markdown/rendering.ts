@@ -68,6 +68,12 @@ export function blocksOf(text: string): Block[] {
   return blocks;
 }
 
+/** The text as one list; null when it is anything else, or more. */
+export function listIn(text: string): Tokens.List | null {
+  const [list, ...others] = marked.lexer(text).filter((token) => token.type !== "space");
+  return list?.type === "list" && !others.length ? (list as Tokens.List) : null;
+}
+
 /** What is shown of a block, as text of a page. */
 export const htmlOf = (token: Token): string => marked.parser([token] as TokensList);
 
