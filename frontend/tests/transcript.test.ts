@@ -126,34 +126,93 @@ describe("History", () => {
   const log = logOf(5000, 5);
   const before = async (seq: number, limit: number) => {
     const from = Math.max(0, Math.min(log.length, seq - 1) - limit);
+    asked.push(limit);
     return { items: log.slice(from, seq - 1), has_more: from > 0 };
   };
+  const asked: number[] = [];
+  const after = async (seq: number) => ({ items: log.slice(seq, seq + 1000) });
+  const fetch = { before, after };
 
   it("loads as far back as asked, one page at a time", async () => {
     const transcript = begun(log.slice(-300));
-    const history = new History(transcript, before, () => {});
+    const history = new History(transcript, fetch, () => {});
     await Promise.all([history.earlier(), history.earlier()]);
     assert.equal(transcript.first, 4401);
 
+    assert.equal(await history.until(3456), true);
+    assert.ok(transcript.first <= 3456 && transcript.first > 2456 && !history.hasLater);
+  });
+
+  it("shows what is far back without what lies between", async () => {
+    const transcript = begun(log.slice(-300));
+    const history = new History(transcript, fetch, () => {});
+    asked.length = 0;
+
     assert.equal(await history.until(1234), true);
-    assert.ok(transcript.first <= 1234 && transcript.first > 234);
-    assert.equal(await history.until(1), true);
-    assert.deepEqual(transcript.conversation, applyEvents(EMPTY, log));
+
+    assert.deepEqual(asked, [300]);
+    assert.ok(history.hasLater && history.hasEarlier && history.first <= 1234);
+    assert.equal(transcript.first, 4701);
+    assert.ok(history.conversation.lastSeq >= 1234 && history.conversation.lastSeq < 2000);
+
+    // The end goes on by itself meanwhile, and is there at once.
+    transcript.append([{ ...log[0]!, seq: 5001 }]);
+    assert.ok(history.conversation.lastSeq < 2000);
+    history.toEnd();
+    assert.equal(history.conversation, transcript.conversation);
+    assert.equal(history.conversation.lastSeq, 5001);
+  });
+
+  it("becomes one with the end when somebody reads on to there", async () => {
+    const transcript = begun(log.slice(-300));
+    const history = new History(transcript, fetch, () => {});
+    await history.until(2);
+    assert.ok(history.hasLater && !history.hasEarlier);
+
+    for (let pages = 0; history.hasLater && pages < 10; pages += 1) assert.equal(await history.later(), true);
+
+    assert.equal(history.hasLater, false);
+    assert.deepEqual(history.conversation, applyEvents(EMPTY, log));
+    assert.equal(await history.later(), false);
+  });
+
+  it("goes from one place far back to another, and to what is near from there", async () => {
+    const transcript = begun(log.slice(-300));
+    const history = new History(transcript, fetch, () => {});
+    await history.until(1000);
+    await history.until(3000);
+    assert.ok(history.first <= 3000 && history.first > 2000);
+    asked.length = 0;
+    await history.until(2500);
+    assert.ok(history.hasLater && history.first <= 2500 && asked.every((limit) => limit === 1000));
+    assert.equal(await history.until(4900), true);
+    assert.equal(history.hasLater, false);
+  });
+
+  it("keeps what is read apart while very much comes in at the end, and lets go of the end's beginning", async () => {
+    const long = logOf(7000, 9);
+    const transcript = begun(long.slice());
+    const history = new History(transcript, { after, before: async (seq, limit) => ({ items: long.slice(Math.max(0, seq - 1 - limit), seq - 1), has_more: true }) }, () => {});
+
+    await history.stay();
+
+    assert.ok(history.hasLater && transcript.size <= 1000);
+    assert.deepEqual(history.conversation.items, applyEvents(EMPTY, long).items);
   });
 
   it("lets go of what is far back, and loads it again", async () => {
     const transcript = begun(log.slice());
-    const history = new History(transcript, before, () => {});
+    const history = new History(transcript, fetch, () => {});
     await history.shorten();
     assert.ok(transcript.size <= 1000 && history.hasEarlier);
 
-    await history.until(1);
+    while (history.hasEarlier) await history.earlier(1000);
     assert.deepEqual(transcript.conversation, applyEvents(EMPTY, log));
   });
 
   it("lets go of nothing that somebody reads by the time", async () => {
     const transcript = begun(log.slice());
-    const history = new History(transcript, before, () => {});
+    const history = new History(transcript, fetch, () => {});
     await history.shorten(() => false);
     assert.equal(transcript.first, 1);
   });
@@ -161,7 +220,7 @@ describe("History", () => {
   it("tells what failed, and can be asked again", async () => {
     const transcript = begun(log.slice(-10));
     let isDown = true;
-    const history = new History(transcript, async (seq, limit) => { if (isDown) throw new Error("away"); return before(seq, limit); }, () => {});
+    const history = new History(transcript, { after, before: async (seq, limit) => { if (isDown) throw new Error("away"); return before(seq, limit); } }, () => {});
     assert.equal(await history.earlier(), false);
     assert.ok(history.error instanceof Error && !history.isLoading);
 

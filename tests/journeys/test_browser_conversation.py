@@ -95,8 +95,11 @@ class TestTenThousandEvents:
         link = copied(page, "#turn-")
         assert re.search(r"#turn-\d+$", link)
         other = bob.context.new_page()
+        loaded: list[str] = []
+        other.on("request", lambda request: loaded.append(request.url) if "/events?" in request.url else None)
         other.goto(link)
         expect(other.locator(".said").get_by_text("Question 2", exact=True)).to_be_in_viewport(timeout=TURN_MS)
+        self.reads_on_from_far_back(other, loaded)
 
         page.get_by_role("button", name="To the end").click()
         expect(answer(page, 500)).to_be_visible()
@@ -110,6 +113,22 @@ class TestTenThousandEvents:
         expect(page.locator(".entry .output").last).to_contain_text("line 0 of 500-6")
         footer.get_by_label("Fold all of this turn").click()
         self.holds_few(page)
+
+    def reads_on_from_far_back(self, page: Page, loaded: list[str]) -> None:
+        """Nothing between there and the end was loaded; what comes after it comes when it is read."""
+        assert len(loaded) <= 2
+        view = page.locator("slw-conversation")
+        assert view.evaluate("(view) => view.history.hasLater && view.rows.length") < 200
+        view.evaluate("(view) => view.goTo(1)")
+        expect(page.locator(".said").get_by_text("Question 1", exact=True)).to_be_in_viewport()
+        for _ in range(20):
+            view.evaluate("(view) => { view.scrollTop += 900; }")
+            page.wait_for_timeout(40)
+        page.wait_for_function("() => document.querySelector('slw-conversation').history.conversation.lastSeq > 600")
+        assert view.evaluate("(view) => view.history.hasLater")
+        page.get_by_role("button", name="To the end").click()
+        expect(answer(page, 500)).to_be_visible()
+        assert not view.evaluate("(view) => view.history.hasLater")
 
     def holds_few(self, page: Page) -> None:
         assert page.evaluate(ELEMENTS) < MOST_ELEMENTS

@@ -3,17 +3,17 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { get } from "../api.ts";
-import { commandOptions } from "../composer/commands.ts";
-import { type Edit, finished, opened, type Typing, typingAt } from "../composer/completion.ts";
+import { Completing, type Menu } from "../composer/completing.ts";
+import { type Edit, opened } from "../composer/completion.ts";
+import { DraftImages } from "../composer/draft-images.ts";
 import { type Draft, Drafts } from "../composer/drafts.ts";
 import { fieldAct, type FieldAct } from "../composer/field-keys.ts";
-import { FileSearch, type FoundFiles } from "../composer/file-search.ts";
+import type { FoundFiles } from "../composer/file-search.ts";
 import { foldedView } from "../composer/folded.ts";
-import { MENU_ID, menuView, type Option, optionId } from "../composer/menu.ts";
+import { MENU_ID, menuView, optionId } from "../composer/menu.ts";
 import { earlierPrompts } from "../composer/prompt-history.ts";
-import { merged, PromptRing } from "../composer/prompt-ring.ts";
 import type { PromptSearch } from "../composer/prompt-search.ts";
-import "../composer/prompt-search.ts";
+import { Recalling } from "../composer/recalling.ts";
 import { bytesOf, FOLDED_FROM, sizeWord, wholeText } from "../composer/size.ts";
 import type { Addition, ComposerTools } from "../composer/tools.ts";
 import "../composer/tools.ts";
@@ -21,12 +21,10 @@ import { PageElement } from "../elements/base.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Attachment, Session } from "../protocol.ts";
-import { IMAGE_TYPES, Pictures, picturesView } from "./pictures.ts";
+import { IMAGE_TYPES, type Pictures, picturesView } from "./pictures.ts";
 import type { PageSession } from "./session-head.ts";
 
 export interface Written { text: string; attachments: Attachment[]; isNow?: boolean }
-
-interface Menu { typing: Typing; options: readonly Option[] }
 
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 const isTouchOnly = (): boolean => !matchMedia("(any-pointer: fine)").matches;
@@ -39,8 +37,6 @@ export class Composer extends PageElement {
   @property({ type: Boolean }) canSend = true;
   /** What was said in this session so far, the newest first. */
   @property({ attribute: false }) said: () => readonly string[] = () => [];
-  @state() private menu: Menu | null = null;
-  @state() private chosen = 0;
   @state() private reason = "";
   @state() private announced = "";
   @state() private isDraggedOver = false;
@@ -48,15 +44,13 @@ export class Composer extends PageElement {
   @state() private isEmpty = true;
   @state() private aside: readonly Draft[] = [];
   @query("textarea") private area!: HTMLTextAreaElement;
-  private pictures!: Pictures;
+  private images!: DraftImages;
   private drafts!: Drafts;
-  private files!: FileSearch;
-  private readonly ring = new PromptRing();
-  private others: readonly string[] | null = null;
-  private knownImages: readonly Attachment[] = [];
+  private completing!: Completing;
+  private readonly recalling = this.makeRecalling();
 
-  private get imagesKey(): string {
-    return `slipway.draft-images.${this.page.id}`;
+  private get pictures(): Pictures {
+    return this.images.pictures;
   }
 
   override connectedCallback(): void {
@@ -71,21 +65,41 @@ export class Composer extends PageElement {
     removeEventListener("storage", this.onStorage);
     document.removeEventListener("visibilitychange", this.onAwake);
     removeEventListener("pageshow", this.onAwake);
-    this.files?.stop();
+    this.completing?.stop();
   }
 
   override willUpdate(): void {
     const { id } = this.page;
-    this.pictures ??= new Pictures(id, () => this.picturesChanged());
+    this.images ??= new DraftImages(id, localStorage, () => this.requestUpdate());
     this.drafts ??= new Drafts(id, localStorage);
-    this.files ??= new FileSearch((asked, signal) => get<FoundFiles>(`/sessions/${id}/files?${new URLSearchParams({ q: asked, limit: "50" })}`, signal), () => this.refreshMenu());
+    this.completing ??= this.makeCompleting(id);
+  }
+
+  private makeCompleting(id: string): Completing {
+    const composer = this;
+    const field = {
+      get area() { return composer.area; },
+      get commands() { return composer.session?.commands ?? []; },
+      edit: (from: number, to: number, edit: Edit) => this.edit(from, to, edit),
+      changed: () => this.requestUpdate(),
+    };
+    return new Completing(field, (asked, signal) => get<FoundFiles>(`/sessions/${id}/files?${new URLSearchParams({ q: asked, limit: "50" })}`, signal));
+  }
+
+  private makeRecalling(): Recalling {
+    const composer = this;
+    return new Recalling({
+      get text() { return composer.area.value; },
+      said: () => this.said(),
+      fetchOthers: async () => (await earlierPrompts(this.page.project_id)).map((one) => one.text),
+      show: (text) => this.recall(text),
+    });
   }
 
   override firstUpdated(_changed: PropertyValues): void {
     this.show(this.drafts.open());
     this.aside = this.drafts.aside;
-    this.knownImages = keptImages(localStorage.getItem(this.imagesKey));
-    this.pictures.restore(this.knownImages);
+    this.images.open();
     // Whoever is at work in the sidebar already stays there.
     if (matchMedia("(pointer: fine)").matches && !document.activeElement?.closest(".sidebar")) this.area.focus();
   }
@@ -120,14 +134,14 @@ export class Composer extends PageElement {
   private readonly onStorage = (event: StorageEvent): void => {
     if (event.key === this.drafts?.key) this.meetOtherTab();
     if (event.key === this.drafts?.asideKey) this.aside = this.drafts.aside;
-    if (event.key === this.imagesKey) this.followImages();
+    if (event.key === this.images?.key) this.images.follow();
   };
 
   /** Phones freeze tabs that are not seen, and tell them nothing. */
   private readonly onAwake = (): void => {
     if (document.visibilityState !== "visible" || !this.drafts || !this.area) return;
     this.meetOtherTab();
-    this.followImages();
+    this.images.follow();
   };
 
   private meetOtherTab(): void {
@@ -135,27 +149,11 @@ export class Composer extends PageElement {
     this.aside = this.drafts.aside;
   }
 
-  private followImages(): void {
-    const now = keptImages(localStorage.getItem(this.imagesKey));
-    const before = this.knownImages;
-    this.knownImages = now;
-    this.pictures.follow(before, now);
-  }
-
-  private picturesChanged(): void {
-    const { attachments } = this.pictures;
-    this.requestUpdate();
-    if (JSON.stringify(attachments) === JSON.stringify(this.knownImages)) return;
-    this.knownImages = attachments;
-    if (attachments.length) localStorage.setItem(this.imagesKey, JSON.stringify(attachments));
-    else localStorage.removeItem(this.imagesKey);
-  }
-
   private changed(): void {
     this.drafts.write(this.draft);
     this.aside = this.drafts.aside;
     this.measure();
-    this.refreshMenu();
+    this.completing.refresh();
   }
 
   private measure(): void {
@@ -191,29 +189,10 @@ export class Composer extends PageElement {
     }
     this.show({ text: "", folded: [] });
     this.reason = "";
-    this.ring.reset();
+    this.recalling.reset();
     this.changed();
     const detail: Written = { text, attachments: this.pictures.take(), isNow };
     this.dispatchEvent(new CustomEvent("slw-send", { detail, bubbles: true }));
-  }
-
-  // What the caret asks for: commands and files
-
-  private refreshMenu(): void {
-    const { selectionStart: caret, selectionEnd: end, value } = this.area;
-    const typing = document.activeElement === this.area && caret === end ? typingAt(value, caret) : null;
-    const options = typing === null ? [] : typing.kind === "command" ? commandOptions(this.session?.commands ?? [], typing.query) : this.files.find(typing.query);
-    if (typing?.kind !== "file") this.files.stop();
-    if (typing?.query !== this.menu?.typing.query || typing?.from !== this.menu?.typing.from) this.chosen = 0;
-    this.menu = typing && options.length ? { typing, options } : null;
-    this.chosen = Math.min(this.chosen, Math.max(0, options.length - 1));
-  }
-
-  private choose(index: number): void {
-    const option = this.menu?.options[index];
-    if (!this.menu || !option) return;
-    this.edit(this.menu.typing.from, this.menu.typing.to, finished(this.area.value, this.menu.typing, option.insert, option.isWhole));
-    this.refreshMenu();
   }
 
   /** As if it were typed, so that Ctrl+Z takes it back. */
@@ -228,42 +207,20 @@ export class Composer extends PageElement {
     this.changed();
   }
 
-  private move(step: number): void {
-    const length = this.menu?.options.length ?? 1;
-    this.chosen = (this.chosen + step + length) % length;
-    void this.updateComplete.then(() => this.querySelector(`#${optionId(this.chosen)}`)?.scrollIntoView({ block: "nearest" }));
-  }
-
   // What was said before
 
-  private recall(text: string | null): void {
-    if (text === null) return;
+  private recall(text: string): void {
     this.area.value = text;
     this.changed();
-    this.menu = null;
+    this.completing.close();
     this.area.setSelectionRange(text.length, text.length);
     this.area.scrollTop = this.area.scrollHeight;
   }
 
-  private goBack(): void {
-    this.ring.extend(merged(this.said(), this.others ?? []));
-    if (this.others === null) void this.loadOthers();
-    this.recall(this.ring.back(this.area.value));
-  }
-
-  private async loadOthers(): Promise<void> {
-    this.others = [];
-    try {
-      this.others = (await earlierPrompts(this.page.project_id)).map((one) => one.text);
-      const isWaiting = this.area.value === "" && !this.said().length;
-      this.ring.extend(merged(this.said(), this.others));
-      if (isWaiting) this.recall(this.ring.back(""));
-    } catch {
-      this.others = null;
-    }
-  }
-
-  private readonly search = (): void => void this.querySelector<PromptSearch>("slw-prompt-search")?.open();
+  private readonly search = async (): Promise<void> => {
+    await import("../composer/prompt-search.ts");
+    await this.querySelector<PromptSearch>("slw-prompt-search")?.open();
+  };
 
   private readonly onRecall = (event: CustomEvent<string>): void => {
     this.restoreFocus();
@@ -277,10 +234,7 @@ export class Composer extends PageElement {
   // Keys
 
   private readonly onKey = (event: KeyboardEvent): void => {
-    const option = this.menu?.options[this.chosen];
-    const typed = this.menu && this.area.value.slice(this.menu.typing.from, this.menu.typing.to);
-    const menu = !option ? "none" : option.isWhole && typed === option.insert ? "whole" : "open";
-    const act = fieldAct(event, { menu, isEmpty: this.area.value === "", isRecalling: this.ring.isShowing(this.area.value), isTouch: isTouchOnly() });
+    const act = fieldAct(event, { menu: this.completing.state, isEmpty: this.area.value === "", isRecalling: this.recalling.isShowing, isTouch: isTouchOnly() });
     if (!act) return;
     // Twice it interrupts, which is the page's.
     if (act !== "leave") event.preventDefault();
@@ -292,17 +246,22 @@ export class Composer extends PageElement {
     switch (act) {
       case "send": return this.send();
       case "send-now": return this.send(true);
-      case "older": return this.goBack();
-      case "newer": return this.recall(this.ring.forward(this.area.value));
+      case "older": return this.recalling.older();
+      case "newer": return this.recalling.newer();
       case "next-mode": return this.nextMode();
-      case "search": return this.search();
+      case "search": return void this.search();
       // Out of the field, single keys answer a permission card.
       case "leave": return this.area.blur();
       case "down": return this.move(1);
       case "up": return this.move(-1);
-      case "choose": return this.choose(this.chosen);
-      case "close": this.menu = null;
+      case "choose": return this.completing.choose(this.completing.chosen);
+      case "close": return this.completing.close();
     }
+  }
+
+  private move(step: number): void {
+    this.completing.move(step);
+    void this.updateComplete.then(() => this.querySelector(`#${optionId(this.completing.chosen)}`)?.scrollIntoView({ block: "nearest" }));
   }
 
   private nextMode(): void {
@@ -351,7 +310,7 @@ export class Composer extends PageElement {
 
   private readonly onAdd = ({ detail }: CustomEvent<Addition>): void => {
     if (detail === "images") this.querySelector<HTMLInputElement>("input[type=file]")?.click();
-    else if (detail === "history") this.search();
+    else if (detail === "history") void this.search();
     else {
       const caret = this.area.selectionStart;
       this.edit(caret, caret, opened(this.area.value, caret, detail === "file" ? "@" : "/"));
@@ -359,8 +318,8 @@ export class Composer extends PageElement {
   };
 
   override render(): unknown {
-    const { menu, size } = this;
-    return html`${menu ? menuView({ label: this.menuLabel(menu), options: menu.options, chosen: this.chosen, choose: (index) => this.choose(index) }) : nothing}
+    const { size, completing: { menu, chosen } } = this;
+    return html`${menu ? menuView({ label: this.menuLabel(menu), options: menu.options, chosen, choose: (index) => this.completing.choose(index) }) : nothing}
     <slw-prompt-search .projectId=${this.page.project_id} .own=${this.said} @slw-recall=${this.onRecall} @slw-search-closed=${this.restoreFocus}></slw-prompt-search>
     <span class="unseen" role="status">${menu ? ngettext("{count} fits", "{count} fit", menu.options.length) : this.announced}</span>
     ${this.aside.map((draft, index) => this.asideNote(draft, index))}
@@ -407,20 +366,11 @@ export class Composer extends PageElement {
   }
 
   private field(): TemplateResult {
-    const isOpen = this.menu !== null;
-    const refresh = (): void => this.refreshMenu();
+    const isOpen = this.completing.menu !== null;
+    const refresh = (): void => this.completing.refresh();
     return html`<textarea rows="1" aria-label=${gettext("Message to the agent")} placeholder=${this.placeholder()} ?disabled=${!this.canSend} enterkeyhint=${isTouchOnly() ? "enter" : "send"}
         aria-haspopup=${isOpen ? "listbox" : nothing} aria-autocomplete=${isOpen ? "list" : nothing}
-        aria-controls=${isOpen ? MENU_ID : nothing} aria-activedescendant=${isOpen ? optionId(this.chosen) : nothing}
-        @input=${() => this.changed()} @keydown=${this.onKey} @paste=${this.onPaste} @click=${refresh} @blur=${() => (this.menu = null)}></textarea>`;
-  }
-}
-
-function keptImages(text: string | null): Attachment[] {
-  try {
-    const kept: unknown = JSON.parse(text ?? "[]");
-    return Array.isArray(kept) ? (kept as Attachment[]).filter((one) => typeof one?.id === "string") : [];
-  } catch {
-    return [];
+        aria-controls=${isOpen ? MENU_ID : nothing} aria-activedescendant=${isOpen ? optionId(this.completing.chosen) : nothing}
+        @input=${() => this.changed()} @keydown=${this.onKey} @paste=${this.onPaste} @click=${refresh} @blur=${() => this.completing.close()}></textarea>`;
   }
 }

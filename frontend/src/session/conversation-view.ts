@@ -9,6 +9,7 @@ import { icon } from "../icons.ts";
 import "../markdown.ts";
 import { blockKey, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type UserItem } from "./conversation.ts";
 import { decisionView } from "./decision-view.ts";
+import { beginningView, endView } from "./edges-view.ts";
 import type { FindBar } from "./find-bar.ts";
 import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
@@ -94,7 +95,17 @@ export class ConversationView extends PageElement {
     return this.view?.isFollowing ?? true;
   }
 
+  /** What is read: the end, or a part far back. */
+  private get read(): Conversation {
+    return this.isAway ? (this.history?.conversation ?? this.conversation) : this.conversation;
+  }
+
+  private get isAway(): boolean {
+    return this.history?.hasLater ?? false;
+  }
+
   override willUpdate(): void {
+    if (this.view) this.view.hasEnd = !this.isAway;
     if (this.isFollowing) this.leftAt = null;
     else this.leftAt ??= this.conversation;
     for (const block of this.conversation.live) if (block.kind === "text" && !block.parent) this.heard.add(blockKey(block.block));
@@ -103,18 +114,24 @@ export class ConversationView extends PageElement {
   }
 
   private currentRows(): Row[] {
-    const { items, pending, results, live, queued } = this.conversation;
+    const { items, pending, results } = this.read;
     if (this.rowsFor.items !== items || this.rowsFor.pending !== pending) {
       this.rowsFor = { items, pending };
       this.kept = itemRows({ items, pending, results });
       this.turns = byTurn(this.kept);
     }
+    return this.isAway ? [...this.kept] : [...this.kept, ...this.rowsAtEnd()];
+  }
+
+  /** What streams, and what waits. */
+  private rowsAtEnd(): Row[] {
+    const { live, queued } = this.conversation;
     const turn = this.kept.at(-1)?.turn ?? "";
     const more: Row[] = live.filter((block) => !block.parent).map((block) => ({ type: "live", key: blockKey(block.block), block, turn, estimate: 60 }));
     if (this.isWorking) more.push({ type: "working", key: "working", turn, estimate: 32 });
     if (!this.areQueuedElsewhere) more.push(...queued.map((item): Row => ({ type: "queued", key: item.key, item, turn: item.key, estimate: 90 })));
     more.push(...this.unsent.map((message): Row => ({ type: "unsent", key: `u${message.id}`, message, turn: "", estimate: 90 })));
-    return [...this.kept, ...more];
+    return more;
   }
 
   override updated(): void {
@@ -126,8 +143,11 @@ export class ConversationView extends PageElement {
   private look(): void {
     const { history, view } = this;
     if (!history || !view) return;
-    if (history.hasEarlier && !history.isLoading && !history.error && view.top < LOAD_AHEAD) void history.earlier();
-    else if (this.isAtRest) void history.shorten(() => this.isAtRest);
+    const canLoad = !history.isLoading && !history.error && !this.isGoing;
+    if (history.hasEarlier && canLoad && view.top < LOAD_AHEAD) void history.earlier();
+    else if (history.hasLater && canLoad && view.below < LOAD_AHEAD) void history.later();
+    if (this.isAtRest || history.hasLater) void history.shorten(() => this.isAtRest || history.hasLater);
+    else if (!this.isFinding) void history.stay();
   }
 
   /** Only the end is read, and nothing else is looked for. */
@@ -136,6 +156,7 @@ export class ConversationView extends PageElement {
   }
 
   toBottom(): void {
+    this.history?.toEnd();
     this.view?.toBottom();
   }
 
@@ -176,6 +197,7 @@ export class ConversationView extends PageElement {
   /** Opens the find bar, or goes back to it. */
   find(): void {
     if (this.isFinding) this.querySelector<FindBar>("slw-find")?.focusField();
+    this.history?.toEnd(); // it is looked for from there backwards
     this.isFinding = true;
     void import("./find-bar.ts");
   }
@@ -210,7 +232,7 @@ export class ConversationView extends PageElement {
 
   private async copyItems(items: readonly Item[]): Promise<void> {
     const { itemsMarkdown } = await import("./copy-markdown.ts");
-    await copyText(itemsMarkdown(items, this.conversation));
+    await copyText(itemsMarkdown(items, this.read));
   }
 
   override render(): unknown {
@@ -219,8 +241,9 @@ export class ConversationView extends PageElement {
     return html`${this.isFinding ? html`<slw-find .searched=${this} .version=${this.conversation.lastSeq} @slw-find-closed=${this.closeFind}></slw-find>` : nothing}
       ${this.isGoing && this.history?.isLoading ? html`<p class="going" role="status">${gettext("Loading what was said before…")}</p>` : nothing}
       <div class="turns" role="feed" aria-label=${gettext("What was said and done")} aria-busy=${isBusy}>
-        ${this.earlier()}
+        ${beginningView(this.history)}
         ${repeat(pieces, (piece) => ("gap" in piece ? piece.key : (this.rows[piece.index]?.key ?? "")), (piece) => ("gap" in piece ? html`<div class="gap" aria-hidden="true" data-gap=${piece.gap}></div>` : this.entry(piece.index)))}
+        ${endView(this.history)}
       </div>
       ${this.isFollowing ? nothing : this.pill()}
       <slw-restore .sessionId=${this.sessionId}></slw-restore>`;
@@ -230,13 +253,6 @@ export class ConversationView extends PageElement {
     this.isFinding = false;
     this.focus();
   };
-
-  private earlier(): unknown {
-    const { history } = this;
-    if (!history?.hasEarlier) return nothing;
-    if (history.error) return html`<p class="earlier note warning">${icon("warning")}<span class="grow">${gettext("What was said before could not be loaded.")}</span><button class="link" type="button" @click=${() => void history.earlier()}>${gettext("Try again")}</button></p>`;
-    return html`<p class="earlier soft">${gettext("Loading what was said before…")}</p>`;
-  }
 
   private pill(): TemplateResult {
     const since = this.leftAt?.lastSeq ?? 0;
@@ -249,7 +265,7 @@ export class ConversationView extends PageElement {
 
   private entry(index: number): TemplateResult {
     const row = this.rows[index] as Row;
-    const size = this.history?.hasEarlier ? -1 : this.rows.length;
+    const size = this.history?.hasEarlier || this.isAway ? -1 : this.rows.length;
     return html`<div class="entry is-${row.type === "item" ? row.item.type : row.type} ${row.key === this.marked ? "is-marked" : ""}" role="article" data-key=${row.key} aria-posinset=${index + 1} aria-setsize=${size} aria-label=${this.nameOf(row)}>${this.row(row)}</div>`;
   }
 
@@ -264,7 +280,7 @@ export class ConversationView extends PageElement {
   private row(row: Row): unknown {
     switch (row.type) {
       case "item": return this.item(row.item, row.turn);
-      case "group": return groupView(row, this.conversation, this.folds);
+      case "group": return groupView(row, this.read, this.folds);
       case "day": return dayView(row.at);
       case "live": return this.live(row.block);
       case "queued": return this.user(row.item);
@@ -278,8 +294,8 @@ export class ConversationView extends PageElement {
       case "user": return this.user(item);
       case "text": return this.prose(item.key, item.text, false, actionButton("copy", gettext("Copy as Markdown"), () => void copyText(item.text)));
       case "thinking": return thinkingView(item, this.folds);
-      case "tool": return toolView(item, this.conversation, this.folds);
-      case "decision": return decisionView(item.permission, this.conversation.resolutions.get(item.permission.id));
+      case "tool": return toolView(item, this.read, this.folds);
+      case "decision": return decisionView(item.permission, this.read.resolutions.get(item.permission.id));
       case "notice": return item.messageId === undefined ? noticeView(item, this.folds) : this.failure(item);
       case "footer": return this.footer(item, turn);
       case "begun": return begunView();
@@ -297,12 +313,12 @@ export class ConversationView extends PageElement {
 
   private user(item: UserItem): TemplateResult {
     const actions = html`${actionButton("copy", gettext("Copy as Markdown"), () => void copyText(item.text))}${actionButton("link", gettext("Copy a link to this turn"), () => void copyText(linkTo(item.seq)))}`;
-    return messageView(this.sessionId, item, item.jobId ? this.conversation.jobs.get(item.jobId) : undefined, this.folds, actions);
+    return messageView(this.sessionId, item, item.jobId ? (this.read.jobs.get(item.jobId) ?? this.conversation.jobs.get(item.jobId)) : undefined, this.folds, actions);
   }
 
   private failure(item: NoticeItem): TemplateResult {
-    const message = this.conversation.items.find((one) => one.type === "user" && one.messageId === item.messageId) as UserItem | undefined;
-    const isLast = this.conversation.items.at(-1) === item && !this.conversation.queued.length && !this.unsent.length;
+    const message = this.read.items.find((one) => one.type === "user" && one.messageId === item.messageId) as UserItem | undefined;
+    const isLast = !this.isAway && this.conversation.items.at(-1) === item && !this.conversation.queued.length && !this.unsent.length;
     const again = (): void => void this.dispatchEvent(new CustomEvent("slw-send", { detail: { text: message?.text ?? "", attachments: [] }, bubbles: true }));
     return failureView(item, this.folds, !isLast || !this.canSend ? nothing : html`<p class="soft">${gettext("The work so far is kept.")}</p>
       <p class="row wrap"><button class="button primary" type="button" ?disabled=${this.isRestarting} @click=${() => this.emit("slw-restart", "")}>${this.isRestarting ? gettext("Continuing…") : gettext("Continue")}</button>
@@ -324,8 +340,8 @@ export class ConversationView extends PageElement {
     const keys = keysOf(rows);
     const isUnfolded = keys.length > 0 && keys.every((key) => this.folds.isOpen(key));
     const first = rows.flatMap(itemsOf)[0];
-    const checkpoint = item.jobId ? this.conversation.checkpointIds.get(item.jobId) : undefined;
-    return footerView(item, this.conversation, this.folds, {
+    const checkpoint = item.jobId ? this.read.checkpointIds.get(item.jobId) : undefined;
+    return footerView(item, this.read, this.folds, {
       copy: () => void this.copyItems(rows.flatMap(itemsOf)),
       copyLink: () => void copyText(linkTo(first?.seq ?? item.seq)),
       toggleAll: () => this.folds.setAll(keys, !isUnfolded),
@@ -340,7 +356,7 @@ export class ConversationView extends PageElement {
 
   /** A later change of the files would be lost with it. */
   private isLastRestored(item: Item): boolean {
-    return this.conversation.items.findLast((one) => one.type === "restored" || one.type === "footer") === item;
+    return !this.isAway && this.conversation.items.findLast((one) => one.type === "restored" || one.type === "footer") === item;
   }
 
   private async askToRestore(checkpointId: string): Promise<void> {

@@ -14,6 +14,8 @@ const MOST_SELECTED = 300;
 export class ScrollWindow {
   readonly extents = new Extents();
   isFollowing = true;
+  /** Whether the last row is the end, which is followed; else more comes after it. */
+  hasEnd = true;
   isPrinting = false;
   private from = 0;
   private to = 0;
@@ -67,6 +69,11 @@ export class ScrollWindow {
     if (this.isFollowing || !this.anchor) return this.isFollowing ? this.extents.total - height : 0;
     const index = this.extents.indexOf(this.anchor.key);
     return index < 0 ? this.view.scrollTop : this.extents.top(index) - this.anchor.offset;
+  }
+
+  /** How much there is below the view. */
+  get below(): number {
+    return this.extents.total - this.top - this.view.clientHeight;
   }
 
   /** To be called when the rows are in the page. */
@@ -129,7 +136,7 @@ export class ScrollWindow {
 
   private get isAtBottom(): boolean {
     const { view } = this;
-    return this.to >= this.extents.count && view.scrollHeight - view.scrollTop - view.clientHeight < NEAR_BOTTOM;
+    return this.hasEnd && this.to >= this.extents.count && view.scrollHeight - view.scrollTop - view.clientHeight < NEAR_BOTTOM;
   }
 
   private get currentSizes(): string {

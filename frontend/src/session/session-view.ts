@@ -25,7 +25,6 @@ import type { EventPage, NewestPage } from "./log-feed.ts";
 import { Outbox } from "./outbox.ts";
 import type { Returned } from "./queue-strip.ts";
 import type { SessionDetails } from "./session-details.ts";
-import "./session-details.ts";
 import type { PageSession } from "./session-head.ts";
 import type { SessionHead } from "./session-head.ts";
 import "./session-head.ts";
@@ -69,7 +68,7 @@ export class SessionView extends PageElement {
     before: (seq, limit) => get<NewestPage>(`/sessions/${this.sessionId}/events?before=${seq}&limit=${limit}`, AbortSignal.timeout(FETCH_TIMEOUT_MS)),
   };
   private readonly transcript = new Transcript();
-  private readonly history = new History(this.transcript, this.fetching.before, () => this.show());
+  private readonly history = new History(this.transcript, this.fetching, () => this.showHistory());
   private readonly arriving = new Together<LogEvent>((events) => this.takeEvents(events));
   private outbox!: Outbox;
   private answeredHere = new Set<string>();
@@ -152,6 +151,12 @@ export class SessionView extends PageElement {
     this.afterEvents(events.map((event) => event.kind));
   }
 
+  /** What is read may be another part while the end is the same. */
+  private showHistory(): void {
+    this.show();
+    this.querySelector<ConversationView>("slw-conversation")?.requestUpdate();
+  }
+
   private show(): void {
     this.conversation = this.transcript.conversation;
     this.requestUpdate();
@@ -222,10 +227,15 @@ export class SessionView extends PageElement {
       get isStopped() { return view.isWorking || view.status === "STOPPED" || view.status === "INITIALIZING"; },
       act: (verb) => void this.act(verb),
       toggleSide: () => this.toggleSide(),
-      showDetails: () => void this.querySelector<SessionDetails>("slw-session-details")?.open(),
+      showDetails: () => void this.showDetails(),
       writeMessage: () => this.writeMessage(),
       rename: () => void this.querySelector<SessionHead>("slw-session-head")?.edit(),
     });
+  }
+
+  private async showDetails(): Promise<void> {
+    await import("./session-details.ts");
+    await this.querySelector<SessionDetails>("slw-session-details")?.open();
   }
 
   private writeMessage(): void {
@@ -290,7 +300,7 @@ export class SessionView extends PageElement {
     return html`<slw-session-head .page=${this.page} .session=${session} .status=${this.status} .isWaiting=${this.isWaiting} .isWorking=${this.isWorking}
         .hasBegun=${this.conversation.lastSeq > 0} .isSideOpen=${this.isSideOpen} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)}
         @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)} @slw-toggle-side=${() => this.toggleSide()} @slw-archive=${() => void archive(this.sessionId)}
-        @slw-details=${() => this.querySelector<SessionDetails>("slw-session-details")?.open()}></slw-session-head>
+        @slw-details=${() => void this.showDetails()}></slw-session-head>
       <div class="panes ${isSideShown ? (this.isMaximised ? "is-side-only" : "") : "is-single"}">
         <section class="pane chat ${this.pane === "chat" ? "is-current" : ""}" aria-label=${gettext("Conversation")}
           @slw-send=${(event: CustomEvent<Written>) => this.send(event.detail)} @slw-retry=${(event: CustomEvent<string>) => this.outbox.retry(event.detail)}

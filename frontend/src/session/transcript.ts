@@ -18,6 +18,11 @@ export class Transcript {
     return this.events[0]?.seq ?? 0;
   }
 
+  /** The number of the last event that is held; 0 while there is none. */
+  get last(): number {
+    return this.events.at(-1)?.seq ?? 0;
+  }
+
   get size(): number {
     return this.events.length;
   }
@@ -31,7 +36,8 @@ export class Transcript {
   }
 
   append(events: readonly LogEvent[]): void {
-    this.events.push(...events.filter((event) => event.seq > (this.events.at(-1)?.seq ?? 0)));
+    const { last } = this;
+    this.events.push(...events.filter((event) => event.seq > last));
     this.conversation = applyEvents(this.conversation, events);
   }
 
@@ -57,6 +63,22 @@ export class Transcript {
     this.conversation = this.again();
   }
 
+  /** What was read apart, and ends where this begins or later, becomes its beginning. */
+  join(before: Transcript): void {
+    const { first } = this;
+    this.events = [...before.events.filter((event) => event.seq < first), ...this.events];
+    this.carried = before.carried;
+    this.hasEarlier = before.hasEarlier;
+    this.conversation = this.again();
+  }
+
+  /** The same part of the log, to be read apart from the end: nothing streams there. */
+  copy(): Transcript {
+    const copy = new Transcript();
+    Object.assign(copy, { events: [...this.events], carried: this.carried, hasEarlier: this.hasEarlier, conversation: { ...this.conversation, live: [] } });
+    return copy;
+  }
+
   reset(): void {
     this.events = [];
     this.carried = [];
@@ -70,11 +92,6 @@ export class Transcript {
 
   hello(live: unknown): void {
     this.conversation = applyHello(this.conversation, live);
-  }
-
-  /** The events that are held, for whoever looks for something in all of them. */
-  get held(): readonly LogEvent[] {
-    return this.events;
   }
 
   /** What streams is in no event yet; what an older part of the log said last about the session holds until a newer one says otherwise. */
