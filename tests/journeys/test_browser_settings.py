@@ -14,7 +14,17 @@ from tests.journeys.looking import is_phone
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
-SECTIONS = ["profile", "appearance", "notifications", "keyboard", "organization", "usage", "model-key", "tokens"]
+SECTIONS = [
+    "profile",
+    "appearance",
+    "notifications",
+    "keyboard",
+    "organization",
+    "environments",
+    "usage",
+    "model-key",
+    "tokens",
+]
 # The browser's own part, which no test can click: what it answers, and what is asked of it.
 PERMISSION = """Object.defineProperty(Notification, "permission", { get: () => localStorage.permission ?? "default" });
 Notification.requestPermission = async () => (localStorage.permission = localStorage.answer ?? "granted");"""

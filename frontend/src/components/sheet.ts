@@ -44,6 +44,7 @@ function put(dialog: HTMLDialogElement, form: HTMLFormElement, done: Done): void
   dialog.replaceChildren(mine);
   const title = mine.querySelector("h2")?.textContent ?? "";
   dialog.setAttribute("aria-label", title);
+  dialog.classList.toggle("small", mine.classList.contains("is-small"));
   mine.querySelector("header")?.append(closeButton(dialog));
   mine.addEventListener("click", (event) => {
     if (!(event.target instanceof Element) || !event.target.closest("[data-close]")) return;
