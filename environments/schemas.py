@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ninja import Schema
-from pydantic import AliasChoices, Field
+from pydantic import Field
 
 from environments.models import Environment, EnvironmentCheck
 
@@ -34,7 +34,8 @@ class ListQuery(Schema):
     """`include_status` (also `includeStatus`) makes the list as slow as the slowest place."""
 
     organization_id: uuid.UUID | None = None
-    include_status: bool = Field(False, validation_alias=AliasChoices("include_status", "includeStatus"))
+    include_status: bool = False
+    is_status_included: bool = Field(False, alias="includeStatus")
 
 
 class DeleteQuery(Schema):

@@ -41,7 +41,7 @@ WORDINGS: Mapping[str, Wording] = {
     "host_key": Wording(
         _("Host key"), _("Fetch it, and compare the fingerprint with the one that the machine itself shows.")
     ),
-    "image": Wording(_("Image"), _("Agents work in containers of this image.")),
+    "image": Wording(_("Container image"), _("Agents work in containers of this image.")),
     "memory_mb": Wording(_("Memory"), unit=_("MB")),
     "mount_credentials": Wording(
         _("Show this environment's credentials to agents"),

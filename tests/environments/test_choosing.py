@@ -12,6 +12,7 @@ from environments import configs, services
 from environments.errors import KindNotAvailable
 from environments.models import Environment, EnvironmentKind
 from environments.services import Choice
+from tests.client import ApiClient
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -98,3 +99,24 @@ class TestDockerMode:
 
         with pytest.raises(KindNotAvailable):
             choose(alice, organization, None, None, docker_mode=True)
+
+
+class TestTheFlagOverHttp:
+    @pytest.mark.parametrize("flag", ["docker_mode", "dockerMode"])
+    def test_is_taken_by_sessions_and_projects(
+        self,
+        api: type[ApiClient],
+        alice: User,
+        organization: Organization,
+        monkeypatch: pytest.MonkeyPatch,
+        flag: str,
+    ) -> None:
+        ours = Environment.objects.create(organization=organization, name="ours", kind="DOCKER", config={"image": "x"})
+        body = {"organization_id": str(organization.pk), "name": "p", "source": "SAMPLE"}
+
+        made = api(alice).post("/projects", body | {flag: True}).json()
+        plain = api(alice).post("/projects", body).json()
+        session = api(alice).post(f"/projects/{plain['id']}/sessions", {flag: True}).json()["items"][0]
+
+        assert (made["default_environment_id"], plain["default_environment_id"]) == (str(ours.pk), None)
+        assert session["environment_id"] == str(ours.pk)
