@@ -111,12 +111,21 @@ class Teller:
         ]
 
 
+MOVED = {
+    "move_id": str(uuid.UUID(int=5)),
+    "by": {"id": str(uuid.UUID(int=4)), "name": "Alice Nakamura"},
+    "from": "This machine",
+}
+
+
 def everything() -> list[Entry]:
     teller = Teller()
     return [
         *teller.turn("Safari users are signed out after the provider's redirect. Find out why.", *_looking(teller)),
         *teller.turn(f"Good. Mend it, and keep {UNBROKEN} as it is.", *_mending(teller)),
         *teller.turn("Ask somebody else to look at it, too.", *_helping(teller)),
+        ("session.moved", {**MOVED, "to": "node-22", "error": ""}),
+        ("session.moved", {**MOVED, "to": "burst", "error": "Modal cannot be reached."}),
         *teller.turn(
             "Now make it 100 times faster.",
             teller.text("I try."),

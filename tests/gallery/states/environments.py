@@ -26,6 +26,11 @@ def _add(kind: str) -> Callable[[Page], None]:
     return arrange
 
 
+def _from_a_dockerfile(page: Page) -> None:
+    _add("DOCKER")(page)
+    page.get_by_role("dialog").get_by_text("From a Dockerfile").click()
+
+
 def _add_wrongly(page: Page) -> None:
     _add("DOCKER")(page)
     page.get_by_role("dialog").get_by_role("button", name="Add environment").click()
@@ -77,6 +82,11 @@ def in_japanese(world: World) -> View:
 @state
 def add_docker(world: World) -> View:
     return View(world.manager, PAGE, _add("DOCKER"))
+
+
+@state
+def add_docker_by_dockerfile(world: World) -> View:
+    return View(world.manager, PAGE, _from_a_dockerfile)
 
 
 @state
