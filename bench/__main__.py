@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench import api, create, figures, jobs, machine, memory, pages, stream
+from bench import api, containers, create, figures, jobs, machine, memory, pages, stream
 from bench.figures import Figure
 from tests.journeys.server import ROOT
 
@@ -69,6 +69,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any,
         "memory": lambda: memory.measure(memory.Size()),
         "jobs": lambda: jobs.measure(jobs.Size()),
         "pages": lambda: pages.measure(replace(pages.Size(), **({"loads": options.rounds} if options.rounds else {}))),
+        "containers": lambda: containers.measure(replace(containers.Size(), **rounds)),
         "api": lambda: api.measure(replace(api.Size(), **rounds)),
     }
 
@@ -76,7 +77,10 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any,
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help="create, stream, memory, jobs, pages, api; all when none is named"
+        "parts",
+        nargs="*",
+        metavar="part",
+        help="create, stream, memory, jobs, pages, containers, api; all when none is named",
     )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--rounds", type=int, help="how often each figure is measured")

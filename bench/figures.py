@@ -37,8 +37,12 @@ class Spread:
 
 def spread(values: Sequence[float]) -> Spread:
     """By nearest rank, so that both are values that occurred."""
-    ordered = sorted(values)
-    return Spread(*(ordered[max(math.ceil(len(ordered) * part) - 1, 0)] for part in (0.50, 0.99)))
+    return Spread(percentile(values, 0.50), percentile(values, 0.99))
+
+
+def percentile(values: Sequence[float], part: float) -> float:
+    """By nearest rank; `part` is between 0 and 1."""
+    return sorted(values)[max(math.ceil(len(values) * part) - 1, 0)]
 
 
 def median_spread(rounds: Sequence[Spread]) -> Spread:

@@ -18,10 +18,12 @@ GUEST = [sys.executable, "-I", "-S", "-X", "utf8", sys.argv[0]]
 
 
 def main(arguments: List[str]) -> int:
-    """`call --state FOLDER …`: the arguments are the daemon's, should it have to be started."""
+    """`call [--only-connect] --state FOLDER …`: the arguments are the daemon's, should it have to be started."""
     folder = arguments[arguments.index("--state") + 1]
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    sock = _connect(folder) or _start(folder, arguments)
+    sock = _connect(folder)
+    if sock is None and "--only-connect" not in arguments:
+        sock = _start(folder, arguments)
     if sock is None:
         sys.stderr.write("the guest cannot be started\n")
         return 1

@@ -137,8 +137,11 @@ def _walk(root: str, parts: List[str], is_making: bool) -> int:
                 with suppress(FileExistsError):
                     os.mkdir(part, 0o755, dir_fd=folder)
             following = os.open(part, FOLDER, dir_fd=folder)
+            is_real = _is_itself(folder, part, following)
             os.close(folder)
             folder = following
+            if not is_real:
+                raise NotADirectoryError(errno.ENOTDIR, "a link")
     except OSError as error:
         os.close(folder)
         raise _failure(error) from error
@@ -150,12 +153,19 @@ def _open_root(root: str) -> int:
     return os.open(root, os.O_RDONLY | os.O_DIRECTORY)
 
 
+def _is_itself(folder: int, name: str, fd: int) -> bool:
+    """Whether what was opened is what the name stands for: gVisor may follow a link although it must not."""
+    found, opened = os.lstat(name, dir_fd=folder), os.fstat(fd)
+    return (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino)
+
+
 def _open_regular(folder: int, name: str) -> int:
+    _refuse_non_regular(folder, name)  # before it is opened, since opening a socket is the end of some gVisors
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
         raise _failure(error) from error
-    if not stats.S_ISREG(os.fstat(fd).st_mode):
+    if not stats.S_ISREG(os.fstat(fd).st_mode) or not _is_itself(folder, name, fd):
         os.close(fd)
         raise Fail("refused", "This is not a regular file.")
     return fd

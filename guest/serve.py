@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import os
 import resource
@@ -100,6 +101,8 @@ class Daemon:
             waiting: List[Any] = [self._listener, reader]
             ready = select.select(waiting, [], [], min(remaining, CHECK_S))[0]
             if reader in ready and signal.SIGTERM in os.read(reader, 4096):
+                sys.stderr.write("ended: terminated\n")
+                sys.stderr.flush()
                 self.stop(grace_s=2.0)
             self.children.reap()
             if self._listener in ready:
@@ -297,9 +300,14 @@ def _limit(max_file_bytes: int, max_processes: Optional[int]) -> None:
 
 
 def _become_subreaper() -> None:
-    """Orphans of our processes become our children, so that `stop` finds them."""
+    """Orphans of our processes become our children, so that `stop` finds them.
+
+    gVisor knows no such thing: there the container's init reaps them, and ending the container ends them.
+    """
     import ctypes
 
     pr_set_child_subreaper = 36
     if ctypes.CDLL(None, use_errno=True).prctl(pr_set_child_subreaper, 1, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+        number = ctypes.get_errno()
+        if number != errno.EINVAL:
+            raise OSError(number, "prctl")

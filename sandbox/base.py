@@ -31,6 +31,12 @@ class Capabilities:
     """Terminals can be opened."""
     can_reattach: bool
     """Agents and terminals live on when the server ends, and are found again by the handle."""
+    can_control_terminals: bool = True
+    """The kernel turns keys of a terminal into signals (Ctrl-C), and programs find theirs as /dev/tty."""
+    can_bound_memory: bool = False
+    """What takes too much memory is ended, and nothing beside the sandbox feels it."""
+    has_own_kernel: bool = False
+    """Rights that a program gets inside, such as namespaces of its own, are worth nothing to the server's kernel."""
     has_gateway_socket: bool = True
     """The gateway's socket is inside, at `paths().gateway_socket`; else the agent calls the server's public address."""
     limits: tuple[str, ...] = ()

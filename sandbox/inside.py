@@ -7,6 +7,8 @@ WORK = "/workspace"
 STATE = "/run/slipway/state"
 GATEWAY = "/run/slipway/gateway"
 ARCHIVE = "/run/slipway/guest.pyz"
+SOCKETS = "/run/slipway/socket"  # the folder of the guest's own socket, where it makes one
+SOCKET = "guest.sock"
 
 UID = GID = 1000
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+Runtime = Literal["runc", "runsc"]
+
 
 @dataclass(frozen=True)
 class Mount:
@@ -58,7 +60,7 @@ class DockerSpec:
     lifetime_s: int
     image: str
     engine: str | None = None
-    runtime: Literal["runc", "runsc"] = "runc"
+    runtime: Runtime = "runc"
     network: str = "none"
     read_only_root: bool = True
     memory_bytes: int = 2 * 2**30

@@ -113,11 +113,12 @@ async def has_terminals(sandbox: Sandbox) -> None:
 
 async def holds_agents(sandbox: Sandbox) -> None:
     run, line = f"check-{uuid.uuid4().hex[:8]}", b"hello\n"
-    await sandbox.guest.start_agent(run, ["sh", "-c", "read line; echo said: $line"])
+    await sandbox.guest.start_agent(run, ["sh", "-c", "read one; read two; echo said: $one $two"])
     await sandbox.guest.send_agent(run, "first", line)
     await sandbox.guest.send_agent(run, "first", line)  # a message that comes twice is taken once
+    await sandbox.guest.send_agent(run, "second", b"again\n")
     seen = b"".join([part async for part in sandbox.guest.read_agent(run, 0)])
-    expect(seen == b"said: hello\n", f"It said {seen[:200]!r}.")
+    expect(seen == b"said: hello again\n", f"It said {seen[:200]!r}.")
 
 
 async def sees_no_network(sandbox: Sandbox) -> None:

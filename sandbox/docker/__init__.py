@@ -1,1 +1,1 @@
-"""How the Docker engine is spoken to: the profile of a container, the engine's errors, a conversation by exec."""
+"""How the Docker engine is spoken to: a container's profile and life, the ways to the guest inside, errors."""

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import os
 from pathlib import Path
 from typing import Any
 
 from sandbox import inside
+from sandbox.docker.homes import Owner
 from sandbox.folders import check_owned
 from sandbox.spec import DockerSpec
 
 MACHINE = "slipway.machine"
 ROOT = "slipway.root"
 DEPLOYMENT = "slipway.deployment"
-SOCKETS = "/run/slipway/socket"
-SOCKET = "guest.sock"
+
 FILE_BYTES = 16 * 2**30
 OPEN_FILES = 16_384
 SHM_BYTES = 256 * 2**20
 LOG = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
 
+# What the engine would give when asked, and nobody asks for.
+NEVER = (
+    *("CapAdd", "Devices", "DeviceRequests", "DeviceCgroupRules", "Binds", "VolumesFrom", "VolumeDriver", "Links"),
+    *("PidMode", "UTSMode", "UsernsMode", "Privileged", "PublishAllPorts", "PortBindings", "GroupAdd", "ExtraHosts"),
+    *("Sysctls", "StorageOpt", "CgroupParent", "OomKillDisable", "AutoRemove", "Cgroup"),
+)
+HIDDEN = ("MaskedPaths", "ReadonlyPaths")  # of /proc and /sys: the engine's own lists, unless somebody empties them
+
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Who the agent is inside, and so whom its folders belong to outside."""
-
-    uid: int
-    gid: int
-
-    def __str__(self) -> str:
-        return f"{self.uid}:{self.gid}"
 
 
 def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
@@ -49,24 +46,25 @@ def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
         "Hostname": "sandbox",
         "Env": [],
         "Labels": labels(spec),
+        "Healthcheck": {"Test": ["NONE"]},
+        "StopSignal": "SIGTERM",
         "HostConfig": {
             "Mounts": _mounts(spec, archive),
             "NetworkMode": spec.network,
             "Runtime": spec.runtime,
             "CapDrop": ["ALL"],
-            "SecurityOpt": ["no-new-privileges:true"],
-            "Privileged": False,
+            "SecurityOpt": ["no-new-privileges:true"],  # and with nothing else the engine's own seccomp profile
             "ReadonlyRootfs": spec.read_only_root,
             "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={spec.tmp_bytes},mode=1777"},
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
-            "NanoCpus": math.ceil(spec.cpus * 1e9),
+            "NanoCpus": math.ceil(min(spec.cpus, os.cpu_count() or 1) * 1e9),
             "PidsLimit": spec.pids,
             "Ulimits": _ulimits(),
             "Init": True,
             "IpcMode": "private",
             "CgroupnsMode": "private",
-            "ShmSize": SHM_BYTES,
+            "ShmSize": min(SHM_BYTES, spec.memory_bytes // 2),
             "LogConfig": LOG,
             "RestartPolicy": {"Name": "no"},
         },
@@ -81,15 +79,21 @@ def labels(spec: DockerSpec) -> dict[str, str]:
 
 def differences(wanted: Json, made: Json) -> list[str]:
     """What of a container is not as it was asked for, by name; also rights that nobody asked for."""
-    found = [name for name in ("User", "Cmd", "Image") if made["Config"].get(name) != wanted[name]]
-    host = made["HostConfig"]
+    config, host = made["Config"], made["HostConfig"]
+    asked = {name: value for name, value in wanted.items() if name not in ("HostConfig", "Env")}
+    found = [name for name, value in asked.items() if not _is_same(config.get(name), value)]
     found += [name for name, value in wanted["HostConfig"].items() if not _is_same(host.get(name), value)]
-    for name in ("CapAdd", "Devices", "DeviceRequests", "Binds", "VolumesFrom", "PidMode", "UTSMode", "UsernsMode"):
-        if host.get(name):
-            found.append(name)
-    if host.get("PublishAllPorts") or host.get("PortBindings"):
-        found.append("ports")
+    found += [name for name in NEVER if host.get(name)]
+    found += [name for name in HIDDEN if not host.get(name)]
+    if sorted(made["NetworkSettings"]["Networks"]) != [wanted["HostConfig"]["NetworkMode"]]:
+        found.append("Networks")
+    if _places(made["Mounts"], "Destination") != _places(wanted["HostConfig"]["Mounts"], "Target"):
+        found.append("volumes of the image")
     return found
+
+
+def _places(mounts: list[Json], name: str) -> list[str]:
+    return sorted(mount[name] for mount in mounts)
 
 
 def _is_same(made: Any, wanted: Any) -> bool:
@@ -102,12 +106,13 @@ def _is_same(made: Any, wanted: Any) -> bool:
 
 def _guest(spec: DockerSpec) -> list[str]:
     places = ["--home", inside.HOME, "--work", inside.WORK, "--state", inside.STATE, "--subreaper"]
-    role = ["serve", "--socket", f"{SOCKETS}/{SOCKET}", "--label", spec.machine_id, "--lifetime", str(spec.lifetime_s)]
+    socket = f"{inside.SOCKETS}/{inside.SOCKET}"
+    role = ["serve", "--socket", socket, "--label", spec.machine_id, "--lifetime", str(spec.lifetime_s)]
     return ["python3", "-I", "-S", "-X", "utf8", inside.ARCHIVE, *role, *places]
 
 
 def _mounts(spec: DockerSpec, archive: Path) -> list[Json]:
-    own = {"home": inside.HOME, "work": inside.WORK, "state": inside.STATE, "socket": SOCKETS}
+    own = {"home": inside.HOME, "work": inside.WORK, "state": inside.STATE, "socket": inside.SOCKETS}
     mounts = [_bind(spec.root / name, target, read_only=False) for name, target in own.items()]
     mounts += [_bind(spec.root / name, f"/etc/{name}", read_only=True) for name in ("passwd", "group")]
     mounts.append(_bind(archive, inside.ARCHIVE, read_only=True))

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from collections.abc import Sequence
 
+import aiohttp
 from aiodocker import Docker, DockerError
 from aiodocker.stream import Stream
 
@@ -23,29 +24,35 @@ async def open_exec(client: Docker, container: str, argv: Sequence[str], user: s
     A socket pair stands between, so that whoever does not read makes the program wait.
     """
     execution = await client.containers.container(container).exec(argv, stdin=True, user=user)
-    stream = execution.start()
+    stream = execution.start(timeout=aiohttp.ClientTimeout(total=None))
     await stream._init()
     ours, theirs = socket.socketpair()
     near = await asyncio.open_connection(sock=ours, limit=STREAM_LIMIT)
     far = await asyncio.open_connection(sock=theirs, limit=STREAM_LIMIT)
-    task = asyncio.create_task(_carry(client, stream, *far))
+    task = asyncio.create_task(_carry(client, container, stream, *far))
     _running.add(task)
     task.add_done_callback(_running.discard)
     return near
 
 
-async def _carry(client: Docker, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Both ways, until either side ends."""
-    inward = asyncio.create_task(_inward(stream, reader))
-    outward = asyncio.create_task(_outward(stream, writer))
+async def _carry(
+    client: Docker, container: str, stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Both ways, until either side ends, or the container: the engine's stream can outlast a killed gVisor."""
+    ways = [
+        asyncio.create_task(_inward(stream, reader)),
+        asyncio.create_task(_outward(stream, writer)),
+        asyncio.create_task(_ended(client, container)),
+    ]
     try:
-        await asyncio.wait((inward, outward), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (inward, outward):
+        for task in ways:
             task.cancel()
-        await asyncio.gather(inward, outward, return_exceptions=True)
+        await asyncio.gather(*ways, return_exceptions=True)
         writer.close()
-        await stream.close()
+        with contextlib.suppress(DockerError, aiohttp.ClientError, OSError):
+            await stream.close()
         await client.close()
 
 
@@ -55,8 +62,13 @@ async def _inward(stream: Stream, reader: asyncio.StreamReader) -> None:
 
 
 async def _outward(stream: Stream, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(DockerError, OSError):
+    with contextlib.suppress(DockerError, aiohttp.ClientError, OSError):
         while (message := await stream.read_out()) is not None:
             if message.stream == STDOUT:
                 writer.write(message.data)
                 await writer.drain()
+
+
+async def _ended(client: Docker, container: str) -> None:
+    with contextlib.suppress(DockerError, aiohttp.ClientError, OSError):
+        await client.containers.container(container).wait()

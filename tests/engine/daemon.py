@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# gVisor's arguments are what its version in Debian needs where it may not use the kernel's own means.
-RUNSC = ["--platform=ptrace", "--network=none", "--ignore-cgroups", "--host-uds=open"]
+# What gVisor of this version needs where the kernel gives it no better platform. With "all" the guest's socket can be
+# reached from outside, with "open" only the gateway's from inside.
+RUNSC = ["--platform=ptrace", "--network=none", "--host-uds=all"]
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 
@@ -83,6 +84,8 @@ class Daemon:
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+        # Its containerd dies with it, and by the next start the number in the file may be that of another program.
+        (self.folder / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Remove every container, end dockerd and what it started."""
@@ -122,7 +125,10 @@ class Daemon:
         return {
             "bridge": "none",
             "iptables": False,
-            "runtimes": {"runsc": {"path": shutil.which("runsc"), "runtimeArgs": RUNSC}},
+            "runtimes": {
+                "runsc": {"path": shutil.which("runsc"), "runtimeArgs": RUNSC},
+                "runsc-shut": {"path": shutil.which("runsc"), "runtimeArgs": [*RUNSC[:-1], "--host-uds=open"]},
+            },
             "data-root": str(self.folder / "data"),
             "exec-root": str(self.folder / "exec"),
             "pidfile": str(self.folder / "docker.pid"),

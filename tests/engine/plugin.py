@@ -21,15 +21,26 @@ STOP_S = 30.0
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or engine.FOLDER in os.environ:
         return
-    os.environ[engine.FOLDER] = tempfile.mkdtemp(prefix="slipway-engine-")
-    os.environ[engine.OWNER] = str(os.getpid())
+    begun()
     is_whole_run = bool(getattr(config.option, "numprocesses", None)) and not config.option.collectonly
     if is_whole_run and not engine.why_not():
         engine.prepare()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput") or os.environ.get(engine.OWNER) != str(os.getpid()):
+    if not hasattr(config, "workerinput"):
+        ended()
+
+
+def begun() -> None:
+    """Name the folder of this process's engine, for itself and for what it starts."""
+    os.environ[engine.FOLDER] = tempfile.mkdtemp(prefix="slipway-engine-")
+    os.environ[engine.OWNER] = str(os.getpid())
+
+
+def ended() -> None:
+    """Take the engine away, if it is this process's."""
+    if os.environ.get(engine.OWNER) != str(os.getpid()):
         return
     folder = Path(os.environ.pop(engine.FOLDER))
     del os.environ[engine.OWNER]

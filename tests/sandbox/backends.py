@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import uuid
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +27,9 @@ from tests import engine as engines
 from tests import sshd
 from tests.fakes.modal.shared import local_modal
 
-FIND_GUEST = "for pid in $(cd /proc; ls -d [0-9]*); do grep -qa '^python3.*serve' /proc/$pid/cmdline && break; done"
+# Without `ls`, whose newer system calls are unknown to older gVisors.
+COUNT = "cd /proc; set -- [0-9]*; echo $#"
+FIND_GUEST = "cd /proc; for pid in [0-9]*; do grep -qas '^python3.*serve' $pid/cmdline && break; done"
 
 
 class Maker(ABC):
@@ -39,12 +42,17 @@ class Maker(ABC):
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="slipway-sandbox-"))
         self.made: list[Sandbox] = []
+        self.spare: Sandbox | None = None
 
     @abstractmethod
     def spec(self, **fields: Any) -> Any:
         """A spec for a new sandbox."""
 
     async def open(self, **fields: Any) -> Sandbox:
+        """A sandbox with nothing in it: the one that is at hand, if it need not be a new one."""
+        if self.spare is not None and not fields:
+            spare, self.spare = self.spare, None
+            return spare
         return await self.open_spec(self.spec(**fields))
 
     async def open_spec(self, spec: Any) -> Sandbox:
@@ -114,7 +122,9 @@ class UnconfinedMaker(LocalMaker):
 class DockerMaker(Maker):
     """Containers of runc, on the engine of this run."""
 
-    capabilities = Capabilities(can_confine=True, can_mount=True, can_pty=True, can_reattach=True)
+    capabilities = Capabilities(
+        can_confine=True, can_mount=True, can_pty=True, can_reattach=True, can_bound_memory=True
+    )
     runtime: Literal["runc", "runsc"] = "runc"
 
     def __init__(self) -> None:
@@ -130,29 +140,25 @@ class DockerMaker(Maker):
 
     async def _count(self, container: str) -> int:
         try:
-            return int(await self._beside(container, "ls -d /proc/[0-9]* | wc -l"))
+            said = await self._beside(container, COUNT)
         except SandboxError:
             return 0  # it ended meanwhile
+        return int(said) if said.strip().isdigit() else 1  # it is just ending
 
     async def signal_guest(self, made: Sandbox, number: int) -> None:
-        said = await self._beside(made.handle["container"], f"{FIND_GUEST} && kill -{number} $pid && echo done")
+        said = await self._beside(made.handle["id"], f"{FIND_GUEST} && kill -{number} $pid && echo done")
         assert said == "done\n"
 
     async def guest_ticks(self, made: Sandbox) -> int:
-        return ticks(await self._beside(made.handle["container"], f"{FIND_GUEST} && cat /proc/$pid/stat"))
+        return ticks(await self._beside(made.handle["id"], f"{FIND_GUEST} && cat $pid/stat"))
 
     def spec(self, **fields: Any) -> DockerSpec:
         name = uuid.uuid4().hex
-        defaults: dict[str, Any] = {"mounts": (), "gateway_dir": None, "lifetime_s": 600}
-        return DockerSpec(
-            machine_id=name,
-            root=self.folder / name,
-            image=self.engine.image,
-            engine=self.engine.url,
-            runtime=self.runtime,
-            deployment="tests",
-            **(defaults | fields),
-        )
+        defaults: dict[str, Any] = {
+            **{"mounts": (), "gateway_dir": None, "lifetime_s": 600, "runtime": self.runtime, "deployment": "tests"},
+            **{"image": self.engine.image, "engine": self.engine.url},
+        }
+        return DockerSpec(machine_id=name, root=self.folder / name, **(defaults | fields))
 
     async def _beside(self, container: str, script: str) -> str:
         """What a shell in the container says, of which the guest knows nothing."""
@@ -168,6 +174,7 @@ class DockerMaker(Maker):
 class GvisorMaker(DockerMaker):
     """Containers of gVisor."""
 
+    capabilities = replace(DockerMaker.capabilities, can_control_terminals=False)
     runtime = "runsc"
 
 
@@ -251,6 +258,7 @@ class ModalMaker(Maker):
 
 MAKERS: dict[str, type[Maker]] = {
     "docker-runc": DockerMaker,
+    "docker-runsc": GvisorMaker,
     "local": LocalMaker,
     "local-unconfined": UnconfinedMaker,
     "ssh": SshMaker,

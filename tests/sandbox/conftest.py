@@ -8,11 +8,22 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from tests.sandbox.backends import MAKERS, Maker
+from tests.sandbox.spares import Spares
+
+
+@pytest.fixture(scope="session")
+def spares() -> Iterator[Spares]:
+    kept = Spares()
+    yield kept
+    async_to_sync(kept.close)()
 
 
 @pytest.fixture
-def maker(maker_kind: str) -> Iterator[Maker]:
+def maker(maker_kind: str, request: pytest.FixtureRequest, spares: Spares) -> Iterator[Maker]:
     made = MAKERS[maker_kind]()
+    # Where processes are not apart from those of the machine, all of them cannot be ended.
+    if request.node.get_closest_marker("shares") and made.capabilities.can_confine:
+        made.spare = async_to_sync(spares.take)(maker_kind, type(made))
     yield made
     async_to_sync(made.close)()
 

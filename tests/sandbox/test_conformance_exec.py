@@ -15,6 +15,8 @@ from sandbox.errors import BadRequest, CommandNotFound, CommandTimeout, FileMiss
 from tests.sandbox.backends import Maker
 from tests.sandbox.waiting import until
 
+pytestmark = pytest.mark.shares
+
 
 async def count_processes(made: Sandbox, needle: str) -> int:
     """Living processes inside whose command line holds the needle."""

@@ -11,6 +11,8 @@ from sandbox import Sandbox
 from sandbox.errors import FileMissing, FileRefused, FileTooLarge
 from tests.sandbox.backends import Maker
 
+pytestmark = pytest.mark.shares
+
 
 async def sh(made: Sandbox, script: str) -> None:
     result = await made.guest.run(["sh", "-c", script])

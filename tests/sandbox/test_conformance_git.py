@@ -14,6 +14,8 @@ from sandbox.errors import BadRequest, GitFailed, NotARepository, WorkTreeNotEmp
 from tests.sandbox import repositories
 from tests.sandbox.backends import Maker
 
+pytestmark = pytest.mark.shares
+
 ALICE: dict[str, Any] = {"user_name": "Alice", "user_email": "alice@example.org"}
 BASE = {"README": "hello\n", ".gitignore": "*.log\n", "src/a.txt": "one\n"}
 

@@ -12,7 +12,7 @@ from sandbox.errors import NoSuchTerminal
 from sandbox.process import Terminal
 from tests.sandbox.backends import Maker
 
-pytestmark = pytest.mark.needs("pty")
+pytestmark = [pytest.mark.needs("pty"), pytest.mark.shares]
 
 SHELL = ["sh"]
 QUIET = {"PS1": ""}
@@ -58,8 +58,15 @@ class TestTerminals:
             assert "/dev/pts/" in await ask(terminal, "tty")
             assert "24 80" in await ask(terminal, "stty size")
             assert "xterm-256color" in await ask(terminal, "echo $TERM")
+
+    @pytest.mark.needs("control_terminals")
+    async def test_is_found_by_programs(self, maker: Maker) -> None:
+        made = await maker.open()
+
+        async with await open_shell(made.guest) as terminal:
             assert "ok" in await ask(terminal, "echo ok >/dev/tty")
 
+    @pytest.mark.needs("control_terminals")
     async def test_interrupts_the_program_in_front(self, maker: Maker) -> None:
         made = await maker.open()
 

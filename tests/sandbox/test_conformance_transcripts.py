@@ -11,6 +11,8 @@ from sandbox import Sandbox
 from sandbox.errors import FileRefused, GuestError
 from tests.sandbox.backends import Maker
 
+pytestmark = pytest.mark.shares
+
 NAME = ".claude/projects/-workspace/one.jsonl"
 
 

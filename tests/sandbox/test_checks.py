@@ -1,0 +1,159 @@
+"""What an operator tries out on a place passes on every kind, and finds what a broken one does wrong."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sandbox import GuestClient, Phase, Sandbox
+from sandbox.answers import Exit, Result
+from sandbox.checks import Line, LineStatus, examine
+from sandbox.process import Process
+from tests.sandbox.backends import LocalMaker, Maker
+
+
+async def untold(lines: Sequence[Line]) -> None:
+    """Nobody watches."""
+
+
+class TestEveryKind:
+    async def test_passes_all_checks(self, maker: Maker) -> None:
+        gateway = maker.folder / "gateway"
+        gateway.mkdir()
+
+        small = {"memory_bytes": 256 * 2**20} if maker.capabilities.can_bound_memory else {}
+        lines = await examine(lambda: maker.open(gateway_dir=gateway, **small), untold, is_quick=False)
+
+        wrong = {line.name: line.problem for line in lines if line.status == LineStatus.FAILED}
+        wrong.pop("gateway", None)  # nobody serves one here
+        if not maker.capabilities.can_confine:
+            wrong.pop("user", None)  # it is whoever runs the tests
+        assert wrong == {}
+        assert len([line for line in lines if line.status == LineStatus.PASSED]) > 15
+
+
+class Bent(GuestClient):
+    """A guest's client that does one thing wrong; each class below says which."""
+
+
+class LosesBytes(Bent):
+    async def run(self, argv: Sequence[str], **options: Any) -> Result:
+        done = await super().run(argv, **options)
+        return replace(done, stdout=done.stdout[:1000])
+
+
+class HidesExitCodes(Bent):
+    async def run(self, argv: Sequence[str], **options: Any) -> Result:
+        return replace(await super().run(argv, **options), exit_code=0)
+
+
+class WritesElsewhere(Bent):
+    async def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        await super().write_file(path, data[:-1], mode)
+
+
+class SendsTwice(Bent):
+    async def send_agent(self, run: str, message_id: str, line: bytes) -> bool:
+        return await super().send_agent(run, f"{message_id}-{id(object())}", line + line)
+
+
+class SignalsNobody(Bent):
+    async def exec(self, argv: Sequence[str], **options: Any) -> Process:
+        process = await super().exec(argv, **options)
+        process.kill = _taken  # type: ignore[assignment, method-assign]
+        process.wait = _ended_well  # type: ignore[method-assign]
+        return process
+
+
+class DropsPacks(Bent):
+    async def snapshot(self, **options: Any) -> Any:
+        return replace(await super().snapshot(**options), pack=_nothing())
+
+
+class RunsAsRoot(Bent):
+    async def run(self, argv: Sequence[str], **options: Any) -> Result:
+        return await super().run(["echo", "0"] if list(argv) == ["id", "-u"] else argv, **options)
+
+
+class IsDeaf(Bent):
+    async def attach_terminal(self, terminal: str, **size: int) -> Any:
+        found = await super().attach_terminal(terminal, **size)
+        found.write = _taken  # type: ignore[method-assign]
+        return found
+
+
+async def _ended_well() -> Exit:
+    return Exit(exit_code=0, signal=None)
+
+
+async def _taken(_: object) -> None:
+    """And thrown away."""
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for part in ():
+        yield part
+
+
+class BrokenMaker(LocalMaker):
+    """A real sandbox, of which one thing is bent."""
+
+    guest: type[Bent] | None = None
+
+    async def open_spec(self, spec: Any) -> Sandbox:
+        made = await super().open_spec(spec)
+        if self.guest is not None:
+            made._guest = self.guest(made._connect)  # type: ignore[attr-defined]
+        return made
+
+
+class TestBrokenBackend:
+    @pytest.mark.parametrize(
+        ("guest", "line"),
+        [
+            (LosesBytes, "bytes"),
+            (HidesExitCodes, "commands"),
+            (WritesElsewhere, "files"),
+            (SendsTwice, "agent"),
+            (SignalsNobody, "kill"),
+            (DropsPacks, "snapshot"),
+            (RunsAsRoot, "user"),
+            (IsDeaf, "terminal"),
+        ],
+    )
+    async def test_fails_the_check_of_what_it_does_wrong(self, guest: type[Bent], line: str) -> None:
+        maker = BrokenMaker()
+        maker.guest = guest
+        try:
+            lines = await examine(maker.open, untold)
+        finally:
+            await maker.close()
+
+        failed = {one.name for one in lines if one.status == LineStatus.FAILED}
+        assert line in failed
+        assert failed <= {line, "gateway"}
+
+    async def test_is_told_when_something_of_it_stays(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        maker = LocalMaker()
+        made = await maker.open()
+
+        async def does_nothing() -> None:
+            assert await made.poll() is Phase.RUNNING
+
+        with monkeypatch.context() as patch:
+            patch.setattr(made, "destroy", does_nothing)
+            lines = await examine(lambda: _given(made), untold, checks=())
+        await maker.close()
+
+        assert [(one.name, one.status) for one in lines] == [
+            ("open", LineStatus.PASSED),
+            ("remove", LineStatus.FAILED),
+        ]
+        assert "running" in lines[-1].problem
+
+
+async def _given(made: Sandbox) -> Sandbox:
+    return made
