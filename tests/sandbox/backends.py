@@ -141,9 +141,9 @@ class DockerMaker(Maker):
     async def _count(self, container: str) -> int:
         try:
             said = await self._beside(container, COUNT)
-        except SandboxError:
-            return 0  # it ended meanwhile
-        return int(said) if said.strip().isdigit() else 1  # it is just ending
+        except (SandboxError, TimeoutError):
+            return 1  # it is just ending
+        return int(said) if said.strip().isdigit() else 1
 
     async def signal_guest(self, made: Sandbox, number: int) -> None:
         said = await self._beside(made.handle["id"], f"{FIND_GUEST} && kill -{number} $pid && echo done")
@@ -163,7 +163,8 @@ class DockerMaker(Maker):
     async def _beside(self, container: str, script: str) -> str:
         """What a shell in the container says, of which the guest knows nothing."""
         said = b""
-        async with engine(self.engine.url) as client:
+        # The engine's answer can outlast a gVisor that ended meanwhile.
+        async with asyncio.timeout(10), engine(self.engine.url) as client:
             execution = await client.containers.container(container).exec(["sh", "-c", script])
             async with execution.start() as stream:
                 while (message := await stream.read_out()) is not None:

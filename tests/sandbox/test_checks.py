@@ -81,7 +81,7 @@ class RunsAsRoot(Bent):
 class IsDeaf(Bent):
     async def attach_terminal(self, terminal: str, **size: int) -> Any:
         found = await super().attach_terminal(terminal, **size)
-        found.write = _taken  # type: ignore[method-assign]
+        found.write = _taken  # type: ignore[assignment, method-assign]
         return found
 
 
@@ -94,8 +94,8 @@ async def _taken(_: object) -> None:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for part in ():
-        yield part
+    for part in b"":
+        yield bytes(part)
 
 
 class BrokenMaker(LocalMaker):
