@@ -48,6 +48,7 @@ def fits(page: Page) -> bool:
 
 class TestTheWalk:
     def test_adds_edits_and_deletes_and_takes_back(self, alice: Visitor, shoot: Shoot) -> None:
+        alice.watch.forgive("502")  # the list of images, where there is no Docker engine
         page = alice.open(PAGE)
         expect(card(page, "This machine").get_by_text("Available", exact=True)).to_be_visible()
 
