@@ -173,6 +173,18 @@ class Env(BaseSettings):
     sandbox_lifetime_s: int = Field(
         12 * 3600, ge=60, description="Seconds after which a sandbox without word from the server ends itself."
     )
+    sandbox_idle_s: int = Field(
+        6 * 3600,
+        ge=0,
+        description="Seconds without a turn after which a sandbox is saved and ended until the next message; 0: never.",
+    )
+    sandbox_max_age_s: int = Field(
+        24 * 3600, ge=0, description="Seconds after which a sandbox is saved and ended, idle or not; 0: never."
+    )
+    prewarm: bool = Field(
+        True,
+        description="Make the sandbox and start the agent when a session's page is opened, before the first message.",
+    )
     agent_idle_s: int = Field(
         1800, ge=0, description="Seconds after which an agent without work is ended until the next message; 0: never."
     )

@@ -27,7 +27,11 @@ PROGRAM = r"^(/?[a-zA-Z0-9_.+@-]+(/[a-zA-Z0-9_.+@-]+)*)?$"
 
 
 class Config(BaseModel):
+    """`warm_pool` sandboxes wait, empty, for whichever session comes next."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    warm_pool: Annotated[int, Field(ge=0, le=10)] = 0
 
     place: ClassVar[frozenset[str]] = frozenset()
     """The fields by which running sandboxes are found; they stay while there are any."""

@@ -57,6 +57,9 @@ WORDINGS: Mapping[str, Wording] = {
     "runtime": Wording(_("Runtime")),
     "timeout_s": Wording(_("Ends when idle for"), unit=_("seconds")),
     "username": Wording(_("User")),
+    "warm_pool": Wording(
+        _("Sandboxes kept warm"), _("So many wait, empty, for the next new sessions. They cost what running ones cost.")
+    ),
     "work_dir": Wording(_("Working folder"), _("Sandboxes' files are kept below it.")),
 }
 OPTIONS: Mapping[str, Text] = {
@@ -86,6 +89,7 @@ BY_DEFAULT_FOLDED = frozenset(
         "mount_credentials",
         "network",
         "timeout_s",
+        "warm_pool",
         "work_dir",
     }
 )

@@ -26,10 +26,13 @@ __all__ = [
     "defer_cleanup",
     "defer_deletion",
     "defer_move",
+    "defer_pool",
+    "defer_put_away",
     "defer_rest",
     "defer_restore",
     "defer_stop",
     "defer_turn",
+    "defer_warm",
     "enqueue",
     "finish_deletion",
     "for_good",
@@ -126,6 +129,24 @@ def finish_deletion(session_id: uuid.UUID, *, now: datetime) -> None:
     over = for_good(now) + CLOCKS_DIFFER
     if AgentSession.with_deleted.filter(pk=session_id, deleted_at__lte=over).exists():
         defer_cleanup(session_id)
+
+
+def defer_warm(session_id: uuid.UUID) -> None:
+    """Make a sandbox ready before it is needed; once, however often it is asked for."""
+    _defer_once("sessions.warm", session_id)
+
+
+def defer_pool(environment_id: uuid.UUID) -> None:
+    """Look after an environment's warm sandboxes, one worker at a time; once, however often it is asked for."""
+    name = f"sessions.keep_pool:{environment_id}"
+    task = app.configure_task("sessions.keep_pool", queue=QUEUE, lock=name, queueing_lock=name)
+    with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
+        task.defer(environment_id=str(environment_id))
+
+
+def defer_put_away(session_id: uuid.UUID) -> None:
+    """Behind the turns: one that has just begun keeps its sandbox."""
+    _defer_once("sessions.put_away", session_id)
 
 
 def defer_rest(session_id: uuid.UUID) -> None:

@@ -14,10 +14,10 @@ from procrastinate.contrib.django import app
 from accounts.handover import HandOn
 from runtime import metrics
 from sessions import dispatch, services
-from sessions.engine import lifecycle, moving, restoring, runner
+from sessions.engine import lifecycle, moving, pool, restoring, runner, warming
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
-from sessions.upkeep import idle
+from sessions.upkeep import aging, idle
 
 logger = structlog.get_logger(__name__)
 
@@ -60,6 +60,21 @@ async def restore_tree(*, session_id: str) -> None:
 @app.task(name="sessions.move", queue="agents", retry=HandOn(*runner.DATABASE_LOST))
 async def move(*, session_id: str) -> None:
     await moving.move(uuid.UUID(session_id))
+
+
+@app.task(name="sessions.warm", queue="agents", retry=HandOn())
+async def warm(*, session_id: str) -> None:
+    await warming.warm(uuid.UUID(session_id))
+
+
+@app.task(name="sessions.keep_pool", queue="agents", retry=HandOn())
+async def keep_pool(*, environment_id: str) -> None:
+    await pool.keep(uuid.UUID(environment_id))
+
+
+@app.task(name="sessions.put_away", queue="agents", retry=HandOn())
+async def put_away(*, session_id: str) -> None:
+    await lifecycle.put_away(uuid.UUID(session_id), is_due=aging.is_due)
 
 
 @app.task(name="sessions.rest_agent", queue="agents", retry=HandOn())

@@ -16,7 +16,7 @@ from projects.diffs import Diff
 from sessions import queries, services
 from sessions.models import AgentSession, Checkpoint
 from sessions.schemas import SessionOut
-from sessions.work_schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery, MoveIn, RestoreIn
+from sessions.work_schemas import CheckpointsOut, DiffOut, FilesOut, FilesQuery, MoveIn, PrewarmOut, RestoreIn
 
 router = Router(tags=["sessions"])
 
@@ -73,6 +73,14 @@ def move_session(request: ActorRequest, session_id: uuid.UUID, body: MoveIn) -> 
         now=timezone.now(),
     )
     return _shown(request, session_id)
+
+
+@router.post("/sessions/{uuid:session_id}/prewarm", response={202: PrewarmOut})
+def prewarm_session(request: ActorRequest, session_id: uuid.UUID) -> dict[str, bool]:
+    """Make the sandbox ready for a message that may come soon, if that is allowed and not done already."""
+    rows = queries.sessions().select_related("machine")
+    session = fetch(rows, request.actor, session_id, Role.MEMBER)
+    return {"is_warming": services.prewarm(session=session, by=request.actor.user, now=timezone.now())}
 
 
 def _shown(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:

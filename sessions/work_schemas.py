@@ -68,6 +68,10 @@ class RestoreIn(Schema):
     checkpoint_id: uuid.UUID
 
 
+class PrewarmOut(Schema):
+    is_warming: bool
+
+
 class MoveIn(Schema):
     id: uuid.UUID | None = None
     environment_id: uuid.UUID

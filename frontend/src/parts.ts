@@ -17,6 +17,7 @@ export const PARTS = {
   "slw-import": () => import("./elements/import-progress.ts"),
   "slw-key-list": () => import("./frame/key-list.ts"),
   "slw-manage": () => import("./elements/manage.ts"),
+  "slw-move": () => import("./session/move-dialog.ts"),
   "slw-new-project": () => import("./elements/new-project.ts"),
   "slw-new-session": () => import("./elements/new-session.ts"),
   "slw-notifications": () => import("./settings/notifications-card.ts"),

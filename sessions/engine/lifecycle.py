@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 from channels.db import database_sync_to_async as in_db
@@ -14,7 +16,7 @@ from environments import specs
 from gateway import services as gateway
 from sandbox.folders import remove_tree
 from sessions import log
-from sessions.engine import causes, homes, machines
+from sessions.engine import causes, claims, homes, machines
 from sessions.engine.rest import put_to_rest
 from sessions.engine.saving import FAILURES, save
 from sessions.events import Entry
@@ -45,6 +47,42 @@ async def stop_session(session_id: uuid.UUID, *, is_forced: bool = False) -> Non
                 return
         await machines.stop_sandbox(sandbox, place.machine)
     await in_db(_stopped)(session_id)
+
+
+async def put_away(session_id: uuid.UUID, *, is_due: Callable[[AgentSession, datetime], bool]) -> None:
+    """End the sandbox of a session that rests, if that is still due; its work is saved first, else it stays."""
+    place = await in_db(_place_to_leave)(session_id, is_due)
+    sandbox = None if place is None else await machines.attached(place)
+    if place is None or place.machine is None or sandbox is None:
+        return
+    try:
+        await save(session_id, sandbox)
+    except FAILURES as error:
+        logger.warning("not_put_away", session_id=str(session_id), error=str(error))
+        await AgentSession.objects.filter(pk=session_id).aupdate(stop_refused_at=timezone.now())
+        return
+    await machines.stop_sandbox(sandbox, place.machine)
+    await in_db(_left)(session_id, place.machine.pk)
+    logger.info("sandbox_put_away", session_id=str(session_id))
+
+
+def _place_to_leave(session_id: uuid.UUID, is_due: Callable[[AgentSession, datetime], bool]) -> machines.Place | None:
+    session = AgentSession.objects.filter(pk=session_id).first()
+    if session is None or claims.is_due(session_id) or not is_due(session, timezone.now()):
+        return None
+    return machines.place_of(session_id)
+
+
+@transaction.atomic
+def _left(session_id: uuid.UUID, machine_id: uuid.UUID) -> None:
+    """The session rests as before, without a sandbox: the next message makes another one."""
+    now = timezone.now()
+    session = AgentSession.objects.select_for_update().filter(pk=session_id, machine_id=machine_id).first()
+    if session is None:
+        return
+    gateway.revoke_tokens(subject_id=session_id, now=now)
+    log.append(session, put_to_rest(session), now=now)
+    AgentSession.objects.filter(pk=session_id).update(machine=None, idle_since=None, epoch=session.epoch + 1)
 
 
 @transaction.atomic

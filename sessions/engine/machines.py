@@ -17,6 +17,7 @@ from typing import IO
 import structlog
 from channels.db import database_sync_to_async as in_db
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone
 
 from environments import credentials, specs
@@ -122,6 +123,10 @@ async def ensure_sandbox(turn: Lease) -> Sandbox:
     machine = place.machine
     if machine is None or machine.status != MachineStatus.CREATING:
         machine = await in_db(new_machine)(turn, place.require_environment())
+    if machine.status == MachineStatus.RUNNING:
+        if (sandbox := await find_sandbox(await in_db(place_of)(turn.session_id))) is not None:
+            return sandbox
+        machine = await in_db(new_machine)(turn, place.require_environment())  # it had ended while it waited
     try:
         with metrics.sandbox_operation(machine.environment.kind, "create"), tracing.span("sandbox.create"):
             sandbox = await open_sandbox(place.spec(machine, to_make=True))
@@ -212,12 +217,17 @@ async def _fill(turn: Lease, sandbox: Sandbox, commit: str) -> None:
     """Borrow the vault's objects where they can be shown inside, else send a bundle of what the commit needs."""
     vault = Vault(turn.project_id)
     clone = partial(sandbox.guest.clone, commit=commit, branch=turn.branch, user_name=USER_NAME, user_email=USER_EMAIL)
-    if sandbox.capabilities.can_mount:
+    if sandbox.capabilities.can_mount and not await in_db(_has_waited)(turn.session_id):
         await clone(alternates=str(vault.objects_dir))
         return
     with _incoming(".bundle") as file:
         await asyncio.to_thread(vault.bundle, commit, Path(file.name))
         await clone(bundle=_chunks(file))
+
+
+def _has_waited(session_id: uuid.UUID) -> bool:
+    """Whether the sandbox was made before it was known for which project."""
+    return AgentSession.objects.filter(pk=session_id, machine__home_id=F("machine_id")).exists()
 
 
 async def _chunks(file: IO[bytes]) -> AsyncIterator[bytes]:

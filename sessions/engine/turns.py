@@ -16,6 +16,7 @@ from environments import services as environments
 from environments.models import Environment, Machine
 from gateway import services as gateway
 from sessions import dispatch, log
+from sessions.engine import pool
 from sessions.engine.claims import WORKING, Lease, Turn
 from sessions.engine.rest import put_to_rest
 from sessions.errors import StaleEpoch
@@ -74,9 +75,9 @@ def set_status(turn: Lease, status: SessionStatus, now: datetime, *, reason: str
 
 @transaction.atomic
 def new_machine(turn: Lease, environment: Environment) -> Machine:
-    """A row for the sandbox that is about to be made, which is the session's from now on."""
+    """A row for the sandbox that is about to be made, or of one that waited warm; it is the session's from now on."""
     session = locked_session(turn)
-    machine = environments.create_machine(
+    machine = pool.take(session, environment, epoch=turn.epoch) or environments.create_machine(
         environment, subject_id=session.pk, home_id=session.home_id or session.pk, epoch=turn.epoch
     )
     AgentSession.objects.filter(pk=session.pk).update(machine=machine)

@@ -18,6 +18,7 @@ from sessions.services.restoring import restore_checkpoint
 from sessions.services.rules import remove_rule
 from sessions.services.shelving import archive_session, unarchive_session
 from sessions.services.undeleting import deleted_sessions, undelete_session, undelete_with_project
+from sessions.services.warming import prewarm
 
 __all__ = [
     "Answer",
@@ -38,6 +39,7 @@ __all__ = [
     "move_session",
     "note_prompt",
     "order_sessions",
+    "prewarm",
     "prune_attachments",
     "prune_commands",
     "remove_message",

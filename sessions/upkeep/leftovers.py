@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from environments import services as environments
 from environments.models import CHECK_IS_LIVE, EnvironmentCheck, Machine, MachineStatus
@@ -65,6 +65,7 @@ def end_machines(*, now: datetime) -> int:
     """Machines that are thought to live, and belong to a session that was stopped or deleted, or to none."""
     owned = AgentSession.with_deleted.filter(machine=OuterRef("pk"))
     live = Machine.objects.filter(status__in=environments.LIVE, created_at__lt=now - SETTLED)
+    live = live.exclude(subject_id=None, home_id=F("pk"))  # kept warm, which is looked after elsewhere
     tried_out = EnvironmentCheck.objects.filter(CHECK_IS_LIVE, machine=OuterRef("pk"))
     orphans = live.filter(~Exists(owned), ~Exists(tried_out)).values_list("pk", flat=True)
     ended = sum(

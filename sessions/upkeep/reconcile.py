@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from projects import leftovers as vault_leftovers
 from runtime import metrics
 from sandbox import memory
-from sessions.upkeep import abandoned, deaths, folders, idle, leftovers, orphans
+from sessions.upkeep import abandoned, aging, deaths, folders, idle, leftovers, orphans, pools
 
 logger = structlog.get_logger(__name__)
 
@@ -68,6 +68,9 @@ MENDS: dict[str, Step] = {
     "agents": _in_db(abandoned.hand_over),  # before sessions are taken for idle
     "sessions": _in_db(leftovers.settle_sessions),
     "machines": _in_db(leftovers.end_machines),
+    "idle sandboxes": _in_db(aging.put_away),
+    "old sandboxes": _in_db(aging.stop_old),
+    "pools": _in_db(pools.keep),
     "tokens": _in_db(leftovers.revoke_tokens),
     "orphans": _end_orphans,
     "folders": _settle_folders,

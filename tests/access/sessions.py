@@ -217,6 +217,7 @@ ROUTES = [
     Route("GET", "/sessions/{session_id}/checkpoints/{checkpoint_id}/changes", Role.VIEWER, checkpoint),
     Route("POST", "/sessions/{session_id}/restore", Role.MEMBER, restoration),
     Route("POST", "/sessions/{session_id}/move", Role.MEMBER, move),
+    Route("POST", "/sessions/{session_id}/prewarm", Role.MEMBER, session),
     Route("GET", "/orgs/{organization_id}/tree", Role.VIEWER, organization),
     Route("GET", "/orgs/{organization_id}/activity", Role.VIEWER, organization),
     Route("PUT", "/orgs/{organization_id}/session-order", Role.VIEWER, order),

@@ -65,6 +65,7 @@ class Server:
             "SLIPWAY_LISTEN": f"127.0.0.1:{self.port}",
             "SLIPWAY_BASE_URL": self.url,
             "SLIPWAY_DEBUG": "1",
+            "SLIPWAY_PREWARM": "0",  # a page that is only looked at starts no agent here
             "SECRET_CANARY": CANARY,
         }
         return {**kept, **ours, **self.extra}

@@ -4,6 +4,7 @@ import { html, nothing, type PropertyValues } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { watchKeyboard } from "../composer/screen-keyboard.ts";
 import { errorNote, PageElement } from "../elements/base.ts";
+import { ask } from "../frame/ask.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { str } from "../json.ts";
@@ -16,7 +17,7 @@ import { connectionNote, reloadNote } from "./connection-note.ts";
 import { type Conversation, EMPTY } from "./conversation.ts";
 import "./queue-strip.ts";
 import type { PageSession } from "./session-head.ts";
-import { stateNote } from "./state-note.ts";
+import { refusedNote, stateNote } from "./state-note.ts";
 import type { ConnectionState } from "./surroundings.ts";
 import { isPlainlyWaiting, type Places } from "./waiting.ts";
 
@@ -86,6 +87,15 @@ export class Dock extends PageElement {
     this.hadCardFocus = false;
   }
 
+  private async force(): Promise<void> {
+    const isMeant = await ask({
+      title: gettext("Stop without saving?"),
+      text: gettext("What has changed since the last checkpoint may be lost. The conversation and all checkpoints are kept."),
+      yes: gettext("Stop without saving"),
+    });
+    if (isMeant) this.dispatchEvent(new CustomEvent("slw-act", { detail: "force-stop", bubbles: true }));
+  }
+
   override render(): unknown {
     const { steady: session, conversation, page, isOver } = this;
     const canWrite = page.can_write && !isOver;
@@ -95,7 +105,7 @@ export class Dock extends PageElement {
       ${errorNote(this.error)}
       ${this.answered ? html`<p class="note" role="status">${icon("info")}<span>${this.answered}</span></p>` : nothing}
       ${backgroundView(session?.background ?? [])}
-      ${this.isWorking || isOver ? nothing : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "")}
+      ${this.isWorking || isOver ? nothing : this.status === "ERROR" && session?.stop_refused_at ? refusedNote(session.status_reason, canWrite ? () => void this.force() : null) : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "")}
       <slw-queue .sessionId=${page.id} .items=${waiting} .jobs=${conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
       ${conversation.pending.length && !isOver ? html`<slw-permission .sessionId=${page.id} .pending=${conversation.pending} .asker=${this.asker} .canAnswer=${canWrite} @slw-write=${(event: CustomEvent<string>) => this.composer?.write(event.detail)}></slw-permission>` : nothing}
       ${!page.can_write && !isOver ? html`<p class="note read-only">${icon("info")}<span>${gettext("You can read this session. To write in it, ask an admin of the organisation to make you a member.")}</span></p>` : nothing}

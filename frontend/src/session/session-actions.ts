@@ -1,10 +1,12 @@
 // What can be done with the session that is shown, for the palette and its keys.
 
 import { groups, offer } from "../actions.ts";
+import { openPart } from "../dialogs.ts";
 import { toast } from "../elements/base.ts";
 import type { Manage } from "../elements/manage.ts";
 import { archive, togglePin } from "../frame/tree-acts.ts";
 import { gettext } from "../i18n.ts";
+import type { MoveDialog } from "./move-dialog.ts";
 
 /** What the session's page lends. */
 export interface Stage {
@@ -30,6 +32,8 @@ export async function copyText(text: string): Promise<void> {
   }
 }
 
+export const openMove = (sessionId: string): void => void openPart<MoveDialog>("slw-move", (dialog) => void dialog.openFor(sessionId));
+
 /** Offers it all until the returned function is called. */
 export function offerSession(stage: Stage): () => void {
   const group = groups.session();
@@ -42,6 +46,7 @@ export function offerSession(stage: Stage): () => void {
     offer({ id: "session-rename", title: gettext("Rename the session"), group, keys: "F2", isOffered: canWrite, run: () => stage.rename() }),
     offer({ id: "session-pin", title: gettext("Pin the session, or unpin it"), group, keys: "p", run: () => togglePin(stage.sessionId) }),
     offer({ id: "session-archive", title: gettext("Archive the session"), group, keys: "e", isOffered: canWrite, run: () => void archive(stage.sessionId) }),
+    offer({ id: "session-move", title: gettext("Move the session to another environment"), group, words: gettext("docker ssh modal sandbox"), isOffered: () => stage.canWrite && !stage.isWorking, run: () => openMove(stage.sessionId) }),
     offer({ id: "session-details", title: gettext("Details and permission rules"), group, words: gettext("about"), run: () => stage.showDetails() }),
     offer({ id: "session-branch", title: gettext("Copy the branch's name"), group, run: () => void copyText(stage.branch) }),
     offer({ id: "session-link", title: gettext("Copy the link"), group, words: gettext("address URL"), run: () => void copyText(location.origin + location.pathname) }),

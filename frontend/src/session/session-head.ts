@@ -10,7 +10,7 @@ import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { messageOf, toast } from "../toast.ts";
-import { copyText } from "./session-actions.ts";
+import { copyText, openMove } from "./session-actions.ts";
 
 export interface PageSession {
   id: string; organization_id: string; project_id: string; user_id: string; name: string; branch: string; environment: string; can_write: boolean; version: string;
@@ -137,15 +137,25 @@ export class SessionHead extends PageElement {
         <button class="menu-item" type="button" @click=${() => copyText(branch)}>${gettext("Copy the branch's name")}</button>
         <button class="menu-item" type="button" @click=${() => copyText(`${location.origin}/sessions/${this.page.id}/`)}>${gettext("Copy the link")}</button>
         <div class="menu-line"></div>
+        <button class="menu-item" type="button" ?disabled=${this.isWorking} title=${this.isWorking ? gettext("Wait until the agent has finished, or stop it first") : ""} @click=${this.move}>${gettext("Move to another environment…")}</button>
         <button class="menu-item" type="button" @click=${() => this.emit("slw-archive")}>${gettext("Archive")}</button>
         ${manage("delete", gettext("Delete…"), "danger")}</div></details>`;
   }
 
   private readonly openDetails = (): void => {
-    const menu = this.querySelector<HTMLDetailsElement>("details.menu");
-    // The dialog gives the focus back to what had it, which must not be inside of a closed menu.
-    menu?.querySelector("summary")?.focus();
-    if (menu) menu.open = false;
+    this.closeMenu();
     this.emit("slw-details");
   };
+
+  private readonly move = (): void => {
+    this.closeMenu();
+    openMove(this.page.id);
+  };
+
+  private closeMenu(): void {
+    const menu = this.querySelector<HTMLDetailsElement>("details.menu");
+    // A dialog gives the focus back to what had it, which must not be inside of a closed menu.
+    menu?.querySelector("summary")?.focus();
+    if (menu) menu.open = false;
+  }
 }

@@ -40,6 +40,8 @@ import { isInLine, isPlainlyWaiting, jobAtWork } from "./waiting.ts";
 const TOLD_MS = 15_000;
 const SETTLED_AFTER_MS = 2000;
 const FETCH_TIMEOUT_MS = 20_000;
+/** A page of a session that rested for longer may only be read: its sandbox is made when somebody begins to write. */
+const PREWARMED_WITHIN_MS = 3_600_000;
 const NO_PAGE: PageSession = { id: "", organization_id: "", project_id: "", user_id: "", name: "", branch: "", environment: "", can_write: false, version: "" };
 const REFRESHING = new Set(["turn.completed", "session.status", "checkpoint.created"]);
 
@@ -53,6 +55,7 @@ export class SessionView extends PageElement {
   @state() private hasSettled = false;
   @state() private hasNewVersion = false;
   @state() private answered = "";
+  private hasPrewarmed = false;
   /** Which one a phone shows. */
   @state() private pane = "chat";
   @state() private sidePane = lastPane();
@@ -112,6 +115,7 @@ export class SessionView extends PageElement {
     hello: (session, live, version) => {
       this.arriving.flush();
       this.take(session);
+      if (Date.now() - Date.parse(session.updated_at) < PREWARMED_WITHIN_MS) this.prewarm();
       this.transcript.hello(live);
       this.show();
       this.hasNewVersion = version !== "" && this.page.version !== "" && version !== this.page.version;
@@ -243,6 +247,13 @@ export class SessionView extends PageElement {
     void this.updateComplete.then(() => this.composer?.querySelector("textarea")?.focus());
   }
 
+  /** Whoever is here will soon say something: the sandbox is made meanwhile. The server knows whether it may. */
+  private readonly prewarm = (): void => {
+    if (this.hasPrewarmed || !this.page.can_write || this.isWorking || this.status === "STOPPED") return;
+    this.hasPrewarmed = true;
+    post(`/sessions/${this.sessionId}/prewarm`).catch(() => undefined); // the first turn makes it then
+  };
+
   private async attempt(work: () => Promise<Session>): Promise<void> {
     try {
       this.take(await work());
@@ -254,6 +265,7 @@ export class SessionView extends PageElement {
   }
 
   private readonly act = (verb: string): Promise<void> => {
+    if (verb === "force-stop") return this.attempt(() => post<Session>(`/sessions/${this.sessionId}/stop`, { force: true }));
     const body = verb === "interrupt" ? { job_id: jobAtWork(this.conversation) } : undefined;
     return this.attempt(() => post<Session>(`/sessions/${this.sessionId}/${verb}`, body));
   };
@@ -302,7 +314,7 @@ export class SessionView extends PageElement {
         @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)} @slw-toggle-side=${() => this.toggleSide()} @slw-archive=${() => void archive(this.sessionId)}
         @slw-details=${() => void this.showDetails()}></slw-session-head>
       <div class="panes ${isSideShown ? (this.isMaximised ? "is-side-only" : "") : "is-single"}">
-        <section class="pane chat ${this.pane === "chat" ? "is-current" : ""}" aria-label=${gettext("Conversation")}
+        <section class="pane chat ${this.pane === "chat" ? "is-current" : ""}" aria-label=${gettext("Conversation")} @input=${this.prewarm}
           @slw-send=${(event: CustomEvent<Written>) => this.send(event.detail)} @slw-retry=${(event: CustomEvent<string>) => this.outbox.retry(event.detail)}
           @slw-discard=${this.onDiscard} @slw-restart=${this.restart} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)} @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)}
           @slw-return=${({ detail }: CustomEvent<Returned>) => this.composer?.restore(detail, detail.reason)} @slw-undo=${(event: CustomEvent<Returned>) => void this.undo(event.detail)}

@@ -2,7 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { plain } from "../elements/base.ts";
-import { gettext } from "../i18n.ts";
+import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -11,6 +11,12 @@ const LAST_ITEMS = 4;
 /** Whether the conversation's last lines tell of a failure, which is not told twice. */
 const isTold = ({ items }: Conversation): boolean =>
   items.slice(-LAST_ITEMS).some((item) => (item.type === "notice" && (item.level === "failed" || item.level === "exited" || item.level === "error")) || (item.type === "footer" && item.turn.isError));
+
+/** That it was not stopped, since its work could not be saved, and the way to stop it all the same. */
+export function refusedNote(reason: string, force: (() => void) | null): TemplateResult {
+  return html`<div class="note warning" role="status">${icon("warning")}<div class="grow stack tight"><p>${plain(told(reason))}</p>
+    ${force ? html`<div><button class="button" type="button" @click=${force}>${gettext("Stop without saving…")}</button></div>` : nothing}</div></div>`;
+}
 
 export function stateNote(conversation: Conversation, status: string, reason: string): TemplateResult | typeof nothing {
   if (status === "ERROR" && isTold(conversation)) return nothing;
