@@ -138,6 +138,7 @@ class Daemon:
     def _is_removed(self) -> bool:
         """Whether our folder was deleted from outside: then nobody can ever find this sandbox again."""
         try:
+            os.stat(os.path.join(self.places.state, "runs"))  # gVisor never looks at the folder itself again
             return os.stat(self.places.state).st_nlink == 0
         except OSError:
             return True

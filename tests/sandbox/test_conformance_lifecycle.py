@@ -184,7 +184,7 @@ class TestLifetime:
         await asyncio.to_thread(shutil.rmtree, maker.folder_of(spec))
 
         async def has_ended() -> bool:
-            return await maker.living(spec.machine_id) == 0 and await maker.made[-1].poll() is Phase.GONE
+            return await maker.made[-1].poll() is Phase.GONE and await maker.living(spec.machine_id) == 0
 
         await until(has_ended)
 
