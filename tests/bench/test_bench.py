@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import api, create, jobs, memory, processes, stream
+from bench import api, create, distant, jobs, memory, processes, stream
 from bench.figures import Figure, median_spread, spread, table
 
 pytestmark = pytest.mark.timeout(180)
@@ -91,6 +91,11 @@ class TestBenchmarks:
         figures = await create.measure(create.Size(files=(10,), rounds=1))
 
         assert all_measured(figures, 2)
+
+    async def test_ssh_stands_beside_the_bare_program(self) -> None:
+        figures = await distant.measure(distant.Size(rounds=1, stream_mib=1))
+
+        assert all_measured(figures, 3)
 
     async def test_stream_follows_a_real_session(self) -> None:
         figures = await stream.measure(SmallStream(sessions=(1,), rounds=1))
