@@ -186,6 +186,11 @@ class World:
         return mika
 
     @once
+    def movable(self) -> str:
+        """The path of a session that may go on in other environments."""
+        return session_path(self.manager.session(self.manager.project(), name="on-the-move"))
+
+    @once
     def used(self) -> Visitor:
         """Somebody whose agents have used much of the month's money."""
         erik = Resident(self.server, "Erik Sørensen", "Fjord Software")

@@ -82,6 +82,11 @@ def session_details(world: World) -> View:
 
 
 @state
+def move_session(world: World) -> View:
+    return View(world.manager, world.movable, _more("Move to another environment…"))
+
+
+@state
 def rename_session(world: World) -> View:
     return View(world.alice, world.path("notes"), _more("Rename…"))
 
