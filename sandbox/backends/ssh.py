@@ -94,7 +94,6 @@ class SshSandbox(Sandbox):
 
     async def destroy(self) -> None:
         await self._end("remove", 0.5)
-        gates.forget(await lines().main(self._spec.account), self._root)
 
     async def _end(self, verb: str, grace_s: float) -> None:
         """The guest ends what it can by asking; whatever is left then, the machine ends."""
@@ -104,6 +103,7 @@ class SshSandbox(Sandbox):
         ended = await self._command(verb, machine_id=self._spec.machine_id)
         if ended.get("left") != 0:
             raise SandboxError(f"Some processes of the sandbox on {self._spec.account.host} cannot be ended.")
+        gates.forget(await lines().main(self._spec.account), self._root)
 
     async def _look(self) -> dict[str, Any]:
         return await self._command("look", timeout_s=GLANCE_TIMEOUT_S)
@@ -130,7 +130,7 @@ class SshSandbox(Sandbox):
         line.hold()
         try:
             if self._spec.gateway_dir is not None:
-                await gates.ensure(line, self._root, self._spec.gateway_dir)
+                await gates.ensure(line, self._root, self._handle["pid"], self._spec.gateway_dir)
             if line.can_forward and (streams := await self._forwarded(line)) is not None:
                 return streams
         except asyncssh.Error as error:

@@ -21,22 +21,23 @@ CHUNK = 2**16
 SOCKET = "api.sock"
 
 
-async def ensure(line: Line, root: str, gateway_dir: Path) -> None:
-    """A gate for the sandbox in `root`, for as long as this connection lasts.
+async def ensure(line: Line, root: str, guest: int, gateway_dir: Path) -> None:
+    """A gate for the sandbox in `root`, for as long as this connection lasts; a new guest (by its pid) has a new one.
 
     Raises: BackendUnavailable (the server forwards no sockets), asyncssh.Error (the line broke).
     """
-    if root in line.gates:
-        return
     async with line.opening:
-        if root not in line.gates:
-            line.gates[root] = await _open(line, root, gateway_dir)
+        known = line.gates.get(root)
+        if known is not None and known[0] == guest:
+            return
+        forget(line, root)
+        line.gates[root] = (guest, await _open(line, root, gateway_dir))
 
 
 def forget(line: Line, root: str) -> None:
-    """The sandbox is not there any more."""
-    if (gate := line.gates.pop(root, None)) is not None:
-        gate.close()
+    """The sandbox is not there any more, or another guest is, which has swept away what it found."""
+    if (known := line.gates.pop(root, None)) is not None:
+        known[1].close()
 
 
 async def _open(line: Line, root: str, gateway_dir: Path) -> asyncssh.SSHListener:

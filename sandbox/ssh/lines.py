@@ -25,7 +25,7 @@ class Line:
     def __init__(self, connection: asyncssh.SSHClientConnection) -> None:
         self.connection = connection
         self.can_forward = True
-        self.gates: dict[str, asyncssh.SSHListener] = {}
+        self.gates: dict[str, tuple[int, asyncssh.SSHListener]] = {}  # by folder: the guest's pid, and what leads to us
         self.opening = asyncio.Lock()
         self.commands = 0
         self._users = 0

@@ -367,6 +367,20 @@ class TestGateway:
             assert "b'ours'" in await python(made, CONNECT.format(path=path))
             await made.destroy()
 
+    async def test_is_led_to_a_new_guest_on_the_same_files(self, folder: Path) -> None:
+        async with Greeter(folder / "gateway", "ours") as gateway:
+            before = spec_on(sshd.shared().account, folder, gateway_dir=gateway.folder)
+            first = await sandbox.open_sandbox(before)
+            await first.stop()
+
+            second = await sandbox.open_sandbox(replace(before, machine_id="another"))
+            path = (await second.guest.paths()).gateway_socket
+            assert "b'ours'" in await python(second, CONNECT.format(path=path))
+            third = await sandbox.open_sandbox(replace(before, machine_id="third"))  # the second was not even stopped
+
+            assert "b'ours'" in await python(third, CONNECT.format(path=path))
+            await third.destroy()
+
     async def test_comes_back_with_the_connection(self, server: sshd.Sshd, folder: Path) -> None:
         async with Greeter(folder / "gateway", "ours") as gateway:
             made = await sandbox.open_sandbox(spec_on(server.account, folder, gateway_dir=gateway.folder))
