@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib.util
 import json
@@ -14,9 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -24,14 +22,14 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.errors import DomainError
-from config import postgres
+from config import places, postgres
 from config.env import BASE_DIR, Env, env
+from config.findings import Finding
 from environments import isolation
 from gateway import services as gateway_services
 from gateway import sockets
 from sandbox import bubblewrap, limits
-from sandbox.docker.engine import engine
-from sandbox.errors import BackendUnavailable, SandboxError
+from sandbox.errors import SandboxError
 from sessions.engine import cli
 
 OLDEST_GIT = (2, 38)  # merges without a working tree: git merge-tree --write-tree
@@ -40,22 +38,13 @@ LEAST_TOKEN = 16  # characters
 MAX_SOCKET_PATH = 107  # bytes of sun_path on Linux
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One check's outcome; a warning leaves the deployment usable."""
-
-    name: str
-    level: Literal["ok", "warning", "error"]
-    detail: str
-    mend: str = ""
-
-
 def examine() -> list[Finding]:
     """Run every check; one that fails in an unforeseen way is an error of its own."""
     findings = []
     for check in CHECKS:
         try:
-            findings.append(check())
+            found = check()
+            findings += found if isinstance(found, list) else [found]
         except Exception as error:
             name = check.__name__.removeprefix("check_").replace("_", " ")
             findings.append(
@@ -132,29 +121,6 @@ def check_tenancy() -> Finding:
     if isolation.is_shared():
         return Finding("tenancy", "ok", "multi: no sessions on this machine or by plain runc, no image builds")
     return Finding("tenancy", "ok", settings.TENANCY)
-
-
-def check_docker() -> Finding:
-    """Only those need an engine who run sessions in containers; with several tenants it must have gVisor."""
-    try:
-        found = asyncio.run(_docker_engine())
-    except SandboxError as error:
-        if settings.DOCKER_HOST:
-            mend = error.hint if isinstance(error, BackendUnavailable) else "correct SLIPWAY_DOCKER_HOST"
-            return Finding("docker", "error", error.message, mend)
-        return Finding("docker", "ok", "no engine answers: there are no sessions in containers")
-    missing = [name for name in isolation.runtimes() if name not in found["Runtimes"]]
-    detail = f"{found['ServerVersion']} with {', '.join(sorted(found['Runtimes']))}"
-    if missing:
-        level: Literal["warning", "error"] = "error" if isolation.is_shared() else "warning"
-        mend = f"name {', '.join(missing)} in the engine's daemon.json, or change SLIPWAY_DOCKER_RUNTIMES"
-        return Finding("docker", level, f"{detail}, but without {', '.join(missing)}", mend)
-    return Finding("docker", "ok", detail)
-
-
-async def _docker_engine() -> dict[str, Any]:
-    async with engine(settings.DOCKER_HOST or None, timeout_s=10) as client:
-        return dict(await client.system.info())
 
 
 def check_agent() -> Finding:
@@ -385,7 +351,7 @@ def _output(command: list[str], **environment: str) -> str:
     return done.stdout.strip().partition("\n")[0]
 
 
-CHECKS: list[Callable[[], Finding]] = [
+CHECKS: list[Callable[[], Finding | list[Finding]]] = [
     check_python,
     check_git,
     check_front_end,
@@ -394,7 +360,7 @@ CHECKS: list[Callable[[], Finding]] = [
     check_limits,
     check_unconfined,
     check_tenancy,
-    check_docker,
+    *places.CHECKS,
     check_data_dir,
     check_keys,
     check_socket_path,

@@ -95,15 +95,16 @@ class SshConfig(Config):
 class ModalConfig(WithProgram):
     """Sessions run in Modal sandboxes.
 
-    Without an `image` it is our own: Debian slim, Python, git, Node, Claude Code, tmux. A sandbox that nothing uses
-    ends after `timeout_s`; each ends after `lifetime_s`, and the next one goes on with its files. With an open network
-    `domains` names what can be reached, separated by commas; empty: everything. `skills_volume` is shown read-only.
+    Without a `base_image` the image is our own: Debian slim, Python, git, Node, Claude Code, tmux. A sandbox that
+    nothing uses ends after `timeout_s`; each ends after `lifetime_s`, and the next one goes on with its files. With an
+    open network `domains` names what can be reached, separated by commas; empty: everything. `skills_volume` is shown
+    read-only.
     """
 
     place: ClassVar[frozenset[str]] = frozenset({"app"})
 
     app: Annotated[str, Field(pattern=NAME, max_length=64)] = "slipway"
-    image: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:@-]*)?$", max_length=255)] = ""
+    base_image: Annotated[str, Field(pattern=r"^([a-z0-9][a-z0-9._/:@-]*)?$", max_length=255)] = ""
     timeout_s: Annotated[int, Field(ge=60, le=86_400)] = 600
     lifetime_s: Annotated[int, Field(ge=600, le=86_400)] = 86_400
     memory_mb: Annotated[int, Field(ge=128, le=262_144)] = 2048

@@ -187,7 +187,7 @@ def _modal(wanted: Wanted) -> ModalSpec:
         labels=tuple(wanted.labels.items()),
         credential=credential,
         app=config.app,
-        image=config.image,
+        image=config.base_image,
         agent_version=pinned_version(),
         cpus=config.cpus,
         memory_mb=config.memory_mb,

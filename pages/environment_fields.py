@@ -35,13 +35,22 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     "app": Wording(_("App"), _("The Modal app that sandboxes belong to; it is made when it is missing.")),
     "auth": Wording(_("Sign in with")),
+    "base_image": Wording(
+        _("Base image"), _("Of a registry, with Python and Git. Left empty, Slipway's own is built, with Claude Code.")
+    ),
     "block_network": Wording(_("No network but the model gateway")),
     "cpus": Wording(_("Processors"), unit=_("cores")),
+    "domains": Wording(
+        _("Names that can be reached"), _("Separated by commas, when the network is not closed. Left empty, all can.")
+    ),
     "host": Wording(_("Host"), _("A name or an address that this server can reach.")),
     "host_key": Wording(
         _("Host key"), _("Fetch it, and compare the fingerprint with the one that the machine itself shows.")
     ),
     "image": Wording(_("Container image"), _("Agents work in containers of this image.")),
+    "lifetime_s": Wording(
+        _("Lives at most"), _("A longer session goes on in a new sandbox, with its files."), _("seconds")
+    ),
     "memory_mb": Wording(_("Memory"), unit=_("MB")),
     "mount_credentials": Wording(
         _("Show this environment's credentials to agents"),
@@ -55,6 +64,9 @@ WORDINGS: Mapping[str, Wording] = {
     "port": Wording(_("Port")),
     "read_only_root": Wording(_("The image's files cannot be changed")),
     "runtime": Wording(_("Runtime")),
+    "skills_volume": Wording(
+        _("Volume of skills"), _("Shown read-only to agents as their skills. It needs a token of this environment.")
+    ),
     "timeout_s": Wording(_("Ends when idle for"), unit=_("seconds")),
     "username": Wording(_("User")),
     "warm_pool": Wording(
@@ -82,7 +94,11 @@ EXAMPLES: Mapping[str, str] = {
 BY_DEFAULT_FOLDED = frozenset(
     {
         "agent_path",
+        "base_image",
         "cpus",
+        "domains",
+        "lifetime_s",
+        "skills_volume",
         "memory_mb",
         "pids",
         "read_only_root",

@@ -62,8 +62,8 @@ MODULES = {
         "secrets",
     }
     | {"client_keys", "handover", "tenancy", "tokens", "wording"},
-    "config": {"asgi", "cache", "daphne", "doctor", "env", "localization", "management", "middleware"}
-    | {"observability", "outages", "parser", "postgres", "serving", "settings", "sockets", "worker"},
+    "config": {"asgi", "cache", "daphne", "doctor", "env", "findings", "localization", "management", "middleware"}
+    | {"observability", "outages", "parser", "places", "postgres", "serving", "settings", "sockets", "worker"},
     "environments": {
         "checking",
         "configs",

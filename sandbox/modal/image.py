@@ -45,7 +45,7 @@ def base_image(name: str, agent_version: str) -> modal.Image:
             raise SandboxRefused(f"{name} is no name of an image.")
         return modal.Image.from_registry(name).run_commands(*_layout())
     made = modal.Image.debian_slim(python_version=PYTHON).apt_install(*PACKAGES)
-    made = made.run_commands(f"npm install --global --ignore-scripts=false {AGENT}@{agent_version}")
+    made = made.run_commands(f"npm install --global {AGENT}@{agent_version}")
     return made.run_commands(*_layout())
 
 

@@ -39,3 +39,15 @@ async def has_volume(credential: ModalCredential | None, name: str) -> bool:
         except NotFoundError:
             return False
     return True
+
+
+async def has_image(credential: ModalCredential | None, app: str, image_id: str) -> bool:
+    """Whether Modal still has an image. Raises: BackendUnavailable."""
+    with mapped():
+        client = await clients.client(credential)
+        try:
+            home = await modal.App.lookup.aio(app, client=client)
+            await modal.Image.from_id(image_id, client=client).build.aio(home)
+        except NotFoundError:
+            return False
+    return True

@@ -11,6 +11,7 @@ import pytest
 
 from config import doctor
 from config.env import Env
+from config.findings import Finding
 from tests.config.deployment import Deployment
 
 
@@ -142,10 +143,10 @@ class TestFindings:
         assert doctor.check_debug().level == "error"
 
     def test_a_check_that_breaks_is_a_finding(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def check_something() -> doctor.Finding:
+        def check_something() -> Finding:
             raise RuntimeError("odd")
 
         monkeypatch.setattr(doctor, "CHECKS", [check_something])
         assert doctor.examine() == [
-            doctor.Finding("something", "error", "RuntimeError: odd", "this check could not be made; see the message")
+            Finding("something", "error", "RuntimeError: odd", "this check could not be made; see the message")
         ]

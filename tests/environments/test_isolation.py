@@ -12,7 +12,7 @@ import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
 
-from config import doctor
+from config import doctor, places
 from environments import configs, isolation
 from environments.errors import KindNotAvailable
 from environments.models import EnvironmentKind
@@ -100,9 +100,9 @@ class TestDoctor:
     def test_knows_the_engines_runtimes(self, settings: Settings) -> None:
         settings.DOCKER_HOST = engine.required().url
 
-        assert doctor.check_docker().level == "ok"
+        assert places.check_docker().level == "ok"
 
     def test_says_when_the_engine_that_was_named_is_not_there(self, settings: Settings) -> None:
         settings.DOCKER_HOST = "unix:///nowhere/docker.sock"
 
-        assert doctor.check_docker().level == "error"
+        assert places.check_docker().level == "error"
