@@ -24,6 +24,7 @@ from sessions.models import AgentSession, Job, JobStatus, Move, Restoration, Res
 __all__ = [
     "admit",
     "defer_cleanup",
+    "defer_clear_homes",
     "defer_deletion",
     "defer_move",
     "defer_pool",
@@ -142,6 +143,11 @@ def defer_pool(environment_id: uuid.UUID) -> None:
     task = app.configure_task("sessions.keep_pool", queue=QUEUE, lock=name, queueing_lock=name)
     with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
         task.defer(environment_id=str(environment_id))
+
+
+def defer_clear_homes(session_id: uuid.UUID) -> None:
+    """Behind a move that may be under way."""
+    _defer_once("sessions.clear_homes", session_id)
 
 
 def defer_put_away(session_id: uuid.UUID) -> None:

@@ -67,6 +67,11 @@ async def warm(*, session_id: str) -> None:
     await warming.warm(uuid.UUID(session_id))
 
 
+@app.task(name="sessions.clear_homes", queue="agents", retry=HandOn())
+async def clear_homes(*, session_id: str) -> None:
+    await moving.clear_left(uuid.UUID(session_id))
+
+
 @app.task(name="sessions.keep_pool", queue="agents", retry=HandOn())
 async def keep_pool(*, environment_id: str) -> None:
     await pool.keep(uuid.UUID(environment_id))

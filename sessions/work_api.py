@@ -83,6 +83,14 @@ def prewarm_session(request: ActorRequest, session_id: uuid.UUID) -> dict[str, b
     return {"is_warming": services.prewarm(session=session, by=request.actor.user, now=timezone.now())}
 
 
+@router.post("/environments/{uuid:environment_id}/prewarm", response={202: PrewarmOut})
+def prewarm_environment(request: ActorRequest, environment_id: uuid.UUID) -> dict[str, bool]:
+    """Make a sandbox ready for a session that may soon be made there, if that is allowed and not done already."""
+    environment = fetch(Environment, request.actor, environment_id, Role.MEMBER)
+    made = services.prewarm_environment(environment=environment, by=request.actor.user, now=timezone.now())
+    return {"is_warming": made}
+
+
 def _shown(request: ActorRequest, session_id: uuid.UUID) -> AgentSession:
     with queries.one_moment():
         shown = fetch(queries.detailed(queries.sessions()), request.actor, session_id)

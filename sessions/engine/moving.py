@@ -57,10 +57,15 @@ async def move(session_id: uuid.UUID) -> None:
         except FAILURES as error:
             logger.warning("move_failed", session_id=str(session_id), error=str(error))
             await in_db(_failed)(work, str(error))
+    await clear_left(session_id)
+    await in_db(dispatch.admit)()
+
+
+async def clear_left(session_id: uuid.UUID) -> None:
+    """Remove what the session has left where it is not any more."""
     home_id = await in_db(_home_of)(session_id)
     if home_id is not None:
         await homes.clear(session_id, but=home_id)
-    await in_db(dispatch.admit)()
 
 
 async def _leave(work: Work) -> None:
@@ -138,4 +143,5 @@ def _told(work: Work, before: str, error: str = "") -> Entry:
 
 
 def _home_of(session_id: uuid.UUID) -> uuid.UUID | None:
-    return AgentSession.objects.filter(pk=session_id).values_list("home_id", flat=True).first()
+    session = AgentSession.objects.filter(pk=session_id).first()
+    return None if session is None else session.home_id or session.pk

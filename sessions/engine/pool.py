@@ -27,6 +27,7 @@ from sandbox.spec import AnySpec, Mount
 from sessions import dispatch
 from sessions.engine import cli
 from sessions.models import AgentSession
+from sessions.services import warming
 
 logger = structlog.get_logger(__name__)
 
@@ -51,9 +52,11 @@ def take(session: AgentSession, environment: Environment, *, epoch: int) -> Mach
 
 
 def size_of(environment: Environment) -> int:
-    """How many are kept; 0 as a rule."""
+    """How many are kept: 0 as a rule; at least one while somebody is about to make a session."""
     size = environment.config.get("warm_pool", 0)
-    return size if isinstance(size, int) and environment.deleted_at is None else 0
+    if not isinstance(size, int) or environment.deleted_at is not None:
+        return 0
+    return max(size, 1) if warming.is_expected(environment.pk) else size
 
 
 def to_keep() -> list[uuid.UUID]:

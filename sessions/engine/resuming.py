@@ -68,7 +68,9 @@ async def find(lease: Lease, guest: GuestClient, paths: Paths, *, is_refused: bo
         return Conversation(known, is_resumed=True)
     if not is_refused and found.state == "repaired":
         logger.warning("conversation_mended", session_id=str(lease.session_id), lost=found.lost)
-        return Conversation(known, is_resumed=True, notice=_notice("info", MENDED, f"{found.lost} entries were lost."))
+        # Where nothing is lost there is nothing to tell: an agent that was asked to leave may end within its own notes.
+        notice = _notice("info", MENDED, f"{found.lost} entries were lost.") if found.lost else None
+        return Conversation(known, is_resumed=True, notice=notice)
     # An id is never used twice: the agent refuses one of which it finds any trace.
     new = uuid.uuid4()
     context = await in_db(retell)(lease.session_id, but=getattr(lease, "message_id", None))

@@ -18,7 +18,7 @@ from sessions.services.restoring import restore_checkpoint
 from sessions.services.rules import remove_rule
 from sessions.services.shelving import archive_session, unarchive_session
 from sessions.services.undeleting import deleted_sessions, undelete_session, undelete_with_project
-from sessions.services.warming import prewarm
+from sessions.services.warming import prewarm, prewarm_environment
 
 __all__ = [
     "Answer",
@@ -40,6 +40,7 @@ __all__ = [
     "note_prompt",
     "order_sessions",
     "prewarm",
+    "prewarm_environment",
     "prune_attachments",
     "prune_commands",
     "remove_message",

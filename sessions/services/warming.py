@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 
 from django.conf import settings
@@ -9,10 +10,12 @@ from django.core.cache import cache
 
 from accounts.models import User
 from environments import services as environments
+from environments.models import Environment
 from sessions import dispatch
 from sessions.models import AgentSession, JobStatus, SessionStatus
 
 AGAIN_S = 60  # one session is asked for at most once in so long
+EXPECTED_S = 600  # how long a sandbox waits for a session that somebody was about to make
 WINDOW_S = 60
 PER_USER = 10  # in a window; whoever opens more pages than that waits at the first message
 
@@ -32,6 +35,28 @@ def prewarm(*, session: AgentSession, by: User, now: datetime) -> bool:
         return False
     dispatch.defer_warm(session.pk)
     return True
+
+
+def prewarm_environment(*, environment: Environment, by: User, now: datetime) -> bool:
+    """Have one sandbox ready there for a session that somebody is about to make; whether that was done.
+
+    It waits for some minutes, then it is put away. Harmless when repeated.
+    """
+    if not settings.PREWARM or environment.deleted_at is not None or _asked(by, now) > PER_USER:
+        return False
+    if not cache.add(_expected(environment.pk), 1, EXPECTED_S):
+        return False
+    dispatch.defer_pool(environment.pk)
+    return True
+
+
+def is_expected(environment_id: uuid.UUID) -> bool:
+    """Whether somebody is about to make a session there."""
+    return cache.get(_expected(environment_id)) is not None
+
+
+def _expected(environment_id: uuid.UUID) -> str:
+    return f"session-expected:{environment_id}"
 
 
 def _is_warm(session: AgentSession) -> bool:

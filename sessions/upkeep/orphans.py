@@ -70,7 +70,7 @@ async def _settle_one(machine_id: str, sandbox: Sandbox, now: datetime) -> bool:
 def _places(now: datetime) -> list[AnySpec]:
     """Every place where a machine of ours lives, or lived lately; once, however many environments name it."""
     lately = Q(created_at__gt=now - IN_USE) | Q(status__in=environments.LIVE)
-    used = Environment.objects.filter(Exists(Machine.objects.filter(lately, environment=OuterRef("pk"))))
+    used = Environment.with_deleted.filter(Exists(Machine.objects.filter(lately, environment=OuterRef("pk"))))
     rows = list(used)
     facts, found = specs.facts_of(rows), {}
     for environment in rows:

@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from projects import leftovers as vault_leftovers
 from runtime import metrics
 from sandbox import memory
-from sessions.upkeep import abandoned, aging, deaths, folders, idle, leftovers, orphans, pools
+from sessions.upkeep import abandoned, aging, deaths, folders, homes, idle, leftovers, orphans, pools
 
 logger = structlog.get_logger(__name__)
 
@@ -70,6 +70,7 @@ MENDS: dict[str, Step] = {
     "machines": _in_db(leftovers.end_machines),
     "idle sandboxes": _in_db(aging.put_away),
     "old sandboxes": _in_db(aging.stop_old),
+    "homes": _in_db(homes.clear_left),
     "pools": _in_db(pools.keep),
     "tokens": _in_db(leftovers.revoke_tokens),
     "orphans": _end_orphans,

@@ -88,6 +88,12 @@ def move(tenant: Tenant) -> Case:
     return Case(params={"session_id": row.pk}, body={"environment_id": other.pk})
 
 
+def environment(tenant: Tenant) -> Case:
+    return Case(
+        params={"environment_id": Environment.objects.get(organization=tenant.organization, is_default=True).pk}
+    )
+
+
 def changed(tenant: Tenant) -> Case:
     return Case(params={"session_id": _session(tenant).pk}, body={"name": "another name"})
 
@@ -218,6 +224,7 @@ ROUTES = [
     Route("POST", "/sessions/{session_id}/restore", Role.MEMBER, restoration),
     Route("POST", "/sessions/{session_id}/move", Role.MEMBER, move),
     Route("POST", "/sessions/{session_id}/prewarm", Role.MEMBER, session),
+    Route("POST", "/environments/{environment_id}/prewarm", Role.MEMBER, environment),
     Route("GET", "/orgs/{organization_id}/tree", Role.VIEWER, organization),
     Route("GET", "/orgs/{organization_id}/activity", Role.VIEWER, organization),
     Route("PUT", "/orgs/{organization_id}/session-order", Role.VIEWER, order),

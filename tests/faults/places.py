@@ -66,7 +66,7 @@ class Places:
         return config, {"private_key": account.private_key or ""}
 
     def _modal(self, _: str) -> tuple[dict[str, Any], dict[str, str]]:
-        return {"agent_path": str(cli.find_cli())}, {}
+        return {"agent_path": str(cli.find_cli())}, {"token_id": modal.TOKEN_ID, "token_secret": modal.TOKEN_SECRET}
 
 
 @contextlib.contextmanager

@@ -61,6 +61,7 @@ export class NewSession extends FormDialog {
       const lists = await listsOf(this.organizationId, projectId);
       if (projectId === this.projectId) Object.assign(this, { lists, loadError: null });
       this.environments.ask(this.organizationId);
+      if (this.environment) post(`/environments/${this.environment}/prewarm`).catch(() => undefined); // the first turn makes its sandbox then
     } catch (error) {
       if (projectId === this.projectId) this.loadError = error;
     }

@@ -21,6 +21,7 @@ from sessions import dispatch, services
 from sessions.engine import lifecycle, moving
 from sessions.errors import AtWork, CommandIdTaken
 from sessions.models import AgentSession, Move
+from sessions.upkeep import homes
 from tests.sessions.resting import forget_tasks, play, tasks
 from tests.sessions.stage import Stage, asks
 
@@ -161,7 +162,11 @@ class TestMove:
         await moving.move(stage.session.pk)
         is_left = (await Machine.objects.aget()).cleared_at is None
         monkeypatch.undo()
-        await moving.move(stage.session.pk)
+        later = timezone.now() + timedelta(minutes=5)
+        found = [await in_db(homes.clear_left)(now=at) for at in (timezone.now(), later)]
+        await moving.clear_left(stage.session.pk)
+
+        assert (found, await in_db(homes.clear_left)(now=later)) == ([0, 1], 0)
 
         assert (is_left, (await Machine.objects.aget()).cleared_at is not None) == (True, True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from channels.db import database_sync_to_async as in_db
 
 from sandbox.answers import Transcript
@@ -36,8 +37,9 @@ async def notices(stage: Stage) -> list[dict[str, Any]]:
 
 
 class TestTheRecord:
-    async def test_that_is_sound_is_resumed_without_a_word(self, stage: Stage) -> None:
-        await play_and_lose(stage, Transcript("sound", 0))
+    @pytest.mark.parametrize("state", ["sound", "repaired"])
+    async def test_that_is_sound_is_resumed_without_a_word(self, stage: Stage, state: str) -> None:
+        await play_and_lose(stage, Transcript(state, 0))
         known = (await AgentSession.objects.aget()).claude_session_id
 
         await play(stage, "Which word?")

@@ -10,10 +10,10 @@ from django.core.cache import cache
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from environments.models import Machine
+from environments.models import Environment, Machine
 from sandbox.errors import BackendUnavailable
 from sessions import services
-from sessions.engine import warming
+from sessions.engine import pool, warming
 from sessions.models import AgentSession
 from sessions.services import warming as asking
 from sessions.upkeep import deaths
@@ -96,6 +96,20 @@ class TestPrewarm:
         settings.PREWARM = False
 
         assert not await ask(stage)
+
+    async def test_of_an_environment_keeps_one_for_who_is_about_to_begin(self, stage: Stage) -> None:
+        environment = await Environment.objects.aget()
+        expect = in_db(services.prewarm_environment)
+
+        asked = [await expect(environment=environment, by=stage.owner, now=timezone.now()) for _ in range(2)]
+        await pool.keep(environment.pk)
+        waiting = await Machine.objects.aget()
+        await stage.play(await stage.asend())
+        cache.clear()
+        await pool.keep(environment.pk)
+
+        assert (asked, waiting.subject_id, len(stage.backend.made)) == ([True, False], None, 1)
+        assert (await Machine.objects.aget()).subject_id == stage.session.pk
 
     async def test_has_a_limit_for_each_person(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(asking, "PER_USER", 0)
