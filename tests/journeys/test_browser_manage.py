@@ -54,6 +54,21 @@ class TestASession:
         expect(page.get_by_role("heading", name="feature")).to_be_visible()
         alice.watch.forgive("status of 409")
 
+    def test_is_moved_to_another_environment(self, alice: Visitor) -> None:
+        body = {"organization_id": alice.organization_id, "name": "Containers to be", "kind": "HOST"}
+        alice.person.call("POST", "/api/environments", body)
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+
+        choose(page, "More about this session", "Move to another environment…")
+        dialog = page.get_by_role("dialog", name="Move this session to another environment?")
+        expect(dialog.get_by_label("Go on in")).to_have_text("Containers to be")
+        expect(dialog.get_by_text("What git ignores")).to_be_visible()
+        dialog.get_by_role("button", name="Move", exact=True).click()
+
+        expect(page.get_by_text("moved this session to Containers to be")).to_be_visible(timeout=20_000)
+        assert alice.read(session)["environment_name"] == "Containers to be"
+
     def test_is_deleted_once_that_is_confirmed(self, alice: Visitor) -> None:
         session = alice.session(alice.project())
         page = alice.open(session_path(session))
