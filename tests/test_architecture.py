@@ -62,9 +62,22 @@ MODULES = {
         "secrets",
     }
     | {"client_keys", "handover", "tenancy", "tokens", "wording"},
-    "config": {"asgi", "cache", "daphne", "doctor", "env", "findings", "localization", "management", "middleware"}
+    "config": {
+        "asgi",
+        "checks",
+        "cache",
+        "daphne",
+        "doctor",
+        "env",
+        "findings",
+        "localization",
+        "management",
+        "middleware",
+    }
     | {"observability", "outages", "parser", "places", "postgres", "serving", "settings", "sockets", "worker"},
     "environments": {
+        "images",
+        "isolation",
         "checking",
         "configs",
         "host_keys",
