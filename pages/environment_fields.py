@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from environments import isolation
 from environments.configs import MODELS
+from environments.models import EnvironmentKind
 
 Text = str | Promise
 
@@ -74,6 +75,10 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     "work_dir": Wording(_("Working folder"), _("Sandboxes' files are kept below it.")),
 }
+# Where a kind means something of its own by a name.
+KIND_WORDINGS: Mapping[tuple[str, str], Wording] = {
+    ("MODAL", "image"): Wording(_("Container image"), _("Left empty, it is our own, which has all that agents need.")),
+}
 OPTIONS: Mapping[str, Text] = {
     "key": _("A private key"),
     "password": _("A password"),
@@ -107,6 +112,9 @@ BY_DEFAULT_FOLDED = frozenset(
         "timeout_s",
         "warm_pool",
         "work_dir",
+        "lifetime_s",
+        "domains",
+        "skills_volume",
     }
 )
 
@@ -153,12 +161,12 @@ def _config_field(kind: str, name: str, info: FieldInfo, values: Mapping[str, An
         name=f"{kind.lower()}-{name}",
         path=f"config.{name}",
         control="text",
-        wording=WORDINGS.get(name) or Wording(name.replace("_", " ").capitalize()),
+        wording=KIND_WORDINGS.get((kind, name)) or WORDINGS.get(name) or Wording(name.replace("_", " ").capitalize()),
         value=values.get(name, default),
         is_needed=info.is_required(),
         is_folded=name in BY_DEFAULT_FOLDED,
     )
-    if name in ("image", "host_key"):
+    if name == "host_key" or (kind == EnvironmentKind.DOCKER and name == "image"):
         made.control = name
     elif get_origin(kind_of) is Literal:
         made.control = "select"

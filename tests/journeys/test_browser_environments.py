@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from sessions.engine.cli import find_cli
+from tests import sshd
 from tests.journeys.browsing import Visitor, go
 from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.curl import wait_for
@@ -210,3 +212,38 @@ class TestDialogs:
         dialog.locator("details.more > summary").click()
         dialog.get_by_label("Environment").select_option(label="This machine")
         expect(dialog.get_by_text("is not available at the moment")).to_have_count(0)
+
+
+class TestOverSsh:
+    def test_approves_a_host_key_and_is_tried_out(self, visit: Visit, shoot: Shoot) -> None:
+        alice, machine = visit(), sshd.shared()
+        alice.watch.forgive("502")
+        page = alice.open(f"{PAGE}new/?kind=SSH")
+        page.get_by_label("Name", exact=True).fill("Build machine")
+        page.get_by_label("Host", exact=True).fill("127.0.0.1")
+        page.get_by_label("Port").fill(str(machine.port))
+        page.get_by_label("User", exact=True).fill(machine.account.username)
+        page.get_by_label("Private key").fill(machine.private_key)
+        page.locator("[data-kind=SSH] details.more > summary").click()
+        page.locator("[data-kind=SSH]").get_by_label("Agent program").fill(str(find_cli()))
+        page.get_by_role("button", name="Fetch the key").click()
+        expect(page.get_by_text(machine.host_key.fingerprint)).to_be_visible()
+        shoot(page, "environments-host-key")
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_label("Host key")).to_have_value(machine.host_key.text)
+        page.get_by_role("button", name="Add environment").click()
+
+        build = card(page, "Build machine")
+        expect(build.get_by_text("Agents can do there whatever this account can.")).to_be_visible()
+        expect(build.get_by_text("Available", exact=True)).to_be_visible()
+        build.get_by_role("button", name="Test").click()
+        expect(build.get_by_role("list", name="Report of the test")).to_be_visible()
+        expect(build.get_by_role("status").filter(has_text=re.compile("passed|failed"))).to_be_visible(timeout=TEST_MS)
+        shoot(page, "environments-ssh-tested")
+        failed = build.locator("li:has(.failed)").all_inner_texts()
+        assert [text for text in failed if "ordinary user" not in text and "no network" not in text] == []
+
+        build.get_by_role("link", name="Edit").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_text("set on")).to_be_visible()
+        assert machine.private_key.split("\n")[1] not in page.content()

@@ -1,0 +1,114 @@
+"""The forms of environments: made of the typed configuration, and shown again as they were sent, secrets excepted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.auth import actor_for
+from accounts.models import Organization, User
+from environments import services
+from environments.configs import MODELS
+from environments.models import Environment
+from environments.secrets import SECRETS as ALL_SECRETS
+from pages.environment_fields import KIND_WORDINGS, SECRETS, WORDINGS, config_fields
+
+pytestmark = pytest.mark.django_db
+ADD = "/settings/environments/new/"
+
+
+@pytest.fixture
+def page(client: Client, alice: User, organization: Organization) -> Client:
+    client.force_login(alice)
+    return client
+
+
+def modal(alice: User, organization: Organization) -> Environment:
+    return services.create_environment(
+        actor=actor_for(alice),
+        organization_id=organization.pk,
+        name="modal",
+        kind="MODAL",
+        config={"memory_mb": 4096},
+        secrets={"token_id": "ak-1234567890abcd", "token_secret": "as-secret"},
+        now=timezone.now(),
+    )
+
+
+class TestFields:
+    @pytest.mark.parametrize("kind", sorted(MODELS))
+    def test_all_have_words_of_their_own(self, kind: str) -> None:
+        names = set(MODELS[kind].model_fields)
+
+        assert {name for name in names if name not in WORDINGS and (kind, name) not in KIND_WORDINGS} == set()
+        assert set(ALL_SECRETS.get(kind, ())) <= set(SECRETS)
+
+    def test_take_their_limits_from_the_configuration(self) -> None:
+        fields = {one.path: one for one in config_fields("DOCKER", {"pids": 64})}
+
+        pids, runtime = fields["config.pids"], fields["config.runtime"]
+        assert (pids.control, pids.value, pids.low, pids.high) == ("number", 64, 16, 65_536)
+        assert (runtime.control, [value for value, _ in runtime.options]) == ("select", ["runc", "runsc"])
+
+
+class TestAdd:
+    def send(self, page: Client, organization: Organization, **values: Any) -> Any:
+        given = {"kind": "SSH", "name": "build", "ssh-host": "build.example.com", "ssh-username": "agent"}
+        return page.post(f"{ADD}?organization={organization.pk}", given | values)
+
+    def test_says_at_each_field_what_is_wrong_and_keeps_what_was_typed(
+        self, page: Client, organization: Organization
+    ) -> None:
+        answer = self.send(
+            page, organization, name="", **{"ssh-port": "70000", "ssh-secret-password": "do-not-show-this"}
+        ).content.decode()
+
+        assert answer.count('aria-invalid="true"') == 3  # the name, the port, and the host key
+        assert "At most 65535." in answer
+        assert 'value="build.example.com"' in answer
+        assert "do-not-show-this" not in answer
+        assert not Environment.objects.filter(kind="SSH").exists()
+
+    def test_makes_one_of_a_form_that_is_sent_twice(self, page: Client, organization: Organization) -> None:
+        key = "11111111-1111-4111-8111-111111111111"
+        for _ in range(2):
+            assert (
+                page.post(
+                    f"{ADD}?organization={organization.pk}", {"kind": "HOST", "name": "x", "key": key}
+                ).status_code
+                == 302
+            )
+
+        assert Environment.objects.filter(name="x").count() == 1
+
+
+class TestEdit:
+    def test_never_shows_a_secret_and_replaces_or_forgets_it(
+        self, page: Client, alice: User, organization: Organization
+    ) -> None:
+        row = modal(alice, organization)
+        path = f"/settings/environments/{row.pk}/"
+        shown = page.get(path).content.decode()
+        assert ("…abcd" in shown, "ak-1234" in shown, "as-secret" in shown) == (True, False, False)
+        assert 'value="4096"' in shown
+
+        page.post(path, {"name": "modal", "modal-app": "slipway", "forget-modal-secret-token_secret": "1"})
+
+        assert [one.name for one in row.secrets.all()] == ["token_id"]
+        row.refresh_from_db()
+        assert row.config["memory_mb"] == 2048  # emptied: the default
+
+
+class TestStrangers:
+    def test_are_told_that_there_is_nothing(
+        self, client: Client, alice: User, bob: User, charlie: User, organization: Organization
+    ) -> None:
+        row = modal(alice, organization)
+        paths = [f"/settings/environments/{row.pk}/{end}" for end in ("", "delete/", "authenticate/")]
+        for user, status in ((bob, 403), (charlie, 404)):
+            client.force_login(user)
+            assert {client.get(path).status_code for path in paths} == {status}
+            assert client.post(f"{paths[0]}default/").status_code == status
