@@ -75,10 +75,6 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     "work_dir": Wording(_("Working folder"), _("Sandboxes' files are kept below it.")),
 }
-# Where a kind means something of its own by a name.
-KIND_WORDINGS: Mapping[tuple[str, str], Wording] = {
-    ("MODAL", "image"): Wording(_("Container image"), _("Left empty, it is our own, which has all that agents need.")),
-}
 OPTIONS: Mapping[str, Text] = {
     "key": _("A private key"),
     "password": _("A password"),
@@ -103,18 +99,15 @@ BY_DEFAULT_FOLDED = frozenset(
         "cpus",
         "domains",
         "lifetime_s",
-        "skills_volume",
         "memory_mb",
-        "pids",
-        "read_only_root",
         "mount_credentials",
         "network",
+        "pids",
+        "read_only_root",
+        "skills_volume",
         "timeout_s",
         "warm_pool",
         "work_dir",
-        "lifetime_s",
-        "domains",
-        "skills_volume",
     }
 )
 
@@ -161,7 +154,7 @@ def _config_field(kind: str, name: str, info: FieldInfo, values: Mapping[str, An
         name=f"{kind.lower()}-{name}",
         path=f"config.{name}",
         control="text",
-        wording=KIND_WORDINGS.get((kind, name)) or WORDINGS.get(name) or Wording(name.replace("_", " ").capitalize()),
+        wording=WORDINGS.get(name) or Wording(name.replace("_", " ").capitalize()),
         value=values.get(name, default),
         is_needed=info.is_required(),
         is_folded=name in BY_DEFAULT_FOLDED,
