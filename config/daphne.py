@@ -116,13 +116,15 @@ class Request(WebRequest):  # type: ignore[misc]
         super().__init__(*args, **options)
         self._parsePOSTFormSubmission = False
         self.bytes_left: int | None = None  # of the body; known with its first piece
+        self.is_answered = False
 
     def handleContentChunk(self, data: bytes) -> None:
         """What is too much is read and dropped: a client that is cut off while it sends sees no answer."""
         if self.bytes_left is None:
             self.bytes_left = most_bytes(self.channel._path.split(b"?", 1)[0])
-            if self._declared_bytes() > self.bytes_left:  # which is known before any of it has come
+            if self._declared_bytes() > self.bytes_left:
                 self.bytes_left = 0
+                self._refuse_at_once()
         if self.bytes_left < 0:
             return
         self.bytes_left -= len(data)
@@ -137,16 +139,35 @@ class Request(WebRequest):  # type: ignore[misc]
         return int(declared[0])  # which Twisted has read before us
 
     def process(self) -> Any:
+        if self.is_answered:
+            return self.channel.loseConnection()
         is_too_large = self.bytes_left is not None and self.bytes_left < 0
         return self._refuse() if is_too_large else super().process()
 
     def _refuse(self) -> None:
-        id = uuid7().hex
-        logger.warning("request_too_large", request_id=id, path=self.path.decode("ascii", "replace"))
-        told = {"error": "validation_error", "message": "The request is too large.", "details": [], "request_id": id}
+        id, body = _refusal(self.path)
         headers = [(b"content-type", b"application/json"), (b"x-request-id", id.encode())]
         self.handle_reply({"type": "http.response.start", "status": 413, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": json.dumps(told).encode()})
+        self.handle_reply({"type": "http.response.body", "body": body})
+
+    def _refuse_at_once(self) -> None:
+        """Answer while the body still comes: who listens stops sending, who does not reads the answer afterwards.
+
+        Past Twisted, which would take the rest of the body for the next request.
+        """
+        self.is_answered = True
+        id, body = _refusal(self.channel._path)
+        head = f"content-type: application/json\r\nx-request-id: {id}\r\ncontent-length: {len(body)}\r\n"
+        said = f"HTTP/1.1 413 Request Entity Too Large\r\n{head}connection: close\r\n\r\n"
+        self.channel.transport.write(said.encode() + body)
+
+
+def _refusal(path: bytes) -> tuple[str, bytes]:
+    """The id of a request that is too large, and what is said about it."""
+    id = uuid7().hex
+    logger.warning("request_too_large", request_id=id, path=path.decode("ascii", "replace")[:200])
+    told = {"error": "validation_error", "message": "The request is too large.", "details": [], "request_id": id}
+    return id, json.dumps(told).encode()
 
 
 def most_bytes(path: bytes) -> int:

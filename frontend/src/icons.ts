@@ -39,6 +39,7 @@ import fileText from "lucide-static/icons/file-text.svg";
 import fold from "lucide-static/icons/fold-vertical.svg";
 import folder from "lucide-static/icons/folder.svg";
 import gitBranch from "lucide-static/icons/git-branch.svg";
+import refresh from "lucide-static/icons/refresh-cw.svg";
 import globe from "lucide-static/icons/globe.svg";
 import history from "lucide-static/icons/history.svg";
 import image from "lucide-static/icons/image.svg";
@@ -72,7 +73,7 @@ import { drawing } from "./shape.ts";
 const SHAPES = {
   arrowDown, back, bell, bot, brain, building, chat, check, chevron, choose, clipboard, collapse, copy, cross, expand, eye, eyeOff, filePen,
   fileText, fold, folder, gauge, gitBranch, globe, history, image, info, key, keyboard, layers, link, list, lock, mail, maximise, menu, monitor, more, now,
-  palette, panel, pencil, play, plus, question, restore, search, send, shield, shieldCheck, squareTerminal, stop, terminal, trash, undo, unfold, upload, user,
+  palette, panel, pencil, play, plus, question, refresh, restore, search, send, shield, shieldCheck, squareTerminal, stop, terminal, trash, undo, unfold, upload, user,
   cloud, container, network, server, users, warning, wrench,
 };
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import socket as sockets
 import subprocess
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from tests.journeys.server import Server, running
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240), pytest.mark.undisturbed("kills the server itself")]
 
 BUILD_MS = 60_000
+CONTEXT_BYTES = 5 * 2**20
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,7 @@ def docker() -> Engine:
 
 @pytest.fixture(scope="module")
 def server(docker: Engine) -> Iterator[Server]:
-    with running(SLIPWAY_DOCKER_HOST=docker.url) as started:
+    with running(SLIPWAY_DOCKER_HOST=docker.url, SLIPWAY_BUILD_CONTEXT_MAX_BYTES=str(CONTEXT_BYTES)) as started:
         yield started
 
 
@@ -99,7 +103,7 @@ class TestAnImageOfOnesOwn:
         page.get_by_label("Dockerfile", exact=True).fill(f"FROM {docker.image}\nRUN echo begun; sleep 100\n")
         page.get_by_role("button", name="Build the image").click()
         expect(page.locator(".log")).to_contain_text("begun\n", timeout=BUILD_MS)
-        page.get_by_role("button", name="Cancel", exact=True).click()
+        page.get_by_role("button", name="Cancel the build").click()
         expect(page.get_by_text("The build was cancelled").first).to_be_visible(timeout=BUILD_MS)
         shoot(page, "image-page")
 
@@ -107,6 +111,46 @@ class TestAnImageOfOnesOwn:
 def environments(visitor: Visitor) -> list[dict[str, Any]]:
     path = f"/api/environments?organization_id={visitor.organization_id}"
     return list(visitor.person.call("GET", path)["items"])
+
+
+class TestAContextOfTwoGigabytes:
+    """Refused while it comes in, whoever sends it, and none of it kept."""
+
+    @pytest.fixture
+    def head(self, server: Server) -> str:
+        path = f"/api/environments/{uuid.uuid4()}/dockerfile"
+        return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+
+    def test_with_its_length_is_answered_at_its_beginning(self, server: Server, head: str) -> None:
+        with sockets.create_connection(("127.0.0.1", server.port), 30) as connection:
+            connection.sendall(f"{head}Content-Length: {2 * 2**30}\r\n\r\n".encode() + bytes(2**16))
+            said = connection.recv(4096)
+
+        assert b" 413 " in said.split(b"\r\n")[0]
+        assert b"The request is too large." in said
+
+    def test_without_its_length_leaves_nothing_on_the_disk(self, server: Server, head: str) -> None:
+        chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
+        with sockets.create_connection(("127.0.0.1", server.port), 30) as connection:
+            connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+            for _ in range(CONTEXT_BYTES // 2**20 + 5):
+                connection.sendall(chunk)
+            wait_for(lambda: not spooled(server), 20)
+            connection.sendall(b"0\r\n\r\n")
+            said = connection.recv(4096)
+
+        assert b" 413 " in said.split(b"\r\n")[0]
+
+
+def spooled(server: Server) -> list[int]:
+    """Sizes of the files without a name that the server writes bodies to."""
+    assert server.process is not None
+    found = []
+    for entry in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.readlink().name.endswith(" (deleted)") and (size := entry.stat().st_size) > 2**20:
+                found.append(size)
+    return found
 
 
 class TestAServerThatIsKilled:

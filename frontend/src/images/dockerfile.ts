@@ -97,6 +97,11 @@ export class DockerfileField extends PageElement {
     if (this.isConnected && this.build?.status !== "COMPLETED") throw new Error(gettext("The environment is saved, but its image was not built. Correct the Dockerfile, and save again."));
   }
 
+  /** What is asked for is shown as it comes. */
+  private showBuild(): void {
+    void this.updateComplete.then(() => this.querySelector("slw-image-build")?.scrollIntoView({ block: "nearest" }));
+  }
+
   private async start(): Promise<void> {
     Object.assign(this, { isBusy: true, error: null });
     try {
@@ -109,6 +114,7 @@ export class DockerfileField extends PageElement {
       else this.error = error;
     }
     Object.assign(this, { isBusy: false, sent: null });
+    this.showBuild();
   }
 
   private async forget(): Promise<void> {
@@ -157,7 +163,7 @@ export class DockerfileField extends PageElement {
       <div class="row wrap" ?hidden=${!this.environmentId}><button class="button" type="button" aria-busy=${this.isBusy} ?disabled=${this.isBusy || isBuilding || isRefused || !this.text.trim()} @click=${() => this.start()}>${icon("wrench")}${this.build?.status === "COMPLETED" && this.text === this.kept ? gettext("Build again") : gettext("Build the image")}</button>
         ${this.kept === null ? nothing : html`<button class="button quiet danger" type="button" ?disabled=${this.isBusy || isBuilding} @click=${() => this.forget()}>${gettext("Remove the Dockerfile")}</button>`}
         ${this.sent === null ? nothing : html`<span class="soft">${gettext("Sending files: {part}", { part: percent(this.sent) })}</span>`}</div>
-      <slw-image-build .build=${this.build} @slw-image-built=${(event: CustomEvent<Build>) => (this.build = event.detail)}></slw-image-build>
+      <slw-image-build .build=${this.build} @slw-image-built=${(event: CustomEvent<Build>) => { this.build = event.detail; this.showBuild(); }}></slw-image-build>
     </div>`;
   }
 

@@ -97,7 +97,7 @@ export class EnvironmentImage extends LitElement {
   private menu(): TemplateResult {
     return html`<div class="row"><details class="menu grow"><summary class="button"><span class="grow">${gettext("Choose an image")}</span>${icon("collapse")}</summary>
         <div class="menu-body">${this.images === null ? html`<div class="skeleton"></div>` : this.images.length ? this.images.map((image) => this.item(image)) : html`<p class="soft menu-note">${gettext("The Docker engine has no image that you may use.")}</p>`}</div></details>
-      <button class="button quiet square" type="button" aria-busy=${this.isBusy} aria-label=${gettext("Look for images again")} title=${gettext("Look for images again")} @click=${() => this.refresh()}>${icon("history")}</button></div>`;
+      <button class="button quiet square" type="button" aria-busy=${this.isBusy} aria-label=${gettext("Look for images again")} title=${gettext("Look for images again")} @click=${() => this.refresh()}>${icon("refresh")}</button></div>`;
   }
 
   private item(image: Image): TemplateResult {

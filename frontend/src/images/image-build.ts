@@ -77,7 +77,7 @@ export class ImageBuild extends PageElement {
     const mark = { PENDING: "starting", RUNNING: "running", COMPLETED: "done", FAILED: "failed", CANCELLED: "stopped" }[build.status];
     return html`<div class="stack tight image-build">
       <div class="row"><span class="status ${mark}"></span><span class="grow strong" role="status">${this.word(build)}</span>
-        ${isOver ? nothing : html`<button class="button quiet" type="button" ?disabled=${this.isCancelling} @click=${() => this.cancel()}>${this.isCancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`}</div>
+        ${isOver ? nothing : html`<button class="button quiet" type="button" ?disabled=${this.isCancelling} @click=${() => this.cancel()}>${this.isCancelling ? gettext("Cancelling…") : gettext("Cancel the build")}</button>`}</div>
       ${isOver ? nothing : build.steps ? html`<progress class="progress" max=${build.steps} .value=${Math.max(0, build.step - 1)} aria-label=${gettext("Build progress")}></progress>` : html`<progress class="progress" aria-label=${gettext("Build progress")}></progress>`}
       ${build.error ? html`<div class="note error" role="alert">${icon("warning")}<span class="grow">${told(build.error)}</span>
         ${build.line ? html`<button class="button quiet" type="button" @click=${() => this.showLine(build.line ?? 1)}>${gettext("Line {line}", { line: number(build.line) })}</button>` : nothing}</div>` : nothing}

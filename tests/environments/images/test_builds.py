@@ -76,7 +76,7 @@ class TestRun:
         ("line", "error"),
         [
             ("RUN echo before; exit 3", "returned a non-zero code: 3"),
-            ("RUN dd if=/dev/zero of=/file bs=1000000 count=COUNT", "larger than an image may be"),
+            ("RUN dd if=/dev/zero of=/file bs=1 count=1 seek=BEYOND", "larger than an image may be"),
             (
                 "RUN dd if=/dev/zero of=/a bs=1000 count=1500; dd if=/dev/zero of=/b bs=1000 count=1500",
                 "The image is larger than",
@@ -91,7 +91,7 @@ class TestRun:
         found = async_to_sync(choice.on_engine)()
         base_bytes = next(image.size_bytes for image in found if docker.image in image.names)
         settings.IMAGE_MAX_BYTES = base_bytes + 2_000_000
-        line = line.replace("COUNT", str(settings.IMAGE_MAX_BYTES // 1_000_000 + 1))
+        line = line.replace("BEYOND", str(settings.IMAGE_MAX_BYTES))
         build = run(request(alice_actor, environment, f"FROM {docker.image}\n\n{line}\nRUN echo never\n"))
 
         assert build.status == BuildStatus.FAILED
