@@ -12,9 +12,9 @@ from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from accounts.auth import ActorRequest
 from accounts.client_keys import client_key
-from accounts.errors import NotFound
 from accounts.pagination import Page, PageIn, Slice, paginate
 from accounts.tenancy import Role, fetch
+from accounts.wording import told
 from environments.images import choice, policy, services, stream
 from environments.images.contexts import Upload
 from environments.images.errors import BadDockerfile
@@ -31,6 +31,7 @@ from environments.images.schemas import (
 )
 from environments.images.syntax import MAX_BYTES
 from environments.models import Environment
+from sandbox.errors import SandboxError
 
 router = Router(tags=["environments"])
 
@@ -39,10 +40,18 @@ PIECES = 200
 
 @router.get("/docker/images", response=ImagesOut)
 def list_images(request: ActorRequest, organization_id: uuid.UUID) -> dict[str, Any]:
-    """The engine's images that the organisation may use, and whether it may build others."""
+    """The engine's images that the organisation may use, and whether it may build others.
+
+    That no engine answers is told beside the empty list: it is no fault of the request.
+    """
     request.actor.require(organization_id, Role.VIEWER)
-    found = async_to_sync(choice.on_engine)()
-    return {"items": choice.choices(found, organization_id), "can_build": policy.builds_are_allowed()}
+    error, found = "", []
+    try:
+        found = async_to_sync(choice.on_engine)()
+    except SandboxError as silent:
+        error = told(silent.message)
+    items = choice.choices(found, organization_id)
+    return {"items": items, "can_build": policy.builds_are_allowed(), "error": error}
 
 
 @router.post("/docker/dockerfile-check", response=CheckOut)
@@ -53,12 +62,10 @@ def check_dockerfile(request: ActorRequest, payload: CheckIn) -> dict[str, Any]:
     return {"problems": checked.problems, "images": [str(base) for base in checked.bases]}
 
 
-@router.get("/environments/{uuid:environment_id}/dockerfile", response=DockerfileOut)
-def read_dockerfile(request: ActorRequest, environment_id: uuid.UUID) -> Dockerfile:
-    found = Dockerfile.objects.filter(environment=fetch(Environment, request.actor, environment_id)).first()
-    if found is None:
-        raise NotFound
-    return found
+@router.get("/environments/{uuid:environment_id}/dockerfile", response=DockerfileOut | None)
+def read_dockerfile(request: ActorRequest, environment_id: uuid.UUID) -> Dockerfile | None:
+    """The environment's Dockerfile; null when it has none."""
+    return Dockerfile.objects.filter(environment=fetch(Environment, request.actor, environment_id)).first()
 
 
 @router.post("/environments/{uuid:environment_id}/dockerfile", response=DockerfileOut)

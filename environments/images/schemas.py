@@ -22,6 +22,7 @@ class ImageOut(Schema):
 class ImagesOut(Schema):
     items: list[ImageOut]
     can_build: bool
+    error: str
 
 
 class CheckIn(Schema):

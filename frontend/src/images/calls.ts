@@ -3,7 +3,7 @@
 import { ApiError, call, get, post } from "../api.ts";
 
 export interface Image { name: string; id: string; size_bytes: number; created_at: string; environment_id: string | null; environment_name: string }
-export interface Images { items: Image[]; can_build: boolean }
+export interface Images { items: Image[]; can_build: boolean; error: string }
 export interface Problem { line: number; message: string }
 export interface Checked { problems: Problem[]; images: string[] }
 export interface Context { name: string; size_bytes: number; sha256: string }
@@ -23,14 +23,7 @@ export const latestBuild = async (environmentId: string): Promise<Build | null> 
 export const removeDockerfile = (environmentId: string): Promise<void> => call<void>("DELETE", `/environments/${environmentId}/dockerfile`);
 export const cancelBuild = (id: string): Promise<Build> => post<Build>(`/docker/image-build/${id}/cancel`);
 
-export async function dockerfileOf(environmentId: string): Promise<Dockerfile | null> {
-  try {
-    return await get<Dockerfile>(`/environments/${environmentId}/dockerfile`);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
-    throw error;
-  }
-}
+export const dockerfileOf = (environmentId: string): Promise<Dockerfile | null> => get<Dockerfile | null>(`/environments/${environmentId}/dockerfile`);
 
 /** Keeps the Dockerfile, then asks for its image; the key is the same for as long as the same is asked. */
 export async function build(environmentId: string, text: string, context: File | null, key: string, onProgress: (part: number) => void): Promise<Build> {

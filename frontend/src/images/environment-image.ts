@@ -21,6 +21,7 @@ export class EnvironmentImage extends LitElement {
   @state() private isBusy = false;
   @state() private error: unknown = null;
   private place: HTMLElement | null = null;
+  private watch: IntersectionObserver | null = null;
 
   /** Above the field that is in the page already, which a form without scripts sends. */
   protected override createRenderRoot(): HTMLElement {
@@ -31,7 +32,18 @@ export class EnvironmentImage extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-    void this.look();
+    // Only when it is to be seen: the form has parts for other kinds of environments, too.
+    this.watch = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      this.watch?.disconnect();
+      void this.look();
+    });
+    this.watch.observe(this);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.watch?.disconnect();
   }
 
   private get input(): HTMLInputElement | null {
@@ -52,8 +64,8 @@ export class EnvironmentImage extends LitElement {
   private async refresh(): Promise<void> {
     this.isBusy = true;
     try {
-      const { items, can_build } = await imagesOf(this.organizationId);
-      Object.assign(this, { images: items, canBuild: can_build, error: null });
+      const { items, can_build, error } = await imagesOf(this.organizationId);
+      Object.assign(this, { images: items, canBuild: can_build, error: error ? new Error(error) : null });
     } catch (error) {
       Object.assign(this, { images: [], error });
     }
