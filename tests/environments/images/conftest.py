@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def docker(settings: Settings, environment: Environment) -> Iterator[Engine]:
     yield found
     for image in on_engine(found, environment.pk):
         for name in image.names:
-            ask(found, lambda client, name=name: images.remove(client, name))
+            ask(found, partial(images.remove, reference=name))
 
 
 def request(actor: Actor, environment: Environment, text: str, **options: object) -> ImageBuild:
