@@ -43,6 +43,11 @@ def _more(item: str) -> Callable[[Page], None]:
     return arrange
 
 
+def _move(page: Page) -> None:
+    _more("Move to another environment…")(page)
+    expect(page.get_by_role("dialog").get_by_role("button", name="Move")).to_be_enabled()
+
+
 def _delete_project(page: Page) -> None:
     page.get_by_label("More about storefront").first.click()
     page.get_by_role("button", name="Delete…").first.click()
@@ -83,7 +88,7 @@ def session_details(world: World) -> View:
 
 @state
 def move_session(world: World) -> View:
-    return View(world.manager, world.movable, _more("Move to another environment…"))
+    return View(world.manager, world.movable, _move)
 
 
 @state

@@ -97,12 +97,12 @@ def add_docker_refused(world: World) -> View:
 
 @state
 def add_ssh(world: World) -> View:
-    return View(world.manager, PAGE, _add("SSH"))
+    return View(world.manager, PAGE, _add("SSH"), forgives=(NO_ENGINE,))
 
 
 @state
 def add_modal(world: World) -> View:
-    return View(world.manager, PAGE, _add("MODAL"))
+    return View(world.manager, PAGE, _add("MODAL"), forgives=(NO_ENGINE,))
 
 
 @state
