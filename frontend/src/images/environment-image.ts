@@ -15,23 +15,13 @@ import type { DockerfileField } from "./dockerfile.ts";
 export class EnvironmentImage extends LitElement {
   @property({ attribute: "organization-id" }) organizationId = "";
   @property({ attribute: "environment-id" }) environmentId = "";
-  @property({ type: Boolean, attribute: "has-dockerfile" }) hasDockerfile = false;
   @state() private images: Image[] | null = null;
   @state() private canBuild = true;
   @state() private isOwn = false; // from a Dockerfile
   @state() private isBusy = false;
   @state() private error: unknown = null;
   private place: HTMLElement | null = null;
-<<<<<<< HEAD
   private watch: IntersectionObserver | null = null;
-=======
-  /** Nobody is asked for images while another kind of environment is chosen. */
-  private readonly seen = new IntersectionObserver((entries) => {
-    if (!entries.some((one) => one.isIntersecting)) return;
-    this.seen.disconnect();
-    void this.look();
-  });
->>>>>>> 5722d19 (Ask for images when they are to be chosen, and for a Dockerfile where there is one: no error is left in the console)
 
   /** Above the field that is in the page already, which a form without scripts sends. */
   protected override createRenderRoot(): HTMLElement {
@@ -42,7 +32,6 @@ export class EnvironmentImage extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
-<<<<<<< HEAD
     // Only when it is to be seen: the form has parts for other kinds of environments, too.
     this.watch = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
@@ -50,18 +39,11 @@ export class EnvironmentImage extends LitElement {
       void this.look();
     });
     this.watch.observe(this);
-=======
-    this.seen.observe(this);
->>>>>>> 5722d19 (Ask for images when they are to be chosen, and for a Dockerfile where there is one: no error is left in the console)
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-<<<<<<< HEAD
     this.watch?.disconnect();
-=======
-    this.seen.disconnect();
->>>>>>> 5722d19 (Ask for images when they are to be chosen, and for a Dockerfile where there is one: no error is left in the console)
   }
 
   private get input(): HTMLInputElement | null {
@@ -69,7 +51,7 @@ export class EnvironmentImage extends LitElement {
   }
 
   private async look(): Promise<void> {
-    if (this.hasDockerfile && !this.isOwn) {
+    if (this.environmentId && !this.isOwn) {
       try {
         if (await dockerfileOf(this.environmentId)) this.choose(true);
       } catch (error) {
