@@ -64,7 +64,7 @@ class TestAnImageOfOnesOwn:
         expect(page.get_by_role("button", name=docker.image)).to_contain_text("MB")
         shoot(page, "image-menu")
         page.get_by_role("button", name=docker.image).click()
-        expect(dialog.get_by_label("Image", exact=True)).to_have_value(docker.image)
+        expect(dialog.get_by_label("Container image", exact=True)).to_have_value(docker.image)
 
         # A Dockerfile, looked at as it comes.
         dialog.get_by_role("radio", name="From a Dockerfile").check(force=True)
