@@ -99,6 +99,8 @@ async def end_sandbox(machine: Machine) -> None:
         status, reason = MachineStatus.LOST, str(error)
         logger.warning("check_sandbox_left", machine_id=str(machine.pk), error=reason)
     await in_db(machines.machine_ended)(machine_id=machine.pk, status=status, reason=reason, now=timezone.now())
+    if status == MachineStatus.STOPPED:
+        await in_db(machines.home_cleared)(machine=machine, now=timezone.now())
 
 
 def _spec(machine_id: uuid.UUID) -> AnySpec:

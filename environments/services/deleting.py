@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.errors import Conflict, Invalid
 from accounts.tenancy import Actor
@@ -24,6 +24,7 @@ from environments.uses import uses_of
 logger = structlog.get_logger(__name__)
 
 MOST_NAMED = 20
+LONGEST = timedelta(days=7)  # that secrets wait for files to be removed with them
 
 
 def _kept() -> timedelta:
@@ -67,10 +68,13 @@ def undelete_environment(*, actor: Actor, id: uuid.UUID) -> Environment:
 def purge_environments(*, now: datetime) -> int:
     """Remove folders and secrets of those that were deleted a while ago and in which nothing runs; how many.
 
-    Whatever runs in one is stopped with the environment's own secrets, so these stay until then.
+    Whatever runs in one is stopped, and what lies there removed, with the environment's own secrets: these stay until
+    then, for a week at most where it is not done.
     """
-    alive = Machine.objects.filter(environment=OuterRef("pk"), status__in=LIVE)
-    old = Environment.with_deleted.filter(~Exists(alive), deleted_at__lt=now - _kept(), purged_at=None)
+    here = Machine.objects.filter(environment=OuterRef("pk"))
+    alive, left = here.filter(status__in=LIVE), here.filter(cleared_at=None, started_at__isnull=False)
+    is_empty = ~Exists(left) | Q(deleted_at__lt=now - LONGEST)
+    old = Environment.with_deleted.filter(is_empty, ~Exists(alive), deleted_at__lt=now - _kept(), purged_at=None)
     return sum(_purge(id, now) for id in list(old.values_list("pk", flat=True)))
 
 

@@ -122,6 +122,24 @@ class TestPurge:
         services.machine_ended(machine_id=machine.pk, status=MachineStatus.STOPPED, reason="", now=NOW)
         assert services.purge_environments(now=self.later) == 1
 
+    def test_waits_a_week_for_files_to_be_removed(self, alice: User, second: Environment) -> None:
+        machine = services.create_machine(second)
+        services.machine_started(machine_id=machine.pk, handle={"is": "there"}, now=NOW)
+        services.machine_ended(machine_id=machine.pk, status=MachineStatus.STOPPED, reason="", now=NOW)
+        delete(alice, second)
+
+        assert services.purge_environments(now=NOW + timedelta(days=6)) == 0
+        assert services.purge_environments(now=NOW + timedelta(days=8)) == 1
+
+    def test_is_done_when_the_files_are_removed(self, alice: User, second: Environment) -> None:
+        machine = services.create_machine(second)
+        services.machine_started(machine_id=machine.pk, handle={"is": "there"}, now=NOW)
+        services.machine_ended(machine_id=machine.pk, status=MachineStatus.STOPPED, reason="", now=NOW)
+        services.home_cleared(machine=machine, now=NOW)
+        delete(alice, second)
+
+        assert services.purge_environments(now=self.later) == 1
+
 
 class TestFolders:
     def test_are_made_with_the_environment_for_the_server_alone(
