@@ -12,6 +12,7 @@ import "./image-build.ts";
 
 const PAUSE_MS = 400; // after the last letter
 const WAIT_MS = 200;
+const EXAMPLE = "FROM debian:12";
 const MAX_BYTES = 64 * 1024;
 const ARCHIVE = /\.(zip|tar|tar\.gz|tgz)$/i;
 
@@ -153,8 +154,8 @@ export class DockerfileField extends PageElement {
         @drop=${(event: DragEvent) => { this.over(false)(event); void this.take(event.dataTransfer?.files ?? []); }}
         @slw-line=${(event: CustomEvent<number>) => this.showLine(event.detail)}>
       ${this.dropZone()}
-      <div class="field"><label for="dockerfile-text">Dockerfile</label>
-        <textarea class="input mono grows" id="dockerfile-text" rows="6" spellcheck="false" autocomplete="off" autocapitalize="off" placeholder="FROM debian:12" aria-invalid=${isRefused}
+      <div class="field"><label for="dockerfile-text">${gettext("Dockerfile")}</label>
+        <textarea class="input mono grows" id="dockerfile-text" rows="6" spellcheck="false" autocomplete="off" autocapitalize="off" placeholder=${EXAMPLE} aria-invalid=${isRefused}
           aria-describedby="dockerfile-found" .value=${this.text} @input=${(event: Event) => this.type((event.target as HTMLTextAreaElement).value)}></textarea></div>
       <div id="dockerfile-found" class="stack tight" aria-live="polite">${this.verdict()}</div>
       ${this.contextRow()}
