@@ -85,6 +85,7 @@ class TestSetSecret:
             (asyncssh.generate_private_key("ssh-rsa", key_size=1024).export_private_key().decode(), "too short"),
             ("x" * 30_000, "too long"),
         ],
+        ids=["empty", "nonsense", "public", "with a passphrase", "torn", "too short", "too long"],
     )
     def test_refuses_what_is_no_usable_key(self, ssh: Environment, value: str, said: str) -> None:
         with pytest.raises(Invalid, match=said) as caught:
