@@ -128,6 +128,11 @@ class Env(BaseSettings):
     )
     builds_per_organization: int = Field(3, ge=1, description="Images that one organisation may build at a time.")
     image_max_bytes: int = Field(10 * 2**30, ge=1, description="Bytes of an image that is built.")
+    git_identity: Literal["agent", "person"] = Field(
+        "agent",
+        description='Whose name agents commit under: `agent` says "Slipway agent", `person` gives agents the name and '
+        "e-mail address of who began the session.",
+    )
     worker_concurrency: int = Field(
         500, ge=1, le=10_000, description="Jobs that one worker holds at a time, turns that wait for a person included."
     )

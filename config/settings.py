@@ -242,6 +242,7 @@ SESSION_BUDGET_USD = env.session_budget_usd
 CLAUDE_CLI = env.claude_cli
 AGENTS_DIR = BASE_DIR / "agents"
 ALLOW_UNCONFINED = env.allow_unconfined
+GIT_IDENTITY = env.git_identity
 DOCKER_HOST = env.docker_host
 DOCKER_RUNTIMES = env.docker_runtimes
 DOCKER_IMAGES = env.docker_images

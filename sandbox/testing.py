@@ -192,6 +192,7 @@ class ScriptedGuest(GuestClient):
             raise WorkTreeNotEmpty
         received = b"".join([part async for part in bundle]) if bundle is not None else None
         self.cloned = {"commit": commit, "branch": branch, "alternates": alternates, "bundle": received}
+        self.cloned |= {"user_name": user_name, "user_email": user_email}
         self.git = GitState(head=commit, is_dirty=False)
 
     async def git_status(self) -> GitState:

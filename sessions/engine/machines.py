@@ -31,7 +31,7 @@ from runtime.failpoints import failpoint
 from sandbox import Phase, Sandbox, attach_sandbox, open_sandbox
 from sandbox.errors import GuestSilent, SandboxError, SandboxGone, SandboxRefused, WorkTreeNotEmpty
 from sandbox.spec import AnySpec, Mount
-from sessions.engine import causes, cli
+from sessions.engine import causes, cli, identity
 from sessions.engine.claims import Lease
 from sessions.engine.fallback import leave_deleted_environment
 from sessions.engine.turns import new_machine
@@ -43,8 +43,6 @@ logger = structlog.get_logger(__name__)
 HALT_S = 4.0  # an import has to end when the worker stops
 CHUNK = 2**20
 POLLS = 4  # of a sandbox that does not answer; each takes some seconds
-USER_NAME = "Slipway agent"
-USER_EMAIL = "agent@slipway.invalid"
 
 
 @dataclass(frozen=True)
@@ -216,7 +214,8 @@ async def _clone(turn: Lease, sandbox: Sandbox) -> str | None:
 async def _fill(turn: Lease, sandbox: Sandbox, commit: str) -> None:
     """Borrow the vault's objects where they can be shown inside, else send a bundle of what the commit needs."""
     vault = Vault(turn.project_id)
-    clone = partial(sandbox.guest.clone, commit=commit, branch=turn.branch, user_name=USER_NAME, user_email=USER_EMAIL)
+    name, email = await in_db(identity.identity_of)(turn.session_id)
+    clone = partial(sandbox.guest.clone, commit=commit, branch=turn.branch, user_name=name, user_email=email)
     if sandbox.capabilities.can_mount and not await in_db(_has_waited)(turn.session_id):
         await clone(alternates=str(vault.objects_dir))
         return
