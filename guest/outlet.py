@@ -117,7 +117,7 @@ def _carry(connection: wire.Wire, sock: socket.socket) -> None:
             if not data:
                 break
             connection.send(wire.DATA, data)
-        connection.send(wire.END)
+        connection.send(wire.END, b"")
     except OSError:
         _hang_up(sock)
     inward.join()
