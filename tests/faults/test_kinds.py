@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import engine
+from tests.engine import image
+from tests.engine.daemon import Daemon
+from tests.faults.invariants import NEXT_STEP
 from tests.faults.places import KINDS, Places, places
 from tests.faults.stories import COMMAND
-from tests.faults.world import Client, World, script
+from tests.faults.world import Client, World, newcomer, script, worlds
 
 pytestmark = [pytest.mark.cli, pytest.mark.fault, pytest.mark.timeout(600)]
 
@@ -103,6 +110,41 @@ class TestOutage:
         assert [told["text"] for told in alice.of_kind(session_id, "tool.result")] == ["written"]
         assert [told["text"] for told in alice.of_kind(session_id, "assistant.text")].count("the end") == 1
         alice.surely("DELETE", f"/sessions/{session_id}")
+
+
+class TestEngine:
+    @pytest.mark.thorough
+    def test_that_was_killed_leaves_a_true_state_and_nobody_behind(self) -> None:
+        if reason := engine.why_not():
+            pytest.skip(reason)
+        daemon = Daemon(Path(tempfile.mkdtemp(prefix="slipway-engine-")))
+        try:
+            daemon.start()
+            daemon.import_image(image.archive(), engine.IMAGE)
+            with worlds(None, SLIPWAY_DOCKER_HOST=daemon.url) as world:
+                self.kill_it_during_a_turn(daemon, newcomer(world, "alice"))
+        finally:
+            daemon.remove()
+
+    def kill_it_during_a_turn(self, daemon: Daemon, alice: Client) -> None:
+        body = {"organization_id": alice.organization_id, "name": "containers", "kind": "DOCKER"}
+        config = {"config": {"image": engine.IMAGE}}
+        made = alice.person.call("POST", "/api/environments", body | config)
+        command = {"tool": "Bash", "input": {"command": f"sleep 6; {COMMAND}"}}
+        session_id = alice.begin(script([command], {"text": "the end"}), environment_id=made["id"], **BYPASS)
+        alice.until_event(session_id, "tool.call")
+
+        daemon.kill()
+        time.sleep(2)
+        daemon.start()
+        shown = alice.until_done(session_id)
+
+        assert shown["status"] in ("COMPLETED", "ERROR", "STOPPED")
+        assert shown["status"] == "COMPLETED" or NEXT_STEP.search(shown["status_reason"])
+        assert bash(alice, session_id, "echo there") == "there"
+        assert len(json.loads(daemon.ask("GET", "/containers/json")[1])) == 1
+        alice.surely("POST", f"/sessions/{session_id}/stop")
+        alice.world.until(lambda: json.loads(daemon.ask("GET", "/containers/json")[1]) == [], "no container runs")
 
 
 class TestMove:
