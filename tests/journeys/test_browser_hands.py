@@ -1,0 +1,182 @@
+"""Several questions at once, the keyboard alone, and the one stream of all tabs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
+from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.curl import wait_for
+from tests.journeys.test_browser_keyboard import NO_MOUSE, reach
+
+pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
+
+PARTS = ("one", "two", "three")
+
+
+def sealed(*steps: list[dict[str, Any]]) -> str:
+    """A script in which, or within which, others are."""
+    return f"<<<b64:{base64.b64encode(json.dumps(steps).encode()).decode()}>>>"
+
+
+def sub_agent(name: str) -> dict[str, Any]:
+    prompt = sealed(bash(f"touch {name}.txt"), [{"text": f"made {name}"}])
+    given = {"description": f"part {name}", "prompt": prompt, "subagent_type": "general-purpose"}
+    return {"tool": "Agent", "input": {**given, "run_in_background": False}}
+
+
+def card(page: Page) -> Locator:
+    return page.locator("section.permission")
+
+
+def settled(page: Page) -> Locator:
+    """Past the moment in which nothing counts, since it was meant for the question before."""
+    ready = page.locator("section.permission:not(.is-settling):not(.is-busy)")
+    expect(ready).to_be_visible(timeout=TURN_MS)
+    return ready
+
+
+def all_wait(alice: Visitor, session: dict[str, Any]) -> None:
+    wait_for(lambda: len(alice.read(session)["pending_permissions"]) == len(PARTS), 60)
+
+
+class TestSeveralQuestionsAtOnce:
+    @pytest.mark.parametrize("size", ["desktop", "phone"])
+    def test_are_seen_one_by_one_and_answered_for_good_for_one_or_for_all(
+        self, visit: Visit, shoot: Shoot, size: str
+    ) -> None:
+        alice = visit(size=size)
+        asked = sealed([sub_agent(name) for name in PARTS], [{"text": "all made"}])
+        session = alice.session(alice.project(), asked)
+        all_wait(alice, session)
+        page = alice.open(session_path(session))
+        expect(settled(page).get_by_text("1 of 3", exact=True)).to_be_visible()
+        seen = {self.asker(page)}
+        for number in (2, 3):
+            if size == "desktop":
+                page.keyboard.press("Escape")
+                page.keyboard.press("ArrowRight")
+            else:
+                card(page).get_by_label("Next question").tap()
+            expect(settled(page).get_by_text(f"{number} of 3", exact=True)).to_be_visible()
+            seen.add(self.asker(page))
+        assert seen == {f"part {name}" for name in PARTS}
+        shoot(page, "several")
+
+        # For good: exactly what would hold is shown, and nothing holds before it is said.
+        name = self.asker(page).removeprefix("part ")
+        self.press(card(page).get_by_role("button", name="Always allow…"), size)
+        rule = card(page).locator("code.rule")
+        expect(rule).to_have_text(re.compile(rf"^Bash\(touch (?:{name}\.txt|\*|:\*)\)$"))
+        kept = rule.inner_text()
+        shoot(page, "several-always")
+        self.press(card(page).get_by_role("button", name="Always allow this"), size)
+        expect(page.locator(".decision .rule")).to_have_text(kept)
+        rules = alice.person.call("GET", f"/api/sessions/{session['id']}/rules")["items"]
+        assert [one["rule"] for one in rules] == [kept]
+
+        self.answer_the_rest(page, size, shoot)
+        expect(page.get_by_text("all made", exact=True)).to_be_visible(timeout=TURN_MS)
+        assert alice.read(session)["pending_permissions"] == []
+
+    def answer_the_rest(self, page: Page, size: str, shoot: Shoot) -> None:
+        """Those that wait still: all of them are listed before all of them are allowed."""
+        settled(page)
+        self.press(card(page).get_by_role("button", name=re.compile("Allow all 2")), size)
+        listed = card(page).locator(".permission-list > li")
+        expect(listed).to_have_count(2)
+        shoot(page, "several-all")
+        self.press(card(page).get_by_role("button", name="Allow all 2 once"), size)
+
+    def asker(self, page: Page) -> str:
+        found = re.search("“(part \\w+)”", card(page).locator(".permission-asker").inner_text())
+        assert found
+        return found[1]
+
+    def press(self, button: Locator, size: str) -> None:
+        expect(button).to_be_enabled()
+        button.tap() if size == "phone" else button.click()
+
+
+@pytest.mark.undisturbed("counts the streams of a browser, which begin anew when a server dies")
+class TestTheOneStreamOfAllTabs:
+    def test_is_taken_over_when_its_tab_is_closed_and_nothing_is_missed(self, visit: Visit) -> None:
+        alice = visit()
+        project = alice.project()
+        session = alice.session(project, name="first")
+        streams: list[Page] = []
+        tabs = [alice.context.new_page() for _ in range(3)]
+        for tab in tabs:
+            tab.on("request", lambda request, tab=tab: streams.append(tab) if "/activity" in request.url else None)
+            tab.goto(alice.server.url + session_path(session))
+            expect(self.row(tab, "first")).to_be_visible()
+        wait_for(lambda: len(streams) == 1, 10)
+
+        leader = streams[0]
+        leader.close()
+        alice.person.call("PATCH", f"/api/sessions/{session['id']}", {"name": "renamed meanwhile"})
+        rest = [tab for tab in tabs if tab is not leader]
+        for tab in rest:
+            expect(self.row(tab, "renamed meanwhile")).to_be_visible()
+        assert len(streams) == 2
+        assert streams[1] in rest
+
+        alice.session(project, name="second")
+        for tab in rest:
+            expect(self.row(tab, "second")).to_be_visible()
+        assert len(streams) == 2, "one stream for all tabs"
+
+    def row(self, page: Page, name: str) -> Locator:
+        return page.get_by_role("treeitem", name=re.compile(f"^{name}"))
+
+
+@pytest.mark.undisturbed("goes through a page by the keyboard, which begins anew when it is loaded again")
+class TestTheKeyboardAlone:
+    def test_allows_restores_and_takes_that_back(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit()
+        alice.context.add_init_script(NO_MOUSE)
+        session = alice.session(alice.project(), script(bash("touch kept.txt"), [{"text": "first done"}]))
+        page = alice.open(session_path(session))
+        settled(page)
+        page.keyboard.press("Escape")
+        page.keyboard.press("d")
+        expect(page.get_by_label("What should the agent do instead?")).to_be_focused()
+        page.keyboard.press("Escape")  # not after all
+        expect(card(page).get_by_role("button", name="Allow once")).to_be_focused()
+        page.keyboard.press("a")
+        expect(page.get_by_text("first done", exact=True)).to_be_visible(timeout=TURN_MS)
+        alice.wait_until_idle(session)
+
+        page.keyboard.press("i")
+        expect(page.get_by_label("Message to the agent")).to_be_focused()
+        page.keyboard.insert_text(script(bash("touch later.txt"), [{"text": "second done"}]))
+        page.keyboard.press("Enter")
+        settled(page)
+        page.keyboard.press("Escape")
+        page.keyboard.press("a")
+        expect(page.get_by_text("second done", exact=True)).to_be_visible(timeout=TURN_MS)
+        alice.wait_until_idle(session)
+        expect(page.locator(".turn-footer")).to_have_count(2)
+
+        page.keyboard.press("Escape")
+        for _ in range(2):  # the last turn's own comes first, going backwards
+            reach(page, "restore to here", "Shift+Tab")
+            if page.locator(".turn-footer").first.evaluate("one => one.contains(document.activeElement)"):
+                break
+            page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Restore the files to the end of this turn?")
+        expect(dialog.get_by_text("later.txt")).to_be_visible()
+        shoot(page, "restore-by-keys")
+        reach(page, "^restore$")
+        page.keyboard.press("Enter")
+        expect(page.locator(".restored")).to_contain_text("restored 1 file to an earlier state", timeout=TURN_MS)
+        reach(page, "^undo$")
+        page.keyboard.press("Enter")
+        expect(page.locator(".restored")).to_have_count(2, timeout=TURN_MS)
