@@ -64,13 +64,18 @@ def image_of(environment: Environment) -> str:
 
 
 def require_image(environment: Environment) -> None:
-    """Before a container is made. Raises: ImageNotBuilt; ImageNotAllowed (another's, or not on the operator's list)."""
+    """Before a container is made.
+
+    Raises: ImageNotBuilt; BadImageName, ImageNotAllowed (another's, or not on the operator's list).
+    """
     if environment.kind != EnvironmentKind.DOCKER:
         return
-    image = image_of(environment)
-    if not image:
-        raise ImageNotBuilt
-    if not image.startswith("sha256:") and not Allowance.of(environment.organization_id).covers(names.parse(image)):
+    configured = str(environment.config.get("image", ""))
+    own = current_builds([environment])
+    if environment.pk in own or not configured:
+        if own.get(environment.pk) is None:
+            raise ImageNotBuilt
+    elif not Allowance.of(environment.organization_id).covers(names.parse(configured)):
         raise ImageNotAllowed
 
 

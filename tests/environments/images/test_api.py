@@ -12,7 +12,10 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django import Settings
 
 from accounts.models import Organization, User
+from environments.images import choice
+from environments.images.errors import ImageNotAllowed
 from environments.images.models import BuildOutput, BuildStatus, Dockerfile, ImageBuild
+from environments.images.names import BadImageName
 from environments.models import Environment
 from tests.client import ApiClient
 from tests.engine import Engine
@@ -79,6 +82,15 @@ class TestImages:
             assert upload(client, environment, text).status_code == 400
         own = f"slipway/environment-{environment.pk}:latest"
         assert client.post("/environments", {**body, "config": {"image": own}}).status_code == 201
+
+    def test_of_another_tenant_are_not_there_for_rows_of_old_either(
+        self, environment: Environment, foreign: Environment
+    ) -> None:
+        """Neither by name nor by id, which earlier versions took for a name."""
+        for image in (f"slipway/environment-{foreign.pk}:x", "sha256:" + "0" * 64):
+            environment.config["image"] = image
+            with pytest.raises((ImageNotAllowed, BadImageName)):
+                choice.require_image(environment)
 
 
 class TestDockerfile:
