@@ -56,7 +56,7 @@ class TestTheWalk:
 
         page.get_by_role("link", name="Add environment").click()
         dialog = page.get_by_role("dialog", name="Add environment")
-        dialog.get_by_role("radio", name="Docker").check(force=True)
+        dialog.locator("[name=kind][value=DOCKER]").check(force=True)
         dialog.get_by_label("Container image", exact=True).fill("--privileged")
         dialog.get_by_role("button", name="Add environment").click()
         expect(dialog.locator("[aria-invalid=true]")).to_have_count(2)  # no name, and no image
@@ -64,7 +64,7 @@ class TestTheWalk:
         assert fits(page)
         assert names(alice) == ["This machine"]
 
-        dialog.get_by_role("radio", name="This machine").check(force=True)
+        dialog.locator("[name=kind][value=HOST]").check(force=True)
         expect(dialog.get_by_label("Container image", exact=True)).to_be_hidden()
         dialog.get_by_label("Name", exact=True).fill("Second")
         dialog.get_by_role("button", name="Add environment").click()
