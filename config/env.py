@@ -105,6 +105,11 @@ class Env(BaseSettings):
         description="Container runtimes that Docker environments may use, of `runc` and `runsc` (gVisor); "
         "empty: both where all trust one another, only `runsc` with `SLIPWAY_TENANCY=multi`.",
     )
+    docker_networks: CommaList = Field(
+        [],
+        description="Docker networks of your own that environments may put their containers into, comma-separated; "
+        "empty leaves them none but the way to the gateway.",
+    )
     docker_images: CommaList = Field(
         [],
         description="Images that every organisation may use and build upon, as name:tag with `*` for anything; "

@@ -245,6 +245,7 @@ ALLOW_UNCONFINED = env.allow_unconfined
 GIT_IDENTITY = env.git_identity
 DOCKER_HOST = env.docker_host
 DOCKER_RUNTIMES = env.docker_runtimes
+DOCKER_NETWORKS = env.docker_networks
 DOCKER_IMAGES = env.docker_images
 DOCKER_BUILDS = env.docker_builds
 BUILD_NETWORK = env.build_network

@@ -15,6 +15,7 @@ from environments.errors import KindNotAvailable
 from environments.models import EnvironmentKind
 
 RUNTIMES = ("runc", "runsc")
+NO_NETWORK = "none"
 SHARE_THE_KERNEL = frozenset({"runc"})  # of the runtimes; a container of these is as far away as its kernel's next hole
 
 
@@ -67,3 +68,7 @@ def require_isolated(kind: str, config: Mapping[str, Any]) -> None:
     if runtime is not None and runtime not in runtimes():
         message = f"This server does not run containers with {runtime}, only with {' or '.join(runtimes()) or 'none'}."
         raise KindNotAvailable.field("config.runtime", message)
+    network = config.get("network", NO_NETWORK)
+    if network != NO_NETWORK and network not in settings.DOCKER_NETWORKS:
+        message = "The operator of this server allows no such network; with none, agents reach the model gateway alone."
+        raise KindNotAvailable.field("config.network", message)

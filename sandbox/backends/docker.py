@@ -26,6 +26,7 @@ POLL_TIMEOUT_S = 2.5
 ASK_TIMEOUT_S = 10.0
 RETRY_S = 0.02
 NEEDS = "The image needs python3 (3.8 or later) and git; deploy/sandbox/Dockerfile makes one that has all."
+NOT_APART = ("host", "default", "")
 MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # becomes the container's name
 
 
@@ -161,6 +162,8 @@ def _check(spec: DockerSpec) -> None:
     folders.check_targets(mount.target for mount in spec.mounts)
     if spec.lifetime_s <= 0 or not MACHINE_ID.fullmatch(spec.machine_id):
         raise SandboxRefused("The sandbox needs an id in plain text and a lifetime.")
+    if spec.network in NOT_APART or ":" in spec.network:
+        raise SandboxRefused("A sandbox never shares the network of the server or of another container.")
     if not spec.image:
         raise SandboxRefused("Docker says no: no image was named.")
 

@@ -106,3 +106,14 @@ class TestDoctor:
         settings.DOCKER_HOST = "unix:///nowhere/docker.sock"
 
         assert places.check_docker().level == "error"
+
+
+class TestNetwork:
+    def test_is_none_or_one_that_the_operator_names(self, settings: Settings) -> None:
+        for name in ("bridge", "host", "ours"):
+            with pytest.raises(KindNotAvailable):
+                configs.require_available(EnvironmentKind.DOCKER, {"network": name})
+        settings.DOCKER_NETWORKS = ["ours"]
+
+        configs.require_available(EnvironmentKind.DOCKER, {"network": "ours"})
+        configs.require_available(EnvironmentKind.DOCKER, {"network": "none"})

@@ -78,13 +78,6 @@ class RunsAsRoot(Bent):
         return await super().run(["echo", "0"] if list(argv) == ["id", "-u"] else argv, **options)
 
 
-class IsDeaf(Bent):
-    async def attach_terminal(self, terminal: str, **size: int) -> Any:
-        found = await super().attach_terminal(terminal, **size)
-        found.write = _taken  # type: ignore[assignment, method-assign]
-        return found
-
-
 async def _ended_well() -> Exit:
     return Exit(exit_code=0, signal=None)
 
@@ -121,7 +114,6 @@ class TestBrokenBackend:
             (SignalsNobody, "kill"),
             (DropsPacks, "snapshot"),
             (RunsAsRoot, "user"),
-            (IsDeaf, "terminal"),
         ],
     )
     async def test_fails_the_check_of_what_it_does_wrong(self, guest: type[Bent], line: str) -> None:

@@ -50,6 +50,10 @@ class TestBadInput:
     async def test_says_that_there_is_no_such_network(self, docker: DockerMaker) -> None:
         assert "nowhere" in str(await refusal(docker, network="nowhere"))
 
+    @pytest.mark.parametrize("network", ["host", "default", "container:x", ""])
+    async def test_refuses_networks_of_others(self, docker: DockerMaker, network: str) -> None:
+        assert "never shares the network" in str(await refusal(docker, network=network))
+
     async def test_says_that_there_is_no_such_runtime(self, docker: DockerMaker) -> None:
         assert "kata" in str(await refusal(docker, runtime=cast(Any, "kata")))
 
