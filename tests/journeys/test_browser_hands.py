@@ -1,4 +1,4 @@
-"""Several questions at once, the keyboard alone, and the one stream of all tabs."""
+"""Several questions at once, fingers, the keyboard alone, and the one stream of all tabs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.journeys.test_browser_keyboard import NO_MOUSE, reach
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
+LONG_PRESS_MS = 800
 PARTS = ("one", "two", "three")
 
 
@@ -102,6 +103,59 @@ class TestSeveralQuestionsAtOnce:
     def press(self, button: Locator, size: str) -> None:
         expect(button).to_be_enabled()
         button.tap() if size == "phone" else button.click()
+
+
+class TestFingers:
+    def test_swipe_the_drawer_and_hold_a_row_for_its_menu(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit(size="phone")
+        session = alice.session(alice.project(), name="held")
+        page = alice.open(session_path(session))
+        expect(page.get_by_label("Message to the agent")).to_be_enabled()
+        sidebar = page.locator(".sidebar")
+
+        wait_for(lambda: self.opens(page), 20)  # while its page is still at work, a browser takes a touch back
+        expect(sidebar.get_by_role("treeitem", name=re.compile("held"))).to_be_in_viewport()
+        row = sidebar.get_by_role("link", name="held")
+        box = row.bounding_box()
+        assert box
+        self.hold(page, (box["x"] + 40, box["y"] + box["height"] / 2))
+        menu = page.get_by_role("menu")
+        expect(menu).to_be_visible()
+        shoot(page, "held")
+        menu.get_by_role("menuitem", name=re.compile("^Pin")).tap()
+        wait_for(lambda: self.is_pinned(alice, session), 10)
+
+        self.swipe(page, (300, 600), (60, 590))
+        expect(sidebar.get_by_role("link", name="held")).not_to_be_in_viewport()
+        # A swipe that is not from the edge is the page's own.
+        self.swipe(page, (150, 400), (350, 400))
+        expect(sidebar.get_by_role("link", name="held")).not_to_be_in_viewport()
+
+    def opens(self, page: Page) -> bool:
+        self.swipe(page, (5, 400), (240, 410))
+        return bool(page.evaluate("document.body.classList.contains('drawer-is-open')"))
+
+    def is_pinned(self, alice: Visitor, session: dict[str, Any]) -> bool:
+        marks = alice.person.call("GET", f"/api/orgs/{alice.organization_id}/tree")["marks"]
+        return any(mark["session_id"] == session["id"] and mark["is_pinned"] for mark in marks)
+
+    def swipe(self, page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+        (x, y), (to_x, to_y) = start, end
+        steps = [(x + (to_x - x) * part / 5, y + (to_y - y) * part / 5) for part in range(1, 6)]
+        self.touch(page, ("touchStart", start), *(("touchMove", at) for at in steps))
+        page.wait_for_timeout(300)
+
+    def hold(self, page: Page, at: tuple[float, float]) -> None:
+        self.touch(page, ("touchStart", at), pause_ms=LONG_PRESS_MS)
+
+    def touch(self, page: Page, *moves: tuple[str, tuple[float, float]], pause_ms: int = 0) -> None:
+        """One finger, as the browser itself gets it, until it is lifted."""
+        debugger = page.context.new_cdp_session(page)
+        for kind, (x, y) in moves:
+            debugger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        page.wait_for_timeout(pause_ms)
+        debugger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        debugger.detach()
 
 
 @pytest.mark.undisturbed("counts the streams of a browser, which begin anew when a server dies")
