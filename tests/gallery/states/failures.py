@@ -91,7 +91,9 @@ def gone_meanwhile(world: World) -> View:
         if session["id"] in {one["id"] for one in world.alice.person.call("GET", "/api/sessions?limit=200")["items"]}:
             world.alice.person.call("DELETE", f"/api/sessions/{session['id']}")
 
-    return View(world.alice, session_path(session), delete, shows="text=This session is gone", forgives=("404",))
+    return View(
+        world.alice, session_path(session), delete, shows="text=This session is gone", forgives=("404", "code: 403")
+    )
 
 
 def _shut(server: Server) -> None:
