@@ -167,7 +167,7 @@ class TestTheOneStreamOfAllTabs:
         streams: list[Page] = []
         tabs = [alice.context.new_page() for _ in range(3)]
         for tab in tabs:
-            tab.on("request", lambda request, tab=tab: streams.append(tab) if "/activity" in request.url else None)
+            self.note_streams(tab, streams)
             tab.goto(alice.server.url + session_path(session))
             expect(self.row(tab, "first")).to_be_visible()
         wait_for(lambda: len(streams) == 1, 10)
@@ -185,6 +185,9 @@ class TestTheOneStreamOfAllTabs:
         for tab in rest:
             expect(self.row(tab, "second")).to_be_visible()
         assert len(streams) == 2, "one stream for all tabs"
+
+    def note_streams(self, tab: Page, streams: list[Page]) -> None:
+        tab.on("request", lambda request: streams.append(tab) if "/activity" in request.url else None)
 
     def row(self, page: Page, name: str) -> Locator:
         return page.get_by_role("treeitem", name=re.compile(f"^{name}"))
