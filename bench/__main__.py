@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench import api, containers, create, distant, figures, jobs, machine, memory, pages, stream, warm
+from bench import api, containers, create, distant, figures, jobs, machine, memory, modal, pages, stream, warm
 from bench.figures import Figure
 from tests.journeys.server import ROOT
 
@@ -71,6 +71,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any,
         "pages": lambda: pages.measure(replace(pages.Size(), **({"loads": options.rounds} if options.rounds else {}))),
         "containers": lambda: containers.measure(replace(containers.Size(), **rounds)),
         "ssh": lambda: distant.measure(replace(distant.Size(), **rounds)),
+        "modal": lambda: modal.measure(replace(modal.Size(), **rounds)),
         "api": lambda: api.measure(replace(api.Size(), **rounds)),
         "warm": lambda: warm.measure(replace(warm.Size(), **rounds)),
     }
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "parts",
         nargs="*",
         metavar="part",
-        help="create, stream, memory, jobs, pages, containers, ssh, api, warm; all when none is named",
+        help="create, stream, memory, jobs, pages, containers, ssh, modal, api, warm; all when none is named",
     )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--rounds", type=int, help="how often each figure is measured")

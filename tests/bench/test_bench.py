@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as command
-from bench import api, containers, create, distant, jobs, memory, processes, stream
+from bench import api, containers, create, distant, jobs, memory, modal, processes, stream
 from bench.figures import Figure, median_spread, spread, table
 
 pytestmark = pytest.mark.timeout(180)
@@ -101,6 +101,11 @@ class TestBenchmarks:
         figures = await containers.measure(containers.Size(runtimes=("runc",), rounds=1, echoes=2))
 
         assert all(figure.value > 0 and figure.baseline > 0 for figure in figures)
+
+    async def test_modal_is_measured_beside_the_bare_client(self) -> None:
+        figures = await modal.measure(modal.Size(rounds=1, stream_mib=1))
+
+        assert all_measured(figures, 3)
 
     async def test_stream_follows_a_real_session(self) -> None:
         figures = await stream.measure(SmallStream(sessions=(1,), rounds=1))

@@ -9,25 +9,31 @@ import signal
 from collections.abc import AsyncIterator
 
 CHUNK = 256 * 2**10
-KEPT = 32 * 2**20  # of what everybody has read
+KEPT = 8 * 2**20  # unread bytes that may wait, and read ones that may be asked for again
 LINGER_S = 0.5  # how long output may stay open after the end: a background process holds the pipe
 
 
 class Output:
-    """A log of bytes with any number of readers, each at an offset of its own."""
+    """A log of bytes with any number of readers, each at an offset of its own; it waits for the first of them."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._start = 0
+        self._read_to = 0
         self._is_over = False
         self._changed = asyncio.Event()
 
-    def feed(self, data: bytes) -> None:
+    async def feed(self, data: bytes) -> None:
+        """Append; while too much is unread, wait, as a full pipe does."""
         self._data += data
-        if len(self._data) > 2 * KEPT:
-            del self._data[:KEPT]
-            self._start += KEPT
         self._wake()
+        while self._start + len(self._data) - self._read_to > KEPT and not self._is_over:
+            await self._changed.wait()
+        # A reader whose connection was lost asks again for what was on its way: some megabytes at most.
+        old = self._read_to - self._start - KEPT
+        if old > KEPT:
+            del self._data[:old]
+            self._start += old
 
     def close(self) -> None:
         self._is_over = True
@@ -36,9 +42,12 @@ class Output:
     async def read_from(self, offset: int) -> AsyncIterator[bytes]:
         while True:
             position = offset - self._start
+            assert position >= 0, "asked for what is kept no longer"
             if position < len(self._data):
                 data = bytes(memoryview(self._data)[position : position + CHUNK])
                 offset += len(data)
+                self._read_to = max(self._read_to, offset)
+                self._wake()
                 yield data
             elif self._is_over:
                 return
@@ -129,5 +138,5 @@ class Exec:
 
 async def _pump(stream: asyncio.StreamReader, output: Output) -> None:
     while data := await stream.read(CHUNK):
-        output.feed(data)
+        await output.feed(data)
     output.close()
