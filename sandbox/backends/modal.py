@@ -198,7 +198,7 @@ class ModalBackend:
                     client=client,
                     name=name_of(spec),
                     tags=tags_of(spec),
-                    image=image_of(spec),
+                    image=image_of(spec, client),
                     volumes=await storage.volumes_of(spec),
                     timeout=min(spec.longest_s, MOST_S),
                     idle_timeout=spec.idle_timeout_s,

@@ -29,12 +29,14 @@ AGENT = "@anthropic-ai/claude-code"
 PLAIN = "abcdefghijklmnopqrstuvwxyz0123456789._/:@-"
 
 
-def image_of(spec: ModalSpec) -> modal.Image:
-    """The image of a spec, with the guest laid into it as the sandbox starts; the same object for the same one."""
-    return _with_guest(spec.image, spec.agent_version, str(entry.archive()))
+def image_of(spec: ModalSpec, client: modal.Client) -> modal.Image:
+    """The image of a spec, with the guest laid into it as the sandbox starts.
+
+    The same object for the same client and never another's: once used it is an image of that client's workspace.
+    """
+    return _with_guest(client, spec.image, spec.agent_version, str(entry.archive()))
 
 
-@cache
 def base_image(name: str, agent_version: str) -> modal.Image:
     """What Modal builds, and keeps: our own image, or one of a registry with the folders and the user that we need.
 
@@ -50,7 +52,7 @@ def base_image(name: str, agent_version: str) -> modal.Image:
 
 
 @cache
-def _with_guest(name: str, agent_version: str, archive: str) -> modal.Image:
+def _with_guest(client: modal.Client, name: str, agent_version: str, archive: str) -> modal.Image:
     return base_image(name, agent_version).add_local_file(archive, inside.ARCHIVE)
 
 
