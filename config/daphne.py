@@ -7,8 +7,6 @@ from daphne.server import Server, twisted_loop  # isort: skip  # first: it insta
 import asyncio
 import contextlib
 import functools
-import json
-import re
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,7 +21,8 @@ from django.conf import settings
 from twisted.internet import reactor as _reactor
 from twisted.internet.defer import maybeDeferred
 from twisted.logger import STDLibLogObserver, globalLogBeginner
-from uuid_utils.compat import uuid7
+
+from config import bodies
 
 logger = structlog.get_logger(__name__)
 reactor: Any = _reactor  # the name is typed as a module of interfaces
@@ -33,10 +32,7 @@ AsgiApplication = Callable[..., Coroutine[Any, Any, None]]
 
 MAX_WEBSOCKET_BYTES = 1024 * 1024  # of one message and of one frame
 MAX_INBOX = 64  # WebSocket messages that wait for their consumer before we stop reading the socket
-FORM_BYTES = 2**20
-MAX_BODY_BYTES = 33 * 2**20  # of a request; the largest are model calls
 CLOSING_S = 10  # in which a client takes what was sent before the close frame, and answers it
-_CONTEXT = re.compile(rb"/api/environments/[0-9a-f-]{36}/dockerfile")
 RESTARTING = 1012  # close code
 
 __all__ = ["BackPressureServer", "bind_tcp", "bind_unix", "reactor", "twisted_loop"]
@@ -121,7 +117,7 @@ class Request(WebRequest):  # type: ignore[misc]
     def handleContentChunk(self, data: bytes) -> None:
         """What is too much is read and dropped: a client that is cut off while it sends sees no answer."""
         if self.bytes_left is None:
-            self.bytes_left = most_bytes(self.channel._path.split(b"?", 1)[0])
+            self.bytes_left = bodies.most_bytes(self.channel._path.split(b"?", 1)[0])
             if self._declared_bytes() > self.bytes_left:
                 self.bytes_left = 0
                 self._refuse_at_once()
@@ -145,7 +141,7 @@ class Request(WebRequest):  # type: ignore[misc]
         return self._refuse() if is_too_large else super().process()
 
     def _refuse(self) -> None:
-        id, body = _refusal(self.path)
+        id, body = bodies.refusal(self.path)
         headers = [(b"content-type", b"application/json"), (b"x-request-id", id.encode())]
         self.handle_reply({"type": "http.response.start", "status": 413, "headers": headers})
         self.handle_reply({"type": "http.response.body", "body": body})
@@ -156,27 +152,10 @@ class Request(WebRequest):  # type: ignore[misc]
         Past Twisted, which would take the rest of the body for the next request.
         """
         self.is_answered = True
-        id, body = _refusal(self.channel._path)
+        id, body = bodies.refusal(self.channel._path)
         head = f"content-type: application/json\r\nx-request-id: {id}\r\ncontent-length: {len(body)}\r\n"
         said = f"HTTP/1.1 413 Request Entity Too Large\r\n{head}connection: close\r\n\r\n"
         self.channel.transport.write(said.encode() + body)
-
-
-def _refusal(path: bytes) -> tuple[str, bytes]:
-    """The id of a request that is too large, and what is said about it."""
-    id = uuid7().hex
-    logger.warning("request_too_large", request_id=id, path=path.decode("ascii", "replace")[:200])
-    told = {"error": "validation_error", "message": "The request is too large.", "details": [], "request_id": id}
-    return id, json.dumps(told).encode()
-
-
-def most_bytes(path: bytes) -> int:
-    """Of the body of a request to this address; what is around a file is small."""
-    if path == b"/api/projects/upload":
-        return int(settings.UPLOAD_MAX_BYTES) + FORM_BYTES
-    if _CONTEXT.fullmatch(path):
-        return int(settings.BUILD_CONTEXT_MAX_BYTES) + FORM_BYTES
-    return MAX_BODY_BYTES
 
 
 class Factory(HTTPFactory):  # type: ignore[misc]

@@ -66,6 +66,7 @@ MODULES = {
         "asgi",
         "checks",
         "cache",
+        "bodies",
         "daphne",
         "doctor",
         "env",

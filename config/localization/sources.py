@@ -27,7 +27,7 @@ PACKAGES = (
 # The operator's pages and programs, and the developers' page of the components, speak English; the practice model is an
 # agent; the sample is a project.
 FOREIGN = {"admin", "admin.py", "operations.py", "observability", "env.py", "doctor.py", "postgres.py", "serving.py"}
-FOREIGN |= {"worker.py", "daphne.py", "sockets.py", "management", "design", "design.ts", "design.py"}
+FOREIGN |= {"worker.py", "bodies.py", "daphne.py", "sockets.py", "management", "design", "design.ts", "design.py"}
 FOREIGN |= {"failpoints.py", "metrics.py", "tracing.py"}
 FOREIGN |= {"practice", "sample", "testing.py", "migrations", "localization"}
 # What these say is kept in the log or in rows, in English, and translated by the page that shows it.
