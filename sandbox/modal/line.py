@@ -46,8 +46,10 @@ class Channel:
         self.sock = sock
         self.is_own = is_own
         self.credit = WINDOW
+        self.has_ended = False
         self.has_credit = asyncio.Event()
-        self.incoming: asyncio.Queue[bytes | None] = asyncio.Queue()  # bounded by the window
+        self.incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.unread = 0  # bytes in it; more than the window is what no trunk of ours sends
 
     def is_left(self) -> bool:
         """Whether the caller has closed its end, whatever is still to be read."""
@@ -154,26 +156,32 @@ class Line:
                 kind, number, length = HEADER.unpack_from(received)
                 end = HEADER.size + length
                 if length > WINDOW:
-                    return  # No trunk of ours says that.
+                    return
                 if len(received) < end:
                     break
                 payload = bytes(received[HEADER.size : end])
                 del received[:end]
-                self._take(kind, number, payload)
+                if not self._take(kind, number, payload):
+                    return
 
-    def _take(self, kind: bytes, number: int, payload: bytes) -> None:
+    def _take(self, kind: bytes, number: int, payload: bytes) -> bool:
+        """Whether that is what a trunk of ours may say."""
         self._is_ready.set()
         channel = self._channels.get(number)
         if channel is None:
-            return
+            return True
         if kind == DATA:
-            if channel.incoming.qsize() * HEADER.size < WINDOW:
-                channel.incoming.put_nowait(payload)
+            channel.unread += len(payload)
+            if not payload or channel.unread > WINDOW:
+                return False
+            channel.incoming.put_nowait(payload)
         elif kind == CREDIT and len(payload) == AMOUNT.size:
             channel.credit = min(channel.credit + AMOUNT.unpack(payload)[0], WINDOW)
             channel.has_credit.set()
-        elif kind in (END, CLOSE):
+        elif kind in (END, CLOSE) and not channel.has_ended:
+            channel.has_ended = True
             channel.incoming.put_nowait(None)
+        return True
 
     async def _write(self) -> None:
         while True:
@@ -230,6 +238,7 @@ class Line:
         loop = asyncio.get_running_loop()
         while (data := await channel.incoming.get()) is not None:
             await loop.sock_sendall(channel.sock, data)
+            channel.unread -= len(data)
             self._send(CREDIT, channel.number, AMOUNT.pack(len(data)))
         channel.sock.shutdown(socket.SHUT_WR)
 

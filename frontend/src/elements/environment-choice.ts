@@ -25,6 +25,11 @@ export class EnvironmentChoice {
     return this.known.find((one) => one.id === id)?.status ?? null;
   }
 
+  /** What to begin with: the first that is not known to be away. */
+  best(environments: Environment[]): Environment | undefined {
+    return environments.find(({ id }) => this.status(id)?.available !== false) ?? environments[0];
+  }
+
   /** What the select of this name says; `first` is chosen until somebody chooses another one. */
   field(field: Field, environments: Environment[] | undefined, first: string, label = gettext("Environment"), none = ""): TemplateResult {
     const status = this.status(this.chosen || first);
