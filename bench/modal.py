@@ -31,7 +31,8 @@ class Size:
 async def measure(size: Size) -> list[Figure]:
     """Making a sandbox, a command's way there and back, and how fast output flows."""
     with running() as local, mock.patch.dict(os.environ, local.environment):
-        client = await modal.Client.from_env.aio()
+        token = (local.environment["MODAL_TOKEN_ID"], local.environment["MODAL_TOKEN_SECRET"])
+        client = await modal.Client.from_credentials.aio(*token)
         app = await modal.App.lookup.aio("slipway", create_if_missing=True, client=client)
         try:
             return await _figures(size, app, client)

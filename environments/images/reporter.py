@@ -71,11 +71,13 @@ class Reporter:
         if not now and waited < (REPORT_EVERY_S if self._is_changed else HEARTBEAT_EVERY_S):
             return
         self._written_at = time.monotonic()
-        piece, rest = clean(self._waiting[:MAX_PIECE]), self._waiting[MAX_PIECE:]
+        taken, self._is_changed = self._waiting[:MAX_PIECE], False  # more may come while this is stored
         values: dict[str, Any] = {"step": self._step, "steps": self._total, "line": self._line}
         try:
-            self.build.last_seq = await in_db(records.report)(self.build, piece, values)
+            self.build.last_seq = await in_db(records.report)(self.build, clean(taken), values)
         except (OperationalError, InterfaceError) as error:
             logger.warning("build_report_failed", build_id=str(self.build.pk), error=type(error).__name__)
+            self._is_changed = True
             return  # an outage of the database is no reason to give up a build
-        self._waiting, self._is_changed = rest, bool(rest)
+        self._waiting = self._waiting[len(taken) :]
+        self._is_changed |= bool(self._waiting)

@@ -38,12 +38,18 @@ class Clients:
         key = (os.environ.get("MODAL_SERVER_URL", ""), credential)
         async with self._lock:
             if key not in self._made:
-                if credential is None:
-                    self._made[key] = await modal.Client.from_env.aio()
-                else:
-                    token = (credential.token_id, credential.token_secret)
-                    self._made[key] = await modal.Client.from_credentials.aio(*token)
+                # Never `from_env`: that is one client for the whole process, whatever the variables say later.
+                self._made[key] = await modal.Client.from_credentials.aio(*_token(credential))
             return self._made[key]
+
+
+def _token(credential: ModalCredential | None) -> tuple[str, str]:
+    if credential is not None:
+        return credential.token_id, credential.token_secret
+    try:
+        return os.environ["MODAL_TOKEN_ID"], os.environ["MODAL_TOKEN_SECRET"]
+    except KeyError as error:
+        raise exception.AuthError("no token") from error
 
 
 clients = Clients()

@@ -91,7 +91,12 @@ def bodies() -> Iterator[tuple[str, str, Any, tuple[int, ...]]]:
     for key in ("short", LONG, "sk with spaces and more of it", "ключ" * 10, "sk-ant-\x00-000000000000000"):
         yield "PUT", "/orgs/{org}/provider-key", {"key": key}, (400,)
     for kind in ("DOCKER", "SSH", "MODAL", "NOPE", ""):
-        yield "POST", "/environments", {"organization_id": "{org}", "name": "x", "kind": kind, "config": {}}, (400,)
+        yield (
+            "POST",
+            "/environments",
+            {"organization_id": "{org}", "name": "x", "kind": kind, "config": {"image": "--privileged"}},
+            (400,),
+        )
     wrongs: list[Any] = [None, True, 5, "text", [], [[]], [{}]]
     for wrong in wrongs:
         for path in (SESSION, PROJECT, MESSAGE, "/sessions/{session}/approve"):

@@ -58,6 +58,14 @@ def add_what_turns_leave(server: Server, ids: dict[str, str]) -> None:
     query(server, columns, ids["rule_id"], *mine, ids["project_id"])
     checkpoint = owned.format("agent_sessions_checkpoint", "commit, git_status, files_changed", "%s, 'CLEAN', 0")
     query(server, checkpoint, ids["checkpoint_id"], *mine, "a" * 40)
+    tried = "insert into {} (id, organization_id, environment_id, created_at, status, error, attempt, {}) "
+    tried += "values (%s, %s, %s, now(), 'FAILED', '', 0, {})"
+    there = (ids["organization_id"], ids["environment_id"])
+    check = tried.format("environments_environmentcheck", "is_quick, lines", "true, '[]'")
+    query(server, check, ids["check_id"], *there)
+    columns = "dockerfile, context_sha256, use_cache, step, steps, last_seq, image_id"
+    build = tried.format("environments_imagebuild", columns, "'', '', true, 0, 0, 0, ''")
+    query(server, build, ids["build_id"], *there)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +90,8 @@ def acme(server: Server) -> Acme:
         "attachment_id": str(uuid7()),
         "rule_id": str(uuid7()),
         "checkpoint_id": str(uuid7()),
+        "check_id": str(uuid7()),
+        "build_id": str(uuid7()),
     }
     add_what_turns_leave(server, ids)
     return Acme(alice, token, curl, organization_id, project["id"], session["id"], pending[0]["id"], ids)
@@ -99,6 +109,12 @@ def body_for(route: Route, ids: dict[str, str], permission_id: str) -> dict[str,
         "PUT /orgs/{organization_id}/session-order": {"session_ids": [ids["session_id"]]},
         "PATCH /orgs/{organization_id}/members/{member_id}": {"role": "VIEWER"},
         "PATCH /sessions/{session_id}/messages/{message_id}": {"text": "stolen"},
+        "POST /sessions/{session_id}/move": {"environment_id": ids["environment_id"]},
+        "POST /environments/{environment_id}/tests": {"is_quick": True},
+        "PUT /environments/{environment_id}/credential": {"credential": "{}"},
+        "POST /docker/image-build": {"environment_id": ids["environment_id"]},
+        "POST /docker/dockerfile-check": {"organization_id": ids["organization_id"], "text": "FROM scratch"},
+        "POST /environments/host-key": {"organization_id": ids["organization_id"], "host": "127.0.0.1"},
         "PUT /orgs/{organization_id}/provider-key": {"key": "sk-ant-stolen-0000000000000"},
         "POST /projects": {"organization_id": ids["organization_id"], "name": "stolen", "source": "EMPTY"},
         "POST /environments": {"organization_id": ids["organization_id"], "name": "x", "kind": "HOST", "config": {}},

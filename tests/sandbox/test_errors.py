@@ -19,7 +19,8 @@ def leaves(kind: type[errors.GuestError]) -> Iterator[type[errors.GuestError]]:
 
 class TestGuestError:
     def test_has_a_class_for_every_code_that_the_guest_uses(self) -> None:
-        source = "".join(path.read_text() for path in SOURCE.glob("*.py"))
+        # `machine.py` answers those who reach a machine, not those who speak with a guest.
+        source = "".join(path.read_text() for path in SOURCE.glob("*.py") if path.name != "machine.py")
         used = set(re.findall(r'Fail\(\s*"([a-z_]+)"', source)) | set(re.findall(r'"code": "([a-z_]+)"', source))
 
         assert len(used) > 10

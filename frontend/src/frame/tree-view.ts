@@ -34,7 +34,8 @@ export class TreeView extends PageElement {
   private readonly folds = new Folds();
   private rows: Row[] = [];
   private silence: (() => void) | undefined;
-  private focused = "";
+  private focused: HTMLElement | null = null;
+  private isMoving = false;
   private typed = "";
   private typedAt = 0;
   private press: ReturnType<typeof setTimeout> | undefined;
@@ -63,14 +64,19 @@ export class TreeView extends PageElement {
     if (tree) new TreeDrag(tree, (id, before) => this.drop(id, before));
   }
 
-  /** A row that is moved within the page loses the focus: whoever had it there keeps it. */
+  /** A row that is moved within the page loses the focus: whoever had it there keeps it, also within a name that is being written. */
   override willUpdate(): void {
-    const row = document.activeElement;
-    this.focused = row instanceof HTMLElement && row.matches(".tree-row") && this.contains(row) ? (row.dataset.key ?? "") : "";
+    const held = document.activeElement;
+    this.focused = held instanceof HTMLElement && held.matches(".tree-row, .tree-rename") && this.contains(held) ? held : null;
+    this.isMoving = true;
   }
 
   override updated(): void {
-    if (this.focused && document.activeElement === document.body) this.querySelector<HTMLElement>(`[data-key="${CSS.escape(this.focused)}"]`)?.focus({ preventScroll: true });
+    this.isMoving = false;
+    if (!this.focused || document.activeElement !== document.body) return;
+    const key = this.focused.dataset.key ?? "";
+    const held = this.focused.isConnected || !key ? this.focused : this.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    held?.focus({ preventScroll: true });
   }
 
   private readonly onArchived = (): void => {
@@ -380,7 +386,7 @@ export class TreeView extends PageElement {
   private editor(row: Row, name: string): TemplateResult {
     return html`<div class="tree-row is-edited" role="treeitem" aria-level=${row.type === "group" ? 1 : 2} data-key=${row.key} data-in=${"group" in row ? row.group : nothing}>
       <input class="input tree-rename" maxlength="100" autocomplete="off" spellcheck="false" aria-label=${gettext("New name of {name}", { name })} .value=${name}
-        @blur=${(event: Event) => void this.save(row.key, event.target as HTMLInputElement, true)}
+        @blur=${(event: Event) => { if (!this.isMoving) void this.save(row.key, event.target as HTMLInputElement, true); }}
         @keydown=${(event: KeyboardEvent) => {
           event.stopPropagation();
           if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
