@@ -209,6 +209,9 @@ class ModalMaker(Maker):
     def __init__(self) -> None:
         super().__init__()
         self._patch = pytest.MonkeyPatch()
+        self._point_there()
+
+    def _point_there(self) -> None:
         for name, value in local_modal().environment.items():
             self._patch.setenv(name, value)
 
@@ -253,6 +256,7 @@ class ModalMaker(Maker):
         raise AssertionError("the guest does not run")
 
     async def close(self) -> None:
+        self._point_there()  # another one may have taken it back meanwhile
         await super().close()
         self._patch.undo()
 
