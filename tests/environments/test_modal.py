@@ -67,9 +67,9 @@ class TestSpec:
             spec_of(environment(), secrets)
 
     def test_splits_the_names_that_may_be_reached(self) -> None:
-        spec = spec_of(environment(block_network=False, domains="pypi.org, *.python.org"), OWN)
+        spec = spec_of(environment(block_network=False, domains="packages.example.org, *.example.com"), OWN)
 
-        assert spec.domains == ("pypi.org", "*.python.org")
+        assert spec.domains == ("packages.example.org", "*.example.com")
 
 
 @pytest.mark.django_db(transaction=True)

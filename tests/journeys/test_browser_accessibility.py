@@ -196,7 +196,7 @@ class TestTheKeyboard:
 class TestReducedMotion:
     def test_stops_every_animation(self, visit: Visit) -> None:
         alice = visit()
-        session = alice.session(alice.project(), script(bash("sleep 60")), **FREE)
+        session = alice.session(alice.project(), script(bash("while ! test -e go; do sleep 0.2; done")), **FREE)
         moving, calm = animations(alice, session, "no-preference"), animations(alice, session, "reduce")
 
         assert moving > 0

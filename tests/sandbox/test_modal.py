@@ -72,12 +72,12 @@ class TestOpen:
         assert asked["tags"] == {"deployment": "tests", "session": "s-1", "machine": made._spec.machine_id}  # type: ignore[attr-defined]
 
     async def test_opens_the_network_for_the_names_given(self, modal: ModalMaker) -> None:
-        spec = replace(modal.spec(), block_network=False, domains=("pypi.org", "*.python.org"))
+        spec = replace(modal.spec(), block_network=False, domains=("packages.example.org", "*.example.com"))
 
         access = told(await modal.open_spec(spec))["definition"]["network_access"]
 
         assert access["network_access_type"] == "ALLOWLIST"
-        assert access["allowed_domains"] == ["pypi.org", "*.python.org"]
+        assert access["allowed_domains"] == ["packages.example.org", "*.example.com"]
 
     async def test_makes_one_sandbox_although_an_answer_was_lost(self, modal: ModalMaker) -> None:
         spec = modal.spec()
