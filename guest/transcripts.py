@@ -1,7 +1,8 @@
 """The agent's own record of its conversation: checked before it is resumed, and mended when a kill has torn it.
 
 One JSON record a line; those of the conversation have a `uuid` and name the one before them in `parentUuid`, so that a
-record that is gone would cut off everything in front of it.
+record that is gone would cut off everything in front of it. Notes beside them name one in `leafUuid`, written before or
+after the note.
 """
 
 from __future__ import annotations
@@ -45,17 +46,24 @@ def check(call: Call) -> Dict[str, Any]:
         if mender.is_sound:
             return {"state": "sound", "lost": 0}
         source.seek(0)
-        return {"state": "repaired", "lost": _rewrite(path, source)}
+        return {"state": "repaired", "lost": _rewrite(path, source, mender.known)}
 
 
 class Mender:
     """Passes the records on, joined lines parted and unreadable ones left out, each tied to one that is there."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: Optional[Set[str]] = None) -> None:
         self.lost = 0
-        self.is_sound = True
-        self._known: Set[str] = set()
+        self.known: Set[str] = set()
+        self._expected = expected  # the names that a first reading found; None while it goes on
+        self._leaves: Set[str] = set()
+        self._is_whole = True
         self._last: Dict[bool, Optional[str]] = {False: None, True: None}
+
+    @property
+    def is_sound(self) -> bool:
+        """Once all was read: nothing is torn, and nothing names what is not there."""
+        return self._is_whole and self._leaves <= self.known
 
     def read(self, source: "IO[bytes]") -> bool:
         """Go through all of it; whether there is a conversation in it."""
@@ -65,7 +73,7 @@ class Mender:
         for line in _lines(source):
             found = _parse(line)
             if len(found) != 1 or not line.endswith(b"\n"):
-                self.is_sound = False
+                self._is_whole = False
                 self.lost += not found
             for record in found:
                 if self._tie(record):
@@ -74,18 +82,19 @@ class Mender:
     def _tie(self, record: Record) -> bool:
         """Mend what a record says of others; False when it speaks of nothing that is left."""
         leaf = record.get("leafUuid")
-        if isinstance(leaf, str) and leaf not in self._known:
-            self.is_sound = False
-            return False
+        if isinstance(leaf, str):
+            self._leaves.add(leaf)
+            if self._expected is not None and leaf not in self._expected:
+                return False
         name = record.get("uuid")
         if not isinstance(name, str):
             return True
         is_aside = record.get("isSidechain") is True
         parent = record.get("parentUuid")
-        if isinstance(parent, str) and parent not in self._known:
-            self.is_sound = False
+        if isinstance(parent, str) and parent not in self.known:
+            self._is_whole = False
             record["parentUuid"] = self._last[is_aside]
-        self._known.add(name)
+        self.known.add(name)
         self._last[is_aside] = name
         return True
 
@@ -140,9 +149,9 @@ def _open(path: str) -> "IO[bytes]":
     return os.fdopen(fd, "rb")
 
 
-def _rewrite(path: str, source: "IO[bytes]") -> int:
+def _rewrite(path: str, source: "IO[bytes]", names: Set[str]) -> int:
     """Put a mended copy in the place of the torn one, which stays beside it; give the number of lost records."""
-    mender, temporary = Mender(), path + ".mending"
+    mender, temporary = Mender(names), path + ".mending"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -75,3 +76,27 @@ class TestALine:
     @pytest.mark.parametrize("between", [b"", b" ", b"\t", "\u00a0".encode()])
     def test_of_two_records_gives_both(self, monkeypatch: pytest.MonkeyPatch, between: bytes) -> None:
         assert parse(monkeypatch, WHOLE + between + WHOLE)[0] == [TAIL, TAIL]
+
+
+class TestANote:
+    """The agent writes what it was last asked before the record that this names."""
+
+    @staticmethod
+    def lines(*records: dict[str, Any]) -> io.BytesIO:
+        return io.BytesIO(b"".join(json.dumps(record).encode() + b"\n" for record in records))
+
+    def test_may_name_a_record_that_comes_later(self) -> None:
+        mender = transcripts.Mender()
+
+        assert mender.read(self.lines({"type": "last-prompt", "leafUuid": "d"}, TAIL))
+        assert mender.is_sound
+
+    def test_that_names_a_lost_record_is_left_out(self) -> None:
+        records = [{"type": "last-prompt", "leafUuid": "lost"}, {"type": "last-prompt", "leafUuid": "d"}, TAIL]
+        first = transcripts.Mender()
+        first.read(self.lines(*records))
+
+        kept = list(transcripts.Mender(first.known).records(self.lines(*records)))
+
+        assert not first.is_sound
+        assert kept == records[1:]
