@@ -70,6 +70,8 @@ class DockerConfig(WithProgram, MountingConfig):
     memory_mb: Annotated[int, Field(ge=128, le=262_144)] = 2048
     cpus: Annotated[float, Field(ge=0.1, le=128)] = 2.0
     pids: Annotated[int, Field(ge=16, le=65_536)] = 512
+    disk_mb: Annotated[int, Field(ge=256, le=16_777_216)] = 10_240
+    storage: Literal["folder", "volume"] = "folder"
     runtime: Literal["runc", "runsc"] = "runc"
     network: Annotated[str, Field(pattern=NAME, max_length=100)] = "none"
     read_only_root: bool = True

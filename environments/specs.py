@@ -144,6 +144,8 @@ def _docker(wanted: Wanted) -> DockerSpec:
         memory_bytes=config.memory_mb * 2**20,
         cpus=config.cpus,
         pids=config.pids,
+        disk_bytes=config.disk_mb * 2**20,
+        storage=config.storage,
         deployment=wanted.facts.deployment,
         labels=tuple(wanted.labels.items()),
     )

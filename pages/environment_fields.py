@@ -41,6 +41,9 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     "block_network": Wording(_("No network but the model gateway")),
     "cpus": Wording(_("Processors"), unit=_("cores")),
+    "disk_mb": Wording(
+        _("Disk space"), _("For all files of a session. One whose files grow beyond it is stopped."), _("MB")
+    ),
     "domains": Wording(
         _("Names that can be reached"), _("Separated by commas, when the network is not closed. Left empty, all can.")
     ),
@@ -68,6 +71,7 @@ WORDINGS: Mapping[str, Wording] = {
     "skills_volume": Wording(
         _("Volume of skills"), _("Shown read-only to agents as their skills. It needs a token of this environment.")
     ),
+    "storage": Wording(_("Files are kept in")),
     "timeout_s": Wording(_("Ends when idle for"), unit=_("seconds")),
     "username": Wording(_("User")),
     "warm_pool": Wording(
@@ -80,6 +84,8 @@ OPTIONS: Mapping[str, Text] = {
     "password": _("A password"),
     "runc": _("runc: shares the host's kernel"),
     "runsc": _("gVisor: a kernel of its own"),
+    "folder": _("A folder of the server"),
+    "volume": _("Named volumes of the engine"),
 }
 SECRETS: Mapping[str, Wording] = {
     "password": Wording(_("Password"), _("Forgotten when host, port or user change.")),
@@ -97,6 +103,7 @@ BY_DEFAULT_FOLDED = frozenset(
         "agent_path",
         "base_image",
         "cpus",
+        "disk_mb",
         "domains",
         "lifetime_s",
         "memory_mb",
@@ -105,6 +112,7 @@ BY_DEFAULT_FOLDED = frozenset(
         "pids",
         "read_only_root",
         "skills_volume",
+        "storage",
         "timeout_s",
         "warm_pool",
         "work_dir",

@@ -99,6 +99,14 @@ class Sandbox(ABC):
         """Why a sandbox that is STOPPED or GONE has ended, as a sentence for people."""
         return "The sandbox ended."
 
+    async def contain(self) -> bool:
+        """End a sandbox whose files have outgrown what they may take; whether that was so. `cause` then says it.
+
+        Cheap while little changes, so that it can be asked every few seconds. The files stay. Kinds whose `limits` do
+        not name "disk" do nothing. Raises: SandboxError.
+        """
+        return False
+
     @abstractmethod
     async def stop(self, grace_s: float = 5.0) -> None:
         """End every process of the sandbox: TERM, after `grace_s` KILL. Files stay. Does nothing in STOPPED and GONE.

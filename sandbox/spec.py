@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 Runtime = Literal["runc", "runsc"]
+Storage = Literal["folder", "volume"]
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ class LocalSpec:
 class DockerSpec:
     """A sandbox in a container of its own, on a Docker engine of this machine.
 
-    `root` is as in `LocalSpec`; home, work tree and state are folders in it, owned by the user inside, so that they
-    outlive the container. `engine` is the daemon's address ("unix:///…"; None: as Docker's own client finds it).
-    `network` is "none", or one that the operator made. `deployment` says whose containers these are where several
-    servers share an engine; `labels` (such as "session" and its id) tell operators the rest.
+    `root` is as in `LocalSpec`; state, home and work tree are folders in it, owned by the user inside, so that they
+    outlive the container. With the storage "volume" home and work tree are volumes of the engine instead, named after
+    `root`. Altogether they may hold `disk_bytes`. `engine` is the daemon's address ("unix:///…"; None: as Docker's own
+    client finds it). `network` is "none", or one that the operator made. `deployment` says whose containers these are
+    where several servers share an engine; `labels` (such as "session" and its id) tell operators the rest.
     """
 
     kind: ClassVar[str] = "docker"
@@ -67,6 +69,8 @@ class DockerSpec:
     cpus: float = 2.0
     pids: int = 512
     tmp_bytes: int = 512 * 2**20
+    disk_bytes: int = 10 * 2**30
+    storage: Storage = "folder"
     deployment: str = ""
     labels: tuple[tuple[str, str], ...] = ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from sandbox import folders
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.connection import Streams
-from sandbox.docker import causes, containers, homes, profile, reach
+from sandbox.docker import causes, containers, homes, labels, profile, quota, reach, volumes
 from sandbox.docker.engine import engine
 from sandbox.errors import BackendUnavailable, SandboxError, SandboxRefused
 from sandbox.guest_archive import guest_archive
@@ -28,6 +29,7 @@ RETRY_S = 0.02
 NEEDS = "The image needs python3 (3.8 or later) and git; deploy/sandbox/Dockerfile makes one that has all."
 NOT_APART = ("host", "default", "")
 MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")  # becomes the container's name
+VOLUME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class DockerSandbox(Sandbox):
@@ -42,7 +44,7 @@ class DockerSandbox(Sandbox):
             can_control_terminals=spec.runtime == "runc",  # gVisor's terminals know no keys
             can_bound_memory=True,
             has_own_kernel=spec.runtime == "runsc",
-            limits=("memory", "processes", "processors", "file size", "open files"),
+            limits=("memory", "processes", "processors", "file size", "open files", "disk"),
         )
         self._spec = spec
         self._container = container
@@ -82,7 +84,16 @@ class DockerSandbox(Sandbox):
         async with engine(self._spec.engine, timeout_s=ASK_TIMEOUT_S) as client:
             state = await containers.state_of(client, self._container)
             said = await containers.last_words(client, self._container) if state else ""
-        return causes.cause_of(state, said, self._spec)
+        is_ended = state is not None and not state["Running"]
+        return (is_ended and homes.noted(self._spec, self._container)) or causes.cause_of(state, said, self._spec)
+
+    async def contain(self) -> bool:
+        reason = await quota.watch.excess(self._spec)
+        if reason:
+            homes.note(self._spec, self._container, reason)
+            async with engine(self._spec.engine) as client:
+                await containers.kill(client, self._container)  # at once: it goes on filling meanwhile
+        return bool(reason)
 
     async def stop(self, grace_s: float = 5.0) -> None:
         if await self.glance() not in (Phase.RUNNING, Phase.UNREACHABLE):
@@ -97,9 +108,11 @@ class DockerSandbox(Sandbox):
 
     async def destroy(self) -> None:
         await self.stop(grace_s=0.5)
+        quota.watch.forget(self._spec.machine_id)
         async with engine(self._spec.engine) as client:
             await containers.remove(client, self._container)
             await _remove_all(client, self._spec)
+            await volumes.remove(client, self._spec)
         await asyncio.to_thread(folders.remove_tree, self._spec.root)
 
     async def _state(self) -> containers.State | None:
@@ -122,10 +135,10 @@ class DockerBackend:
         is_new = not spec.root.exists()
         try:
             with folders.locked(spec.root):
-                return await self.find(spec) or await _make(spec)
+                return await self.find(spec) or await _make(homes.as_it_is(spec))
         except SandboxError:
             if is_new:
-                await asyncio.to_thread(folders.remove_tree, spec.root)
+                await _forget(spec)
             raise
 
     def attach(self, spec: DockerSpec, handle: dict[str, Any]) -> DockerSandbox:
@@ -136,20 +149,20 @@ class DockerBackend:
         return DockerSandbox(spec, container)
 
     async def find(self, spec: DockerSpec) -> DockerSandbox | None:
-        its = {profile.ROOT: str(spec.root), profile.MACHINE: spec.machine_id}
+        its = {labels.ROOT: str(spec.root), labels.MACHINE: spec.machine_id}
         async with engine(spec.engine, timeout_s=ASK_TIMEOUT_S) as client:
             found = await containers.labelled(client, its, only_running=True)
         return DockerSandbox(spec, found[0].id) if found else None
 
     async def running(self, spec: DockerSpec) -> dict[str, Sandbox]:
         """The deployment's containers at this engine."""
-        ours = {profile.DEPLOYMENT: spec.deployment, profile.MACHINE: "", profile.ROOT: ""}
+        ours = {labels.DEPLOYMENT: spec.deployment, labels.MACHINE: "", labels.ROOT: ""}
         async with engine(spec.engine, timeout_s=ASK_TIMEOUT_S) as client:
             found = await containers.labelled(client, ours, only_running=True)
         sandboxes: dict[str, Sandbox] = {}
         for container in found:
             told = container["Labels"]
-            its = replace(spec, machine_id=told[profile.MACHINE], root=Path(told[profile.ROOT]))
+            its = replace(spec, machine_id=told[labels.MACHINE], root=Path(told[labels.ROOT]))
             sandboxes[its.machine_id] = DockerSandbox(its, container.id)
         return sandboxes
 
@@ -164,6 +177,8 @@ def _check(spec: DockerSpec) -> None:
         raise SandboxRefused("The sandbox needs an id in plain text and a lifetime.")
     if spec.network in NOT_APART or ":" in spec.network:
         raise SandboxRefused("A sandbox never shares the network of the server or of another container.")
+    if spec.storage == "volume" and not VOLUME.fullmatch(spec.root.name):
+        raise SandboxRefused("The sandbox's folder has a name that no volume can have.")
     if not spec.image:
         raise SandboxRefused("Docker says no: no image was named.")
 
@@ -174,7 +189,9 @@ async def _make(spec: DockerSpec) -> DockerSandbox:
     wanted = profile.container(spec, owner, guest_archive(spec.root.parent / ".guest"))
     async with engine(spec.engine) as client:
         await _remove_all(client, spec)
-        await asyncio.to_thread(homes.make, spec.root, owner)
+        await asyncio.to_thread(homes.make, spec, owner)
+        if spec.storage == "volume":
+            await volumes.make(client, spec, owner)
         made = await client.containers.create(wanted, name=f"slipway-{spec.machine_id}")
         try:
             if wrong := profile.differences(wanted, await made.show()):
@@ -188,9 +205,18 @@ async def _make(spec: DockerSpec) -> DockerSandbox:
     return sandbox
 
 
+async def _forget(spec: DockerSpec) -> None:
+    """Remove a home that was never used; volumes that cannot be reached now are tidied away later."""
+    if spec.storage == "volume":
+        with contextlib.suppress(SandboxError):
+            async with engine(spec.engine, timeout_s=ASK_TIMEOUT_S) as client:
+                await volumes.remove(client, spec)
+    await asyncio.to_thread(folders.remove_tree, spec.root)
+
+
 async def _remove_all(client: Docker, spec: DockerSpec) -> None:
     """Whatever containers were made of this folder, for whichever machine: one at a time has it."""
-    for left in await containers.labelled(client, {profile.ROOT: str(spec.root)}, only_running=False):
+    for left in await containers.labelled(client, {labels.ROOT: str(spec.root)}, only_running=False):
         await containers.remove(client, left.id)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from sandbox import inside
 from sandbox.errors import SandboxRefused
+from sandbox.spec import DockerSpec
 
-FOLDERS = ("home", "work", "state", "socket")
+FOLDERS = ("state", "socket")  # of every home, and
+KEPT = ("home", "work")  # of one whose files are not in volumes
+MARK = "volumes"  # lies in one whose files are
+NOTE = "reason"
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,34 @@ def owner() -> Owner:
     return Owner(inside.UID, inside.GID) if os.geteuid() == 0 else Owner(os.geteuid(), os.getegid())
 
 
-def make(root: Path, owner: Owner) -> None:
+def as_it_is(spec: DockerSpec) -> DockerSpec:
+    """The spec with what the home already keeps its files in: a new configuration moves no files."""
+    if (spec.root / MARK).exists():
+        return replace(spec, storage="volume")
+    return replace(spec, storage="folder") if (spec.root / KEPT[0]).exists() else spec
+
+
+def note(spec: DockerSpec, container: str, reason: str) -> None:
+    """Keep why this server ends a container, in a place that the agent does not see."""
+    (spec.root / NOTE).write_text(f"{container}\n{reason}")
+
+
+def noted(spec: DockerSpec, container: str) -> str:
+    """What was noted of this container; empty when nothing was."""
+    try:
+        of, _, reason = (spec.root / NOTE).read_text().partition("\n")
+    except OSError:
+        return ""
+    return reason if of == container else ""
+
+
+def make(spec: DockerSpec, owner: Owner) -> None:
     """Folders for the user inside, below one of the server's: the agent can replace none of them, only fill them.
 
     Raises: SandboxRefused (something else is in their place).
     """
-    for name in FOLDERS:
+    root = spec.root
+    for name in FOLDERS if spec.storage == "volume" else (*FOLDERS, *KEPT):
         path = root / name
         path.mkdir(mode=0o700, exist_ok=True)
         if not stat.S_ISDIR(path.lstat().st_mode):

@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import inside
+from sandbox.docker import labels, volumes
 from sandbox.docker.homes import Owner
 from sandbox.folders import check_owned
 from sandbox.spec import DockerSpec
-
-MACHINE = "slipway.machine"
-ROOT = "slipway.root"
-DEPLOYMENT = "slipway.deployment"
 
 FILE_BYTES = 16 * 2**30
 OPEN_FILES = 16_384
@@ -45,7 +42,7 @@ def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
         "WorkingDir": "/",
         "Hostname": "sandbox",
         "Env": [],
-        "Labels": labels(spec),
+        "Labels": labels.of_container(spec),
         "Healthcheck": {"Test": ["NONE"]},
         "StopSignal": "SIGTERM",
         "HostConfig": {
@@ -60,7 +57,7 @@ def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
             "MemorySwap": spec.memory_bytes,
             "NanoCpus": math.ceil(min(spec.cpus, os.cpu_count() or 1) * 1e9),
             "PidsLimit": spec.pids,
-            "Ulimits": _ulimits(),
+            "Ulimits": _ulimits(spec),
             "Init": True,
             "IpcMode": "private",
             "CgroupnsMode": "private",
@@ -69,12 +66,6 @@ def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
             "RestartPolicy": {"Name": "no"},
         },
     }
-
-
-def labels(spec: DockerSpec) -> dict[str, str]:
-    """What the container is found by, and what tells an operator whose it is."""
-    told = {f"slipway.{name}": value for name, value in spec.labels}
-    return {**told, MACHINE: spec.machine_id, ROOT: str(spec.root), DEPLOYMENT: spec.deployment}
 
 
 def differences(wanted: Json, made: Json) -> list[str]:
@@ -87,13 +78,17 @@ def differences(wanted: Json, made: Json) -> list[str]:
     found += [name for name in HIDDEN if not host.get(name)]
     if sorted(made["NetworkSettings"]["Networks"]) != [wanted["HostConfig"]["NetworkMode"]]:
         found.append("Networks")
-    if _places(made["Mounts"], "Destination") != _places(wanted["HostConfig"]["Mounts"], "Target"):
-        found.append("volumes of the image")
+    asked = {one["Target"]: (one["Type"], one["Source"], not one["ReadOnly"]) for one in wanted["HostConfig"]["Mounts"]}
+    given = {one.get("Destination"): _given(one) for one in made["Mounts"]}
+    if given != asked:
+        found.append("volumes of the image" if given.keys() - asked.keys() else "Mounts")
     return found
 
 
-def _places(mounts: list[Json], name: str) -> list[str]:
-    return sorted(mount[name] for mount in mounts)
+def _given(mount: Json) -> tuple[str | None, str | None, bool]:
+    """What lies at a place inside: its type, the folder or the volume's name, whether it can be written."""
+    kind = mount.get("Type")
+    return kind, mount.get("Name" if kind == "volume" else "Source"), bool(mount.get("RW"))
 
 
 def _is_same(made: Any, wanted: Any) -> bool:
@@ -112,8 +107,13 @@ def _guest(spec: DockerSpec) -> list[str]:
 
 
 def _mounts(spec: DockerSpec, archive: Path) -> list[Json]:
-    own = {"home": inside.HOME, "work": inside.WORK, "state": inside.STATE, "socket": inside.SOCKETS}
-    mounts = [_bind(spec.root / name, target, read_only=False) for name, target in own.items()]
+    kept = {"home": inside.HOME, "work": inside.WORK}
+    own = {"state": inside.STATE, "socket": inside.SOCKETS}
+    if spec.storage == "volume":
+        mounts = [volumes.mount(spec, place, target) for place, target in kept.items()]
+    else:
+        mounts, own = [], kept | own
+    mounts += [_bind(spec.root / name, target, read_only=False) for name, target in own.items()]
     mounts += [_bind(spec.root / name, f"/etc/{name}", read_only=True) for name in ("passwd", "group")]
     mounts.append(_bind(archive, inside.ARCHIVE, read_only=True))
     shown = [(mount.source, mount.target) for mount in spec.mounts]
@@ -130,6 +130,6 @@ def _bind(source: Path, target: str, *, read_only: bool) -> Json:
     return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": read_only, "BindOptions": options}
 
 
-def _ulimits() -> list[Json]:
-    limits = {"core": 0, "fsize": FILE_BYTES, "nofile": OPEN_FILES}
+def _ulimits(spec: DockerSpec) -> list[Json]:
+    limits = {"core": 0, "fsize": min(FILE_BYTES, spec.disk_bytes), "nofile": OPEN_FILES}
     return [{"Name": name, "Soft": value, "Hard": value} for name, value in limits.items()]

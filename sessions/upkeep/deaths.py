@@ -41,7 +41,7 @@ async def notice() -> int:
     """Look at every sandbox that is thought to live, and at agents that wait for work; how many were found dead."""
     rounds: dict[uuid.UUID | None, Round] = {}
     looks = []
-    for session, place in await in_db(_places)():
+    for session, place in await in_db(places)():
         key = None if place.environment is None else place.environment.pk
         looks.append(_look(session, place, rounds.setdefault(key, Round())))
     return sum(await asyncio.gather(*looks))
@@ -55,7 +55,8 @@ class Round:
         self.is_unreachable = False
 
 
-def _places() -> list[tuple[AgentSession, Place]]:
+def places() -> list[tuple[AgentSession, Place]]:
+    """Every session with a machine that lives, as far as we know, and where it is."""
     sessions = AgentSession.with_deleted.filter(machine__status__in=environments.LIVE)
     rows = list(sessions.select_related("environment", "machine__environment"))
     return list(zip(rows, machines.places_at(rows), strict=True))

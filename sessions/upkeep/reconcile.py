@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from projects import leftovers as vault_leftovers
 from runtime import metrics
 from sandbox import memory
-from sessions.upkeep import abandoned, aging, deaths, folders, homes, idle, leftovers, orphans, pools
+from sessions.upkeep import abandoned, aging, deaths, disks, folders, homes, idle, leftovers, orphans, pools
 
 logger = structlog.get_logger(__name__)
 
@@ -51,6 +51,10 @@ async def _notice(now: datetime) -> int:
     return await deaths.notice()
 
 
+async def _contain(now: datetime) -> int:
+    return await disks.contain(now=now)
+
+
 async def _end_orphans(now: datetime) -> int:
     return await orphans.end_orphans(now=now)
 
@@ -63,7 +67,7 @@ async def _sweep_vaults(now: datetime) -> int:
     return await asyncio.to_thread(vault_leftovers.sweep)
 
 
-LOOKS: dict[str, Step] = {"deaths": _notice, "idle": _in_db(idle.send_to_rest)}
+LOOKS: dict[str, Step] = {"disks": _contain, "deaths": _notice, "idle": _in_db(idle.send_to_rest)}
 MENDS: dict[str, Step] = {
     "agents": _in_db(abandoned.hand_over),  # before sessions are taken for idle
     "sessions": _in_db(leftovers.settle_sessions),

@@ -18,7 +18,7 @@ import pytest
 
 import sandbox
 from sandbox import Capabilities, DockerSpec, LocalSpec, Sandbox
-from sandbox.docker import profile
+from sandbox.docker import labels
 from sandbox.docker.engine import engine
 from sandbox.errors import SandboxError
 from sandbox.host_process import find_marked
@@ -133,7 +133,7 @@ class DockerMaker(Maker):
 
     async def living(self, machine_id: str) -> int:
         async with engine(self.engine.url) as client:
-            filters = json.dumps({"label": [f"{profile.MACHINE}={machine_id}"]})
+            filters = json.dumps({"label": [f"{labels.MACHINE}={machine_id}"]})
             found = await client.containers.list(filters=filters)
             inside = await self._count(found[0].id) if found else 0
         return max(await super().living(machine_id), inside)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
-from sandbox import Sandbox
+import pytest
+
+from sandbox import Phase, Sandbox
+from sandbox.docker import quota
 from sandbox.docker.engine import engine
 from sandbox.errors import SandboxError
 from tests.sandbox.backends import DockerMaker
@@ -14,6 +19,8 @@ from tests.sandbox.docker.test_ends import HOG
 
 PIDS = 200  # gVisor's own threads count, too
 TMP_MB = 16
+DISK_MB = 64
+FILL_DISK = "n=0; while :; do n=$((n + 1)); head -c 10000000 /dev/zero > /workspace/fill-$n; sleep 0.05; done"
 FORKS = """
 import os, time
 made = 0
@@ -75,3 +82,34 @@ class TestContainment:
         async with engine(either.engine.url) as client:
             log = Path((await client.containers.get(made.handle["id"]))["LogPath"])
         assert sum(path.stat().st_size for path in log.parent.glob(f"{log.name}*")) < 3 * 2**20
+
+    @pytest.mark.parametrize("storage", ["folder", "volume"])
+    async def test_ends_who_fills_the_disk_while_the_neighbour_goes_on(
+        self, docker: DockerMaker, storage: Literal["folder", "volume"], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(quota, "COUNT_VOLUMES_S", 0.0)
+        spec = docker.spec(disk_bytes=DISK_MB * 2**20, storage=storage)
+        made, neighbour = await docker.open_spec(spec), await docker.open()
+        assert not await made.contain()
+        await made.guest.write_file("/workspace/mine", b"work")
+
+        async with await made.guest.exec(["sh", "-c", FILL_DISK]):
+            for _ in range(100):
+                assert await sh(neighbour, "echo here") == "here\n"
+                if await made.contain():
+                    break
+                await asyncio.sleep(0.1)
+
+        assert await made.poll() is Phase.STOPPED
+        assert (
+            await made.cause()
+            == f"The sandbox's files outgrew the {DISK_MB} MB that they may take, and it was stopped."
+        )
+        assert await sh(neighbour, "echo here") == "here\n"
+        # The files are there, and who tidies up can go on; who goes on filling cannot.
+        again = await docker.open_spec(replace(spec, machine_id=f"{spec.machine_id}-next"))
+        assert await again.guest.read_file("/workspace/mine") == b"work"
+        assert not await again.contain()
+        await sh(again, "for n in 1 2 3; do head -c 20000000 /dev/zero > /home/agent/more-$n; done")
+        assert await again.contain()
+        assert "outgrew" in await again.cause()

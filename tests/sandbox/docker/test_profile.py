@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox import DockerSpec, Mount
-from sandbox.docker import containers, homes, profile
+from sandbox.docker import containers, homes, profile, volumes
 from sandbox.docker.engine import engine
 from sandbox.guest_archive import guest_archive
 from tests.sandbox.backends import DockerMaker
@@ -25,6 +25,8 @@ CHOICES: dict[str, st.SearchStrategy[Any]] = {
     "cpus": st.floats(0.1, 64),
     "pids": st.integers(16, 65_536),
     "tmp_bytes": st.integers(2**20, 2**40),
+    "disk_bytes": st.integers(2**28, 2**44),
+    "storage": st.sampled_from(["folder", "volume"]),
     "lifetime_s": st.integers(1, 10**6),
     "deployment": st.text(max_size=30),
     "labels": st.dictionaries(NAMES, st.text(max_size=50), max_size=5).map(lambda told: tuple(told.items())),
@@ -35,14 +37,17 @@ async def inspected(spec: DockerSpec) -> tuple[profile.Json, profile.Json]:
     """What was asked for, and what the engine says it made; nothing is started."""
     owner = homes.owner()
     spec.root.mkdir(exist_ok=True, mode=0o700)
-    homes.make(spec.root, owner)
+    homes.make(spec, owner)
     wanted = profile.container(spec, owner, guest_archive(spec.root.parent / ".guest"))
     async with engine(spec.engine) as client:
+        if spec.storage == "volume":
+            await volumes.make(client, spec, owner)
         made = await client.containers.create(wanted, name=f"slipway-{spec.machine_id}")
         try:
             return wanted, await made.show()
         finally:
             await containers.remove(client, made.id)
+            await volumes.remove(client, spec)
 
 
 class TestProfile:
@@ -59,6 +64,7 @@ class TestProfile:
 
         wanted, made = async_to_sync(inspected)(spec)
 
+        least = min(16 * 2**30, spec.disk_bytes)
         assert profile.differences(wanted, made) == []
         host, config = made["HostConfig"], made["Config"]
         assert (config["User"], host["CapDrop"], host["CapAdd"]) == ("1000:1000", ["ALL"], None)
@@ -75,7 +81,12 @@ class TestProfile:
         )
         writable = {mount["Destination"] for mount in made["Mounts"] if mount["RW"]}
         assert writable == {"/home/agent", "/workspace", "/run/slipway/state", "/run/slipway/socket"}
-        assert all(Path(mount["Source"]).is_relative_to(docker.folder) for mount in made["Mounts"])
+        bound = [Path(mount["Source"]) for mount in made["Mounts"] if mount["Type"] == "bind"]
+        named = [mount["Name"] for mount in made["Mounts"] if mount["Type"] == "volume"]
+        assert all(source.is_relative_to(docker.folder) for source in bound)
+        assert len(named) == (2 if spec.storage == "volume" else 0)
+        assert all(name.startswith(f"slipway-{spec.root.name}-") for name in named)
+        assert {"Name": "fsize", "Soft": least, "Hard": least} in host["Ulimits"]
         assert config["Labels"]["slipway.machine"] == spec.machine_id
 
     @pytest.mark.parametrize(
@@ -105,6 +116,9 @@ class TestProfile:
             ("Config.Healthcheck", {"Test": ["CMD", "true"]}),
             ("NetworkSettings.Networks", {"none": {}, "bridge": {}}),
             ("Mounts", [{"Destination": "/"}]),
+            ("Mounts.0.Source", "/etc"),
+            ("Mounts.0.Type", "volume"),
+            ("Mounts.0.RW", True),
         ],
     )
     def test_sees_what_nobody_asked_for(self, account: tuple[Any, Any], place: str, value: Any) -> None:
@@ -112,7 +126,7 @@ class TestProfile:
         *path, name = place.split(".")
         part = made
         for step in path:
-            part = part[step]
+            part = part[int(step)] if isinstance(part, list) else part[step]
         part[name] = value
 
         assert len(profile.differences(wanted, made)) == 1
@@ -130,6 +144,8 @@ def account() -> tuple[profile.Json, profile.Json]:
     """An unharmed container: as wanted, and as the engine tells."""
     maker = DockerMaker()
     try:
-        return async_to_sync(inspected)(maker.spec())
+        wanted, made = async_to_sync(inspected)(maker.spec())
+        made["Mounts"].sort(key=lambda mount: mount["Destination"])  # first of all /etc/group, read-only
+        return wanted, made
     finally:
         async_to_sync(maker.close)()
