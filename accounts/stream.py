@@ -23,7 +23,8 @@ from accounts.credentials import RECHECK_S, Credentials
 from accounts.errors import Unauthenticated
 from accounts.tenancy import Actor, TenantModel
 
-POLL_S = 0.3
+SOON_S, LATER_S = 0.3, 2.0  # between two looks: while something goes on, and at most when nothing does
+SLOWER = 1.5  # by which a look that found nothing puts off the next
 PING_S = 15.0
 LONGEST_S = 3600.0
 
@@ -88,7 +89,7 @@ async def _asynchronous(frames: _Frames) -> AsyncIterator[bytes]:
         if data := await sync_to_async(poll)():
             yield data
         if not frames.is_over:
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(frames.pause_s)
 
 
 def _synchronous(frames: _Frames) -> Iterator[bytes]:
@@ -96,7 +97,7 @@ def _synchronous(frames: _Frames) -> Iterator[bytes]:
         if data := frames.poll():
             yield data
         if not frames.is_over:
-            time.sleep(POLL_S)
+            time.sleep(frames.pause_s)
 
 
 class _Frames:
@@ -106,6 +107,7 @@ class _Frames:
         self.credentials, self.look = credentials, look
         self.actor = credentials.actor
         self.is_over = False
+        self.pause_s = SOON_S
         self._sent_at = self._checked_at = self._began_at = time.monotonic()
 
     def poll(self) -> bytes:
@@ -116,6 +118,7 @@ class _Frames:
             self.is_over = True
             return b""
         self.is_over = found.is_over
+        self.pause_s = SOON_S if found.frames else min(self.pause_s * SLOWER, LATER_S)
         if found.frames:
             self._sent_at = now
             return "".join(found.frames).encode()

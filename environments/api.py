@@ -34,8 +34,8 @@ from environments.schemas import (
     StatusOut,
     UsesOut,
 )
-from environments.services.credentials import Stored
 from environments.uses import Use, uses_of
+from gateway.keys import Source
 
 router = Router(tags=["environments"])
 router.add_router("", images_router)
@@ -139,18 +139,21 @@ def cancel_test(request: ActorRequest, environment_id: uuid.UUID, check_id: uuid
 
 
 @router.get("/environments/{uuid:environment_id}/credential", response=CredentialOut)
-def read_credential(request: ActorRequest, environment_id: uuid.UUID) -> Stored:
-    """Whether agents there have a credential of their own, and since when; never the credential."""
+def read_credential(request: ActorRequest, environment_id: uuid.UUID) -> Source:
+    """What sessions there call the model with, and whose it is; never the credential."""
     return services.read_credential(actor=request.actor, id=environment_id)
 
 
 @router.put("/environments/{uuid:environment_id}/credential", response=CredentialOut)
-def store_credential(request: ActorRequest, environment_id: uuid.UUID, payload: CredentialIn) -> Stored:
-    return services.store_credential(actor=request.actor, id=environment_id, credential=payload.credential)
+def store_credential(request: ActorRequest, environment_id: uuid.UUID, payload: CredentialIn) -> Source:
+    """An API key, an OAuth token, or the text of the agent's credentials file; it holds from the next model call."""
+    credential = payload.credential.get_secret_value()
+    return services.store_credential(actor=request.actor, id=environment_id, credential=credential, now=timezone.now())
 
 
 @router.delete("/environments/{uuid:environment_id}/credential", response={204: None})
 def remove_credential(request: ActorRequest, environment_id: uuid.UUID) -> None:
+    """Sessions there go on with the organisation's key."""
     services.remove_credential(actor=request.actor, id=environment_id)
 
 

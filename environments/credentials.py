@@ -1,12 +1,13 @@
-"""The folders in which an environment keeps an agent's own credentials.
+"""The folders in which an environment keeps the configuration of its agents: settings, skills, sign-ins of tools.
 
-They are made and removed with the environment, and belong to the server alone (0700). Agents see them, read-only, only
-where the environment says so: whatever an agent runs can read them then.
+They are made and removed with the environment; the operator fills them. Nobody else on the server reaches them (0700),
+and agents see them, read-only, only where the environment says so: whatever an agent runs can read them then.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from environments.models import Environment
 from sandbox.folders import remove_tree
 from sandbox.spec import Mount
 
-PARTS = {"claude": "/run/slipway/credentials/claude", "config/claude": "/run/slipway/credentials/config/claude"}
-FILE = "claude/.credentials.json"
+SHOWN = "/run/slipway/credentials"  # inside
+PARTS = ("claude", "config/claude")
 
 
 def relative(environment_id: uuid.UUID) -> str:
@@ -34,8 +35,8 @@ def make(environment_id: uuid.UUID) -> Path:
     """Make the folders, unless they are there."""
     root = folder(environment_id)
     root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for part in (root, *(root / name for name in ("claude", "config", "config/claude"))):
-        part.mkdir(mode=0o700, exist_ok=True)
+    for path in (root, *(root / name for name in ("claude", "config", "config/claude"))):
+        path.mkdir(mode=0o700, exist_ok=True)
     return root
 
 
@@ -54,30 +55,21 @@ def mounts(environment: Environment) -> tuple[Mount, ...]:
     if not is_shown(environment):
         return ()
     root = make(environment.pk)
-    return tuple(Mount(root / part, target) for part, target in PARTS.items())
+    for part in PARTS:
+        _open(root / part)
+    return tuple(Mount(root / part, f"{SHOWN}/{part}") for part in PARTS)
 
 
-def store(environment_id: uuid.UUID, text: str) -> None:
-    """Keep an agent's credential, in place of an earlier one, in one step."""
-    path = make(environment_id) / FILE
-    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(file, text.encode())
-        os.fsync(file)
-    finally:
-        os.close(file)
-    draft.replace(path)
+def _open(folder: Path) -> None:
+    """Let whoever is shown the folder read it: inside that may be another user than the server's. The folder above
+    stays closed, so nobody else on this machine gets there; links are not followed."""
+    for _, _, files, here in os.fwalk(folder):
+        os.fchmod(here, _mode(os.fstat(here)) | 0o555)
+        for name in files:
+            found = os.stat(name, dir_fd=here, follow_symlinks=False)
+            if stat.S_ISREG(found.st_mode):
+                os.chmod(name, _mode(found) | 0o444, dir_fd=here)
 
 
-def forget(environment_id: uuid.UUID) -> None:
-    """Remove the credential; harmless when there is none."""
-    (folder(environment_id) / FILE).unlink(missing_ok=True)
-
-
-def stored_at(environment_id: uuid.UUID) -> float | None:
-    """When a credential was stored, in seconds since 1970; None when there is none."""
-    try:
-        return (folder(environment_id) / FILE).stat().st_mtime
-    except FileNotFoundError:
-        return None
+def _mode(found: os.stat_result) -> int:
+    return stat.S_IMODE(found.st_mode)

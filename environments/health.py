@@ -13,19 +13,22 @@ from importlib import import_module
 from typing import Any
 
 import structlog
+from channels.db import database_sync_to_async as in_db
 from django.core.cache import cache
 from django.utils import timezone
 
-from environments import configs, credentials
+from environments import configs
 from environments.errors import KindNotAvailable
 from environments.models import Environment, EnvironmentKind
 from environments.probes import Probe, Status
+from gateway import keys
 from sandbox.errors import SandboxError
 
 logger = structlog.get_logger(__name__)
 
 CACHE_S = 30
 PROBE_S = 5.0
+RAN_OUT = "The credential that is stored for this environment has run out. Store another one, or remove it."
 
 # Modules of `environments.probes`, each with a `probe`; imported on first use, since some of their libraries are large.
 PROBES: Mapping[str, str] = {
@@ -44,7 +47,9 @@ async def statuses(environments: Iterable[Environment]) -> dict[uuid.UUID, Told]
     rows = {_key(one): one for one in environments}
     known: dict[str, Told] = await cache.aget_many(list(rows))
     missing = {key: one for key, one in rows.items() if key not in known}
-    found = dict(zip(missing, await asyncio.gather(*map(_asked, missing.values())), strict=True))
+    ran_out = await in_db(keys.ran_out)([one.pk for one in missing.values()], timezone.now()) if missing else set()
+    asked = (_asked(one, has_run_out=one.pk in ran_out) for one in missing.values())
+    found = dict(zip(missing, await asyncio.gather(*asked), strict=True))
     if found:
         await cache.aset_many(found, CACHE_S)
     return {one.pk: (known | found)[key] for key, one in rows.items()}
@@ -72,13 +77,10 @@ def _probe_of(kind: str) -> Probe:
     return probe
 
 
-def _lacks_credential(environment: Environment) -> bool:
-    """Where agents are to have one of their own, the gateway's key stands in for it until it is stored."""
-    return credentials.is_shown(environment) and credentials.stored_at(environment.pk) is None
-
-
-async def _asked(environment: Environment) -> Told:
+async def _asked(environment: Environment, *, has_run_out: bool) -> Told:
     status = await _status(environment)
+    if has_run_out and status.available and status.authenticated:
+        status = replace(status, authenticated=False, error=RAN_OUT)
     return {**asdict(status), "checked_at": timezone.now().isoformat()}
 
 
@@ -90,10 +92,7 @@ async def _status(environment: Environment) -> Status:
     try:
         probe = _probe_of(environment.kind)
         async with asyncio.timeout(PROBE_S):
-            status = await probe(environment)
-        return (
-            replace(status, authenticated=False) if await asyncio.to_thread(_lacks_credential, environment) else status
-        )
+            return await probe(environment)
     except TimeoutError:
         return Status(False, False, f"It did not answer within {PROBE_S:.0f} seconds.")
     except (SandboxError, OSError) as error:

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from environments.models import Environment, EnvironmentCheck
+from gateway.keys import Origin
+from gateway.models import KeyForm
 
 
 class EnvironmentIn(Schema):
@@ -122,14 +124,20 @@ class UsesOut(Schema):
 
 
 class CredentialIn(Schema):
-    credential: str = Field(max_length=100_000)
+    credential: SecretStr = Field(max_length=100_000)
 
 
 class CredentialOut(Schema):
-    """Never the credential itself. `is_used` is false where the gateway's key is used instead."""
+    """What model calls are made with, by the gateway; never the credential itself.
 
-    is_used: bool
+    `origin`: PLACE (the environment's own), ORGANIZATION, DEPLOYMENT, or PRACTICE (there is none).
+    """
+
+    origin: Origin
+    form: KeyForm | None
+    last_four: str
     stored_at: datetime | None
+    expires_at: datetime | None
 
 
 class HostKeyIn(Schema):

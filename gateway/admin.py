@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from gateway.models import Budget, GatewayToken, ProviderKey, UsageEntry
+from gateway.models import Budget, GatewayToken, PlaceKey, ProviderKey, UsageEntry
 
 
 class ReadOnlyAdmin:
@@ -58,6 +58,14 @@ class ProviderKeyAdmin(ReadOnlyAdmin, admin.ModelAdmin[ProviderKey]):
     list_display = ["organization", "provider", "last_four", "updated_at"]
     search_fields = ["organization__name"]
     fields = ["organization", "provider", "last_four", "updated_at"]
+    list_select_related = ["organization"]
+
+
+@admin.register(PlaceKey)
+class PlaceKeyAdmin(ReadOnlyAdmin, admin.ModelAdmin[PlaceKey]):
+    list_display = ["organization", "place_id", "form", "last_four", "expires_at", "updated_at"]
+    search_fields = ["=place_id", "organization__name"]
+    fields = ["organization", "place_id", "form", "last_four", "expires_at", "updated_at"]
     list_select_related = ["organization"]
 
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 from gateway import calls, catalog, ledger, refusals, upstream
 from gateway.calls import Call
 from gateway.catalog import Tokens
+from gateway.keys import Key
 from gateway.ledger import Caller
 from gateway.metering import Blind, Meter, meter_for
 from gateway.refusals import Refused
@@ -97,7 +98,7 @@ async def _serve(scope: Message, receive: Receive, send: Send) -> None:
 
 async def _run_free(caller: Caller, call: Call, receive: Receive, send: Send) -> None:
     """Counting tokens costs nothing and leaves no row."""
-    key = await _in_database(ledger.key_for, caller)
+    key = await _in_database(ledger.key_for, caller, timezone.now())
     await _unless_client_leaves(Exchange(call, key, send).run(), receive)
 
 
@@ -151,7 +152,7 @@ def _count(call: Call, exchange: Exchange, *, is_practice: bool, seconds: float)
 class Exchange:
     """One question to the vendor and its answer on the way to the client, with what was seen of it."""
 
-    def __init__(self, call: Call, key: str, send: Send) -> None:
+    def __init__(self, call: Call, key: Key | None, send: Send) -> None:
         self.status = 0
         self.request_id = ""
         self._call = call

@@ -11,8 +11,9 @@ from django.db import transaction
 
 from accounts.models import Organization
 from accounts.secrets import SecretUnreadable
-from gateway import catalog, refusals, services
+from gateway import catalog, keys, refusals, services
 from gateway.catalog import Tokens
+from gateway.keys import Key
 from gateway.models import GatewayToken, UsageEntry
 from runtime.failpoints import failpoint
 
@@ -23,14 +24,15 @@ class Caller:
 
     organization_id: uuid.UUID
     subject_id: uuid.UUID
+    place_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True)
 class Admission:
-    """A call that may be made: its row in the ledger, and the key to make it with (empty: the practice model)."""
+    """A call that may be made: its row in the ledger, and the key to make it with (None: the practice model)."""
 
     entry_id: uuid.UUID
-    key: str
+    key: Key | None
 
 
 def authenticate(token: str, *, now: dt.datetime) -> Caller:
@@ -43,7 +45,7 @@ def authenticate(token: str, *, now: dt.datetime) -> Caller:
         raise refusals.unknown_token()
     if row.expires_at <= now:
         raise refusals.expired_token()
-    return Caller(row.organization_id, row.subject_id)
+    return Caller(row.organization_id, row.subject_id, row.place_id)
 
 
 @transaction.atomic
@@ -52,12 +54,13 @@ def admit(caller: Caller, *, model: str, estimate: Tokens, now: dt.datetime) -> 
 
     The organisation's row is locked, so that parallel calls see one another: while what is spent and what is held by
     running calls reach the limit, no further call begins. The limit is passed by the excess of one call at most.
-    Raises: Refused (401: suspended meanwhile; 400: spent; 429: held by running calls; 500: the key is unreadable).
+    Raises: Refused (401: suspended meanwhile; 400: spent, or the key has run out; 429: held by running calls; 500: the
+        key is unreadable).
     """
     organization = Organization.objects.select_for_update(no_key=True).get(pk=caller.organization_id)
     if organization.suspended_at is not None:
         raise refusals.unknown_token()
-    key = key_for(caller)
+    key = key_for(caller, now)
     if key:
         _check_budget(caller, now)
     entry = UsageEntry.objects.create(
@@ -73,15 +76,17 @@ def admit(caller: Caller, *, model: str, estimate: Tokens, now: dt.datetime) -> 
     return Admission(entry.pk, key)
 
 
-def key_for(caller: Caller) -> str:
-    """The key to call with; empty means the practice model.
+def key_for(caller: Caller, now: dt.datetime) -> Key | None:
+    """The key to call with; None means the practice model.
 
-    Raises: Refused (500: the stored key cannot be decrypted).
+    Raises: Refused (500: the stored key cannot be decrypted; 400: it has run out).
     """
     try:
-        return services.key_for(caller.organization_id)
+        return keys.key_for(caller.organization_id, caller.place_id, now=now)
     except SecretUnreadable as error:
         raise refusals.key_unreadable() from error
+    except keys.RanOut as error:
+        raise refusals.key_ran_out() from error
 
 
 def close(

@@ -35,6 +35,33 @@ class ProviderKey(TenantModel):
         return f"{self.provider} …{self.last_four}"
 
 
+class KeyForm(models.TextChoices):
+    """How a credential is shown to the vendor: an API key, or a bearer."""
+
+    API_KEY = "API_KEY", "API key"
+    OAUTH = "OAUTH", "OAuth token"
+
+
+class PlaceKey(TenantModel):
+    """What the sessions at one place call with, before the organisation's own key; encrypted at rest like it.
+
+    `place_id` is an environment's, of which this app knows nothing.
+    """
+
+    place_id = models.UUIDField()
+    form = models.CharField(max_length=10, choices=KeyForm.choices)
+    ciphertext = models.BinaryField()
+    last_four = models.CharField(max_length=4)
+    expires_at = models.DateTimeField(null=True, blank=True)  # where it says so
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["place_id"], name="one_key_per_place")]
+
+    def __str__(self) -> str:
+        return f"{self.get_form_display()} …{self.last_four}"
+
+
 class GatewayTokenQuerySet(TenantQuerySet["GatewayToken"]):
     def live(self, now: dt.datetime) -> Self:
         """Neither revoked nor expired, and of an organisation that is not suspended."""
@@ -49,6 +76,7 @@ class GatewayToken(TenantModel):
     """What a sandbox holds instead of a key; worthless anywhere but at our gateway. Only its SHA-256 is stored."""
 
     subject_id = models.UUIDField(db_index=True)  # the agent session it was made for
+    place_id = models.UUIDField(null=True, blank=True)  # where that session works
     digest = models.CharField(max_length=64, unique=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)

@@ -74,7 +74,12 @@ def too_many_calls() -> Refused:
 
 
 def key_unreadable() -> Refused:
-    return Refused(500, "api_error", "The organisation's model key cannot be read; an admin must enter it again.")
+    return Refused(500, "api_error", "The model key of this session cannot be read; an admin must enter it again.")
+
+
+def key_ran_out() -> Refused:
+    message = "The credential of this session's environment has run out. An admin must store another one, or remove it."
+    return Refused(400, "invalid_request_error", message)
 
 
 def unreachable() -> Refused:

@@ -16,16 +16,13 @@ from django.utils import timezone
 
 from accounts import secrets as sealing
 from accounts.errors import Invalid
-from gateway import catalog
+from gateway import catalog, keys
 from gateway.catalog import ModelChoice
-from gateway.models import Budget, GatewayToken, Provider, ProviderKey, UsageEntry, UsageQuerySet
+from gateway.models import Budget, GatewayToken, PlaceKey, Provider, ProviderKey, UsageEntry, UsageQuerySet
 
 TOKEN_PREFIX = "slpg_"
 TOKEN_TTL = dt.timedelta(hours=1)
 DEAD_TOKENS_KEPT = dt.timedelta(days=7)  # for the operator to look at
-
-_KEY_CHARS = range(20, 513)
-_PURPOSE = "provider-key"
 
 
 @dataclass(frozen=True)
@@ -40,11 +37,17 @@ class Usage:
     calls: int
 
 
-def issue_token(*, organization_id: uuid.UUID, subject_id: uuid.UUID, now: dt.datetime) -> str:
-    """A new token for one session; the only time that it is seen in the clear."""
+def issue_token(
+    *, organization_id: uuid.UUID, subject_id: uuid.UUID, place_id: uuid.UUID | None = None, now: dt.datetime
+) -> str:
+    """A new token for one session, and the place where it works; the only time that it is seen in the clear."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
     GatewayToken.objects.create(
-        organization_id=organization_id, subject_id=subject_id, digest=digest_of(token), expires_at=now + TOKEN_TTL
+        organization_id=organization_id,
+        subject_id=subject_id,
+        place_id=place_id,
+        digest=digest_of(token),
+        expires_at=now + TOKEN_TTL,
     )
     return token
 
@@ -74,11 +77,15 @@ def digest_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def is_practice(organization_id: uuid.UUID | None) -> bool:
-    """Whether the practice model answers: neither the organisation, if one is named, nor the deployment has a key."""
+def is_practice(organization_id: uuid.UUID | None, place_id: uuid.UUID | None = None) -> bool:
+    """Whether the practice model answers: neither the place, nor the organisation, nor the deployment has a key."""
     if settings.ANTHROPIC_API_KEY:
         return False
-    return organization_id is None or provider_key(organization_id) is None
+    if organization_id is None:
+        return True
+    ids = [] if place_id is None else [place_id]
+    has_own = PlaceKey.objects.filter(organization_id=organization_id, place_id__in=ids).exists()
+    return not has_own and provider_key(organization_id) is None
 
 
 def available_models() -> list[ModelChoice]:
@@ -103,9 +110,9 @@ def set_provider_key(*, organization_id: uuid.UUID, key: str, now: dt.datetime) 
     Raises: Invalid (not a key: 20 to 512 printable ASCII characters without spaces).
     """
     key = key.strip()
-    if len(key) not in _KEY_CHARS or not all("!" <= character <= "~" for character in key):
+    if not keys.is_sound(key):
         raise Invalid.field("key", "A key is 20 to 512 letters, digits and signs, without spaces.")
-    sealed = sealing.seal(key.encode(), organization_id=organization_id, purpose=_PURPOSE)
+    sealed = sealing.seal(key.encode(), organization_id=organization_id, purpose=keys.OF_ORGANIZATION)
     row, _ = ProviderKey.objects.update_or_create(
         organization_id=organization_id,
         provider=Provider.ANTHROPIC,
@@ -122,17 +129,6 @@ def provider_key(organization_id: uuid.UUID) -> ProviderKey | None:
 def delete_provider_key(*, organization_id: uuid.UUID) -> None:
     """Forget the organisation's own key."""
     ProviderKey.objects.filter(organization_id=organization_id, provider=Provider.ANTHROPIC).delete()
-
-
-def key_for(organization_id: uuid.UUID) -> str:
-    """The organisation's own key, else the deployment's, else the empty string (practice model).
-
-    Raises: SecretUnreadable (the stored key cannot be decrypted; the deployment's key is not used in its place).
-    """
-    row = provider_key(organization_id)
-    if row is None:
-        return str(settings.ANTHROPIC_API_KEY)
-    return sealing.open_sealed(bytes(row.ciphertext), organization_id=organization_id, purpose=_PURPOSE).decode()
 
 
 def limit_usd(organization_id: uuid.UUID) -> Decimal:

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from gateway import practice, refusals
 from gateway.calls import COUNT_TOKENS, Call
+from gateway.keys import Key
 
 _READ_BUFFER_BYTES = 64 * 2**10
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=900)
@@ -44,18 +45,20 @@ class Answer:
 
 
 @asynccontextmanager
-async def ask(call: Call, *, key: str) -> AsyncIterator[Answer]:
+async def ask(call: Call, *, key: Key | None) -> AsyncIterator[Answer]:
     """Make the call with the key, or ask the practice model when there is none; leaving the block hangs up.
 
     Raises: Refused (502: nobody there, or a redirect).
     """
-    if not key:
+    if key is None:
         yield await _practice(call)
         return
     url = settings.ANTHROPIC_BASE_URL + call.path + call.query
-    headers = call.headers | {"x-api-key": key, "accept-encoding": "identity", "content-type": "application/json"}
+    plain = call.headers | {"accept-encoding": "identity", "content-type": "application/json"}
     try:
-        response = await _session().post(url, data=io.BytesIO(call.body), headers=headers, allow_redirects=False)
+        response = await _session().post(
+            url, data=io.BytesIO(call.body), headers=key.put_into(plain), allow_redirects=False
+        )
     except (aiohttp.ClientError, TimeoutError) as error:
         raise refusals.unreachable() from error
     try:

@@ -57,8 +57,11 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     "memory_mb": Wording(_("Memory"), unit=_("MB")),
     "mount_credentials": Wording(
-        _("Show this environment's credentials to agents"),
-        _("Whatever an agent runs can read them, and send them to wherever it can reach. Off is the safe choice."),
+        _("Show agents this environment's folder of settings"),
+        _(
+            "What the operator has put there on the server appears in the agent's ~/.claude, read-only: settings, "
+            "skills, sign-ins of tools. Whatever an agent runs can read it. Off is the safe choice."
+        ),
     ),
     "network": Wording(
         _("Network"),
@@ -93,6 +96,7 @@ SECRETS: Mapping[str, Wording] = {
     "token_id": Wording(_("Token ID")),
     "token_secret": Wording(_("Token secret")),
 }
+SIGN_IN_BY: Mapping[str, str] = {"password": "password", "private_key": "key"}  # the `auth` of an SSH machine
 EXAMPLES: Mapping[str, str] = {
     "config.host_key": "ssh-ed25519 AAAA…",
     "config.image": "slipway-sandbox:latest",
@@ -139,6 +143,7 @@ class FormField:
     is_folded: bool = False
     set_at: datetime | None = None  # of a secret that is stored
     secret_hint: str = ""
+    needed_for: str = ""  # of a secret: the way to sign in that it serves; empty: it always may be given
 
     @property
     def example(self) -> str:
@@ -206,6 +211,7 @@ def secret_fields(
             wording=SECRETS.get(name) or Wording(name.replace("_", " ").capitalize()),
             set_at=known.get(name),
             secret_hint=hints.get(name, ""),
+            needed_for=SIGN_IN_BY.get(name, ""),
         )
         for name in names
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts.errors import DomainError, Invalid
 from accounts.wording import told
@@ -105,15 +106,33 @@ class EnvironmentForm:
         """Those that were entered, and None for those that are to be forgotten."""
         found: dict[str, str | None] = {}
         for one in self.chosen.secrets:
+            if not self._is_asked_for(one):
+                continue
             if data.get(one.name):
                 found[_last(one.path)] = data[one.name]
             elif f"forget-{one.name}" in data:
                 found[_last(one.path)] = None
         return found
 
-    def is_sound(self) -> bool:
+    def _is_asked_for(self, secret: FormField) -> bool:
+        """Whether the form shows it: of two ways to sign in, the one that is chosen; the other stays as it is."""
+        return secret.needed_for in ("", *(one.value for one in self.chosen.fields if one.path == "config.auth"))
+
+    def _require_secrets(self, data: Mapping[str, str]) -> None:
+        given = self.given_secrets(data)
+        for one in self.chosen.secrets:
+            name = _last(one.path)
+            is_missing = given.get(name) is None if name in given else one.set_at is None
+            if one.needed_for and self._is_asked_for(one) and is_missing:
+                raise Invalid.field(one.path, gettext_noop("This is needed."))
+
+    def is_sound(self, data: Mapping[str, str]) -> bool:
         """Whether what can be known of the form alone is right; all that is not is shown at once."""
-        checks = (lambda: clean_name(self.name), lambda: configs.parse(self.kind, self.config()))
+        checks = (
+            lambda: clean_name(self.name),
+            lambda: configs.parse(self.kind, self.config()),
+            lambda: self._require_secrets(data),
+        )
         is_sound = True
         for check in checks:
             try:

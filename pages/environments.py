@@ -3,88 +3,36 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import OuterRef, Subquery
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.auth import ActorRequest
 from accounts.errors import DomainError, Forbidden, NotFound
+from accounts.models import Organization
 from accounts.pages import keep_organization
 from accounts.tenancy import Role, TenantQuerySet, fetch
 from accounts.wording import told
 from environments import health, services
-from environments.models import CheckStatus, Environment, EnvironmentCheck, EnvironmentKind
-from environments.schemas import CheckOut
+from environments.models import CheckStatus, Environment
 from environments.uses import Use, uses_of
-from pages.environment_form import ICONS, EnvironmentForm
+from pages.environment_cards import cards_of, said_of
+from pages.environment_form import EnvironmentForm
 from pages.frame import frame, frame_of
 
 MOST = 200
 MOST_NAMED = 10
-
-
-@dataclass
-class Card:
-    """One environment as the page shows it."""
-
-    row: Environment
-    last_check: EnvironmentCheck | None
-    status: dict[str, Any] | None = None
-
-    @property
-    def icon(self) -> str:
-        return ICONS[self.row.kind]
-
-    @property
-    def name(self) -> str:
-        return told(self.row.name)
-
-    @property
-    def description(self) -> str:
-        return told(self.row.description)
-
-    @property
-    def kind(self) -> str:
-        return told(str(EnvironmentKind(self.row.kind).label))
-
-    @property
-    def place(self) -> str:
-        """Where it is, in a few words of its own configuration."""
-        config = self.row.config
-        match self.row.kind:
-            case EnvironmentKind.DOCKER:
-                return config.get("image") or gettext("its own Dockerfile")
-            case EnvironmentKind.SSH:
-                port = "" if config.get("port") == 22 else f":{config.get('port')}"
-                return f"{config.get('username')}@{config.get('host')}{port}"
-            case EnvironmentKind.MODAL:
-                return str(config.get("app", ""))
-            case _:
-                return ""
-
-    @property
-    def is_showing(self) -> bool:
-        """Whether agents see its credentials."""
-        return bool(self.row.config.get("mount_credentials"))
-
-    @property
-    def check_json(self) -> dict[str, Any] | None:
-        return CheckOut.from_orm(self.last_check).model_dump(mode="json") if self.last_check else None
-
-    @property
-    def data_id(self) -> str:
-        """Of the test's data in the page."""
-        return f"environment-{self.row.pk}-test"
+FORM, DELETE, CREDENTIAL = (f"settings/environment_{name}.html" for name in ("form", "delete", "credential"))
 
 
 @require_safe
@@ -94,20 +42,14 @@ def listing(request: ActorRequest) -> HttpResponse:
     around = frame_of(request)
     keep_organization(request, around.organization)
     rows = Environment.objects.filter(organization=around.organization)
-    cards = _cards(rows.order_by("-is_default", "pk")[:MOST])
+    role = request.actor.role_in(around.organization.pk)
+    cards = cards_of(rows.order_by("-is_default", "pk")[:MOST], around.organization.pk, role)
     if "status" in request.GET:
         found = async_to_sync(health.statuses)([card.row for card in cards])
         for card in cards:
             card.status = found[card.row.pk]
     context = around.context(section="environments", cards=cards, deleted=_deleted(request, around.organization.pk))
     return render(request, "settings/environments.html", context)
-
-
-def _cards(rows: Any) -> list[Card]:
-    newest = EnvironmentCheck.objects.filter(environment=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    found = list(rows.annotate(last_check_id=Subquery(newest)).prefetch_related("secrets"))
-    checks = EnvironmentCheck.objects.in_bulk([row.last_check_id for row in found if row.last_check_id])
-    return [Card(row, checks.get(row.last_check_id)) for row in found]
 
 
 def _deleted(request: ActorRequest, organization_id: uuid.UUID) -> Environment | None:
@@ -126,29 +68,13 @@ def add(request: ActorRequest) -> HttpResponse:
     around = frame_of(request)
     request.actor.require(around.organization.pk, Role.ADMIN)
     form = EnvironmentForm.new(request.GET.get("kind", ""))
-    if request.method != "POST":
-        return _sheet(request, around.organization, form=form)
-    form.read(request.POST.dict())
-    if not form.is_sound():
-        return _sheet(request, around.organization, form=form)
-    try:
-        made = services.create_environment(
-            actor=request.actor,
-            organization_id=around.organization.pk,
-            name=form.name,
-            kind=form.kind,
-            description=form.description,
-            config=form.config(),
-            secrets=form.given_secrets(request.POST.dict()),
-            key=uuid.UUID(form.key),
-            now=timezone.now(),
+
+    def write(**given: Any) -> Environment:
+        return services.create_environment(
+            organization_id=around.organization.pk, kind=form.kind, key=uuid.UUID(form.key), **given
         )
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        form.refuse(error)
-        return _sheet(request, around.organization, form=form)
-    return _saved(made)
+
+    return _saved(request, around.organization, form, write)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -156,27 +82,40 @@ def add(request: ActorRequest) -> HttpResponse:
 def edit(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     row = _row(request, environment_id, Role.ADMIN)
     form = EnvironmentForm.of(row)
-    if request.method != "POST":
-        return _sheet(request, row.organization, form=form)
-    form.read(request.POST.dict())
-    if not form.is_sound():
-        return _sheet(request, row.organization, form=form)
+    return _saved(request, row.organization, form, partial(services.update_environment, id=row.pk))
+
+
+def _saved(
+    request: ActorRequest, organization: Organization, form: EnvironmentForm, write: Callable[..., Environment]
+) -> HttpResponse:
+    """The form, with what is wrong in what was sent; else what was sent is written, and the list follows."""
+    data = request.POST.dict()
+    if request.method == "POST":
+        form.read(data)
+        if form.is_sound(data):
+            with _refused(form.refuse):
+                row = write(
+                    actor=request.actor,
+                    name=form.name,
+                    description=form.description,
+                    config=form.config(),
+                    secrets=form.given_secrets(data),
+                    now=timezone.now(),
+                )
+                # The id is for scripts that have something to add to it.
+                return HttpResponseRedirect(f"{_address(row)}&saved={row.pk}")
+    return _sheet(request, organization, form=form)
+
+
+@contextmanager
+def _refused(tell: Callable[[DomainError], object]) -> Iterator[None]:
+    """What is said on this page; who may not, or finds nothing, gets the page that says so."""
     try:
-        services.update_environment(
-            actor=request.actor,
-            id=row.pk,
-            name=form.name,
-            description=form.description,
-            config=form.config(),
-            secrets=form.given_secrets(request.POST.dict()),
-            now=timezone.now(),
-        )
+        yield
     except (Forbidden, NotFound):
         raise
     except DomainError as error:
-        form.refuse(error)
-        return _sheet(request, row.organization, form=form)
-    return _saved(row)
+        tell(error)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -184,19 +123,14 @@ def edit(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
 def delete(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     """Its consequences by name; who deletes it while sessions run in it says so."""
     row = _row(request, environment_id, Role.ADMIN)
-    error = ""
+    refusals: list[str] = []
     if request.method == "POST":
-        try:
+        with _refused(lambda error: refusals.append(told(error.message))):
             services.delete_environment(
                 actor=request.actor, id=row.pk, force="force" in request.POST, now=timezone.now()
             )
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as refusal:
-            error = told(refusal.message)
-        else:
             return HttpResponseRedirect(f"{_address(row)}&deleted={row.pk}")
-    return _sheet(request, row.organization, "settings/environment_delete.html", row=row, error=error, **_touched(row))
+    return _sheet(request, row.organization, DELETE, row=row, refusals=refusals, **_touched(row))
 
 
 def _touched(row: Environment) -> dict[str, Any]:
@@ -212,43 +146,39 @@ def _touched(row: Environment) -> dict[str, Any]:
         "projects": named("project", is_running=False),
     }
     more = {f"{name}_more": max(len(found) - MOST_NAMED, 0) for name, found in groups.items()}
-    return {"default": default, **more, **{name: found[:MOST_NAMED] for name, found in groups.items()}}
+    counts = {f"{name}_count": len(found) for name, found in groups.items()}
+    return {"default": default, **counts, **more, **{name: found[:MOST_NAMED] for name, found in groups.items()}}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def authenticate(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
-    """Where agents see credentials of the environment's own: store one; else say that the gateway's key is used."""
+    """What sessions there call the model with: a credential of the environment's own can be stored, and removed."""
     row = _row(request, environment_id, Role.ADMIN)
-    error = ""
+    refusals: list[str] = []
     if request.method == "POST":
-        try:
+        with _refused(lambda error: refusals.append(_first_detail(error))):
             if "forget" in request.POST:
                 services.remove_credential(actor=request.actor, id=row.pk)
             else:
-                services.store_credential(actor=request.actor, id=row.pk, credential=request.POST.get("credential", ""))
-        except (Forbidden, NotFound):
-            raise
-        except DomainError as refusal:
-            error = told(refusal.message)
-        else:
+                given = request.POST.get("credential", "")
+                services.store_credential(actor=request.actor, id=row.pk, credential=given, now=timezone.now())
             return _back(row)
-    stored = services.read_credential(actor=request.actor, id=row.pk)
-    return _sheet(
-        request, row.organization, "settings/environment_credential.html", row=row, stored=stored, error=error
-    )
+    source = services.read_credential(actor=request.actor, id=row.pk)
+    about = {"row": row, "source": source, "said": said_of(source), "refusals": refusals}
+    return _sheet(request, row.organization, CREDENTIAL, **about)
+
+
+def _first_detail(error: DomainError) -> str:
+    return told(str(error.details[0]["message"])) if error.details else told(error.message)
 
 
 @require_POST
 @login_required
 def make_default(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     row = _row(request, environment_id, Role.ADMIN)
-    try:
+    with _refused(_above_the_list(request)):
         services.update_environment(actor=request.actor, id=row.pk, is_default=True, now=timezone.now())
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        messages.error(request, told(error.message))
     return _back(row)
 
 
@@ -256,12 +186,8 @@ def make_default(request: ActorRequest, environment_id: uuid.UUID) -> HttpRespon
 @login_required
 def undelete(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     row = _row(request, environment_id, Role.ADMIN, Environment.with_deleted.all())
-    try:
+    with _refused(_above_the_list(request)):
         services.undelete_environment(actor=request.actor, id=row.pk)
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        messages.error(request, told(error.message))
     return _back(row)
 
 
@@ -271,16 +197,16 @@ def test(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     """Begin one, or end the one that runs; for browsers without scripts."""
     row = _row(request, environment_id, Role.MEMBER)
     live = row.checks.filter(status__in=(CheckStatus.PENDING, CheckStatus.RUNNING)).first()
-    try:
-        if "cancel" in request.POST and live:
-            services.cancel_check(actor=request.actor, environment_id=row.pk, check_id=live.pk, now=timezone.now())
-        elif "cancel" not in request.POST:
+    with _refused(_above_the_list(request)):
+        if "cancel" not in request.POST:
             services.request_check(actor=request.actor, environment_id=row.pk, now=timezone.now())
-    except (Forbidden, NotFound):
-        raise
-    except DomainError as error:
-        messages.error(request, told(error.message))
+        elif live:
+            services.cancel_check(actor=request.actor, environment_id=row.pk, check_id=live.pk, now=timezone.now())
     return _back(row)
+
+
+def _above_the_list(request: ActorRequest) -> Callable[[DomainError], None]:
+    return lambda error: messages.error(request, told(error.message))
 
 
 def _row(
@@ -290,20 +216,13 @@ def _row(
     return fetch(known.select_related("organization").prefetch_related("secrets"), request.actor, id, role)
 
 
-def _sheet(
-    request: ActorRequest, organization: Any, template: str = "settings/environment_form.html", **more: Any
-) -> HttpResponse:
+def _sheet(request: ActorRequest, organization: Organization, template: str = FORM, **more: Any) -> HttpResponse:
     context = frame(request.actor, organization).context(section="environments", is_sheet=True, **more)
     return render(request, template, context)
 
 
 def _back(row: Environment) -> HttpResponse:
     return HttpResponseRedirect(_address(row))
-
-
-def _saved(row: Environment) -> HttpResponse:
-    """The list, with the id for scripts that have something to add to it."""
-    return HttpResponseRedirect(f"{_address(row)}&saved={row.pk}")
 
 
 def _address(row: Environment) -> str:

@@ -65,7 +65,8 @@ def check_dockerfile(request: ActorRequest, payload: CheckIn) -> dict[str, Any]:
 @router.get("/environments/{uuid:environment_id}/dockerfile", response=DockerfileOut | None)
 def read_dockerfile(request: ActorRequest, environment_id: uuid.UUID) -> Dockerfile | None:
     """The environment's Dockerfile; null when it has none."""
-    return Dockerfile.objects.filter(environment=fetch(Environment, request.actor, environment_id)).first()
+    mine = Dockerfile.objects.filter(environment=fetch(Environment, request.actor, environment_id))
+    return mine.select_related("environment").first()
 
 
 @router.post("/environments/{uuid:environment_id}/dockerfile", response=DockerfileOut)

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from ninja import Schema
 
-from environments.images.models import Dockerfile
+from environments.images import choice
+from environments.images.models import Dockerfile, ImageBuild
 
 
 class ImageOut(Schema):
@@ -46,19 +47,6 @@ class ContextOut(Schema):
     sha256: str
 
 
-class DockerfileOut(Schema):
-    environment_id: uuid.UUID
-    text: str
-    context: ContextOut | None
-    updated_at: datetime
-
-    @staticmethod
-    def resolve_context(row: Dockerfile) -> ContextOut | None:
-        if not row.context_sha256:
-            return None
-        return ContextOut(name=row.context_name, size_bytes=row.context_bytes, sha256=row.context_sha256)
-
-
 class BuildIn(Schema):
     id: uuid.UUID | None = None
     environment_id: uuid.UUID
@@ -80,6 +68,26 @@ class BuildOut(Schema):
     started_at: datetime | None
     finished_at: datetime | None
     removed_at: datetime | None
+
+
+class DockerfileOut(Schema):
+    """`image` is the build whose image containers are made of now; null before the first that succeeded."""
+
+    environment_id: uuid.UUID
+    text: str
+    context: ContextOut | None
+    updated_at: datetime
+    image: BuildOut | None
+
+    @staticmethod
+    def resolve_context(row: Dockerfile) -> ContextOut | None:
+        if not row.context_sha256:
+            return None
+        return ContextOut(name=row.context_name, size_bytes=row.context_bytes, sha256=row.context_sha256)
+
+    @staticmethod
+    def resolve_image(row: Dockerfile) -> ImageBuild | None:
+        return choice.current_builds([row.environment])[row.environment_id]
 
 
 class OutputOut(Schema):

@@ -2,7 +2,7 @@
 
 from environments.services.checks import cancel_check, request_check
 from environments.services.choosing import Choice, choose_environment, environment_for
-from environments.services.credentials import read_credential, remove_credential, store_credential
+from environments.services.credentials import read_credential, remove_credential, sources_of, store_credential
 from environments.services.deleting import delete_environment, purge_environments, undelete_environment
 from environments.services.legacy import docker_environment
 from environments.services.machines import LIVE, create_machine, home_cleared, machine_ended, machine_started
@@ -27,6 +27,7 @@ __all__ = [
     "read_credential",
     "remove_credential",
     "request_check",
+    "sources_of",
     "store_credential",
     "undelete_environment",
     "update_environment",

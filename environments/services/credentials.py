@@ -1,53 +1,58 @@
-"""The credential that an environment's agents have of their own."""
+"""The credential that sessions of an environment call the model with, in place of the organisation's key.
+
+It is sealed, and the gateway's: no sandbox ever sees it.
+"""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 
-from accounts.errors import Conflict, Invalid
+from django.db import transaction
+
 from accounts.tenancy import Actor, Role, fetch
-from environments import credentials, health
+from environments import health
 from environments.models import Environment
+from environments.services.locking import locked
+from gateway import keys
+from gateway.keys import Source
 
 
-@dataclass(frozen=True)
-class Stored:
-    """Whether agents of the environment have one of their own, and since when."""
-
-    is_used: bool
-    stored_at: datetime | None
-
-
-def read_credential(*, actor: Actor, id: uuid.UUID) -> Stored:
+def read_credential(*, actor: Actor, id: uuid.UUID) -> Source:
     """Raises: NotFound."""
-    return _stored(fetch(Environment, actor, id))
+    environment = fetch(Environment, actor, id)
+    return sources_of(environment.organization_id, [environment], actor.role_in(environment.organization_id))[id]
 
 
-def store_credential(*, actor: Actor, id: uuid.UUID, credential: str) -> Stored:
-    """Keep an agent's credential for this environment, in place of an earlier one.
+def sources_of(
+    organization_id: uuid.UUID, environments: Iterable[Environment], role: Role | None
+) -> dict[uuid.UUID, Source]:
+    """By the environment's id, for those of one organisation, what its sessions call the model with.
 
-    Raises: NotFound, Forbidden (below ADMIN); Conflict (agents there would not see it); Invalid (it is empty).
+    Only admins are told how a key ends.
     """
-    environment = fetch(Environment, actor, id, Role.ADMIN)
-    if not credentials.is_shown(environment):
-        raise Conflict("Agents of this environment use the gateway's key, and see no other.")
-    if not credential.strip() or "\x00" in credential:
-        raise Invalid.field("credential", "Paste the credential: a token, or the text of the agent's credentials file.")
-    credentials.store(environment.pk, credential.strip() + "\n")
-    health.forget(environment)
-    return _stored(environment)
+    found = keys.sources(organization_id, [one.pk for one in environments])
+    if role is not None and role.covers(Role.ADMIN):
+        return found
+    return {id: replace(source, last_four="") for id, source in found.items()}
+
+
+@transaction.atomic
+def store_credential(*, actor: Actor, id: uuid.UUID, credential: str, now: datetime) -> Source:
+    """Keep a credential for this environment's sessions, in place of an earlier one; it holds from the next model call.
+
+    Raises: NotFound, Forbidden (below ADMIN); Invalid (it is none, or has run out).
+    """
+    environment = locked(actor, id)
+    keys.set_place_key(organization_id=environment.organization_id, place_id=environment.pk, text=credential, now=now)
+    transaction.on_commit(lambda: health.forget(environment))
+    return keys.sources(environment.organization_id, [id])[id]
 
 
 def remove_credential(*, actor: Actor, id: uuid.UUID) -> None:
     """Forget it; harmless when there is none. Raises: NotFound, Forbidden (below ADMIN)."""
     environment = fetch(Environment, actor, id, Role.ADMIN)
-    credentials.forget(environment.pk)
+    keys.delete_place_key(place_id=environment.pk)
     health.forget(environment)
-
-
-def _stored(environment: Environment) -> Stored:
-    since = credentials.stored_at(environment.pk)
-    moment = None if since is None else datetime.fromtimestamp(since, UTC)
-    return Stored(credentials.is_shown(environment), moment)

@@ -20,6 +20,7 @@ from environments.services.locking import free_name, locked
 from environments.services.machines import LIVE
 from environments.signals import environment_deleted
 from environments.uses import uses_of
+from gateway import keys
 
 logger = structlog.get_logger(__name__)
 
@@ -87,6 +88,7 @@ def _purge(id: uuid.UUID, now: datetime) -> bool:
     if row is None:
         return False
     row.secrets.all().delete()
+    keys.delete_place_key(place_id=row.pk)
     credentials.remove(row.pk)
     images.forget(row, now=now)
     row.purged_at = now

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import browsers
 from accounts.tenancy import Role
+from accounts.wording import told
 from projects.models import Project, ProjectStatus
 from sessions.models import AgentSession, SessionStatus
 
@@ -80,6 +81,12 @@ def form_field(field: BoundField, focus: str = "") -> dict[str, Any]:
         "is_box": is_box,
         "is_secret": is_secret,
     }
+
+
+@register.filter("told")
+def told_in_language(text: str) -> str:
+    """What a row, an error or a report says in English, in the page's language."""
+    return told(str(text))
 
 
 @register.filter

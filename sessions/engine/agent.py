@@ -18,8 +18,9 @@ from sandbox import GuestClient, Paths, Sandbox
 from sandbox.answers import AgentStatus
 from sandbox.errors import AgentEnded
 from sessions import claude
-from sessions.engine import programs, resuming, turns
+from sessions.engine import configuration, programs, resuming, turns
 from sessions.engine.claims import Lease
+from sessions.engine.whereabouts import environment_now
 
 GRACE_S = 5.0  # between a polite request, SIGTERM and SIGKILL
 POLL_S = 0.05
@@ -100,6 +101,7 @@ class AgentProcess:
         """
         turn, paths = self._turn, self._paths
         program = await programs.program_in(self._sandbox, turn.session_id)
+        await configuration.show(self._sandbox, turn.session_id, paths.home)
         talk = await resuming.find(turn, self._guest, paths, is_refused=is_refused)
         self.run = f"run-{uuid.uuid4().hex}"
         now = timezone.now()
@@ -107,9 +109,7 @@ class AgentProcess:
             turn, run=self.run, claude_session_id=talk.id, options=self.wanted_options, now=now
         )
         await in_db(gateway.revoke_tokens)(subject_id=turn.session_id, now=now)
-        token = await in_db(gateway.issue_token)(
-            organization_id=turn.organization_id, subject_id=turn.session_id, now=now
-        )
+        token = await in_db(self._new_token)()
         argv = claude.argv(
             program,
             claude_session_id=talk.id,
@@ -126,6 +126,15 @@ class AgentProcess:
         await self._guest.start_agent(self.run, argv, cwd=paths.work, env=environment)
         if talk.notice is not None:
             await in_db(resuming.tell)(turn, talk.notice)
+
+    def _new_token(self) -> str:
+        turn, environment = self._turn, environment_now(self._turn.session_id)
+        return gateway.issue_token(
+            organization_id=turn.organization_id,
+            subject_id=turn.session_id,
+            place_id=environment.pk if environment else None,
+            now=timezone.now(),
+        )
 
     def _environment(self, token: str) -> dict[str, str]:
         home = self._paths.home

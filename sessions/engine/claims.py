@@ -13,6 +13,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from gateway import services as gateway
 from sessions import dispatch, log
+from sessions.engine.whereabouts import environment_of
 from sessions.errors import StaleEpoch
 from sessions.models import (
     NOBODY,
@@ -171,7 +172,8 @@ def rules_of(session: AgentSession) -> list[str]:
 
 def _take(session: AgentSession) -> None:
     session.epoch += 1
-    session.is_practice = gateway.is_practice(session.organization_id)
+    environment = environment_of(session)
+    session.is_practice = gateway.is_practice(session.organization_id, environment.pk if environment else None)
     session.status, session.status_reason, session.idle_since = SessionStatus.RUNNING, "", None
     session.stop_refused_at = None
     fields = ["epoch", "is_practice", "status", "status_reason", "idle_since", "stop_refused_at", "updated_at"]

@@ -35,6 +35,7 @@ from sessions.engine import causes, cli, identity
 from sessions.engine.claims import Lease
 from sessions.engine.fallback import leave_deleted_environment
 from sessions.engine.turns import new_machine
+from sessions.engine.whereabouts import environment_of
 from sessions.models import AgentSession
 from sessions.storable import clean
 
@@ -104,8 +105,7 @@ def places_at(sessions: Iterable[AgentSession]) -> list[Place]:
 
 def _where(session: AgentSession) -> tuple[Environment | None, Machine | None]:
     machine = session.machine if session.machine and session.machine.status in environments.LIVE else None
-    environment = machine.environment if machine else session.environment
-    return environment, machine
+    return environment_of(session), machine
 
 
 async def ensure_sandbox(turn: Lease) -> Sandbox:

@@ -9,7 +9,7 @@ from channels.db import database_sync_to_async as in_db
 from sandbox import Sandbox
 from sandbox.errors import SandboxError
 from sessions.engine import cli
-from sessions.models import AgentSession
+from sessions.engine.whereabouts import environment_now
 
 NAME = "claude"
 # The first of these names that can be run; `~` is the home of the account that all runs as, not the session's.
@@ -41,8 +41,7 @@ async def program_in(sandbox: Sandbox, session_id: uuid.UUID) -> str:
 
 def _configured(session_id: uuid.UUID) -> str:
     """What the environment says; empty when it says nothing."""
-    session = AgentSession.with_deleted.select_related("environment", "machine__environment").get(pk=session_id)
-    environment = session.machine.environment if session.machine else session.environment
+    environment = environment_now(session_id)
     return str(environment.config.get("agent_path", "")) if environment else ""
 
 

@@ -98,19 +98,20 @@ def create_sessions(*, actor: Actor, project: Project, new: NewSessions, now: da
 def _base(actor: Actor, project: Project, new: NewSessions) -> _Base:
     """Everything that is looked up before a row is locked; git is asked here, not inside the transaction."""
     branch = new.base_branch or project.default_branch
+    choice = environments.choose_environment(
+        actor=actor,
+        organization_id=project.organization_id,
+        environment_id=new.environment_id,
+        preferred=project.default_environment,
+        docker_mode=new.docker_mode,
+    )
     return _Base(
-        choice=environments.choose_environment(
-            actor=actor,
-            organization_id=project.organization_id,
-            environment_id=new.environment_id,
-            preferred=project.default_environment,
-            docker_mode=new.docker_mode,
-        ),
+        choice=choice,
         branch=branch,
         commit=Vault(project.pk).resolve_branch(branch),
         model=gateway.require_model(new.model or project.default_model or settings.MODELS[0]),
         mode=require_mode(new.permission_mode),
-        is_practice=gateway.is_practice(project.organization_id),
+        is_practice=gateway.is_practice(project.organization_id, choice.environment.pk),
     )
 
 

@@ -93,13 +93,6 @@ class TestStatus:
 
         assert len(await health.statuses(rows)) == 3
 
-    async def test_tells_of_a_credential_that_is_missing(self, environment: Environment, place: Place) -> None:
-        environment.config = {"mount_credentials": True}
-
-        status = await health.status_of(environment)
-
-        assert (status["available"], status["authenticated"]) == (True, False)
-
 
 class TestTheList:
     def test_asks_no_place_unless_it_is_to(

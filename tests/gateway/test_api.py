@@ -10,8 +10,9 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
-from gateway import services
-from gateway.models import Budget, ProviderKey, UsageEntry
+from gateway import keys
+from gateway.keys import Key
+from gateway.models import Budget, KeyForm, ProviderKey, UsageEntry
 from tests.client import ApiClient
 
 KEY = "sk-ant-canary-0000000000000abcd"
@@ -52,7 +53,7 @@ class TestProviderKey:
             assert answer.status_code == 200
             assert answer.json().keys() == {"provider", "last_four", "updated_at"}
             assert answer.json()["last_four"] == "abcd"
-        assert services.key_for(organization.pk) == KEY
+        assert keys.key_for(organization.pk, now=timezone.now()) == Key(KeyForm.API_KEY, KEY)
         assert KEY.encode() not in bytes(ProviderKey.objects.get().ciphertext)
 
     def test_replaces_the_earlier_one(self, api: Api, alice: User, organization: Organization) -> None:

@@ -8,6 +8,7 @@ import gzip
 import json
 import uuid
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,8 +17,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
-from gateway import asgi, calls, services
-from gateway.models import Budget, UsageEntry
+from gateway import asgi, calls, keys, services
+from gateway.models import Budget, PlaceKey, UsageEntry
 from gateway.upstream import AnswerCut
 from runtime import metrics
 from tests.gateway import driver, vendor
@@ -99,6 +100,49 @@ class TestCredentials:
             await driver.call(token, question())
 
             assert world.seen[0].headers["x-api-key"] == OWN_KEY
+
+    @pytest.mark.parametrize("credential", ["sk-ant-api03-of-the-place-0004", "sk-ant-oat01-of-the-place-0005"])
+    async def test_the_credential_of_the_place_goes_before_the_organisations_and_is_metered(
+        self, settings: Settings, organization: Organization, credential: str
+    ) -> None:
+        place_id = uuid.uuid4()
+        about: dict[str, Any] = {"organization_id": organization.pk, "place_id": place_id, "now": timezone.now()}
+        await sync_to_async(services.set_provider_key)(organization_id=organization.pk, key=OWN_KEY, now=timezone.now())
+        await sync_to_async(keys.set_place_key)(**about, text=credential)
+        there = await sync_to_async(services.issue_token)(**about, subject_id=SUBJECT)
+        elsewhere = await sync_to_async(services.issue_token)(**about | {"place_id": uuid.uuid4()}, subject_id=SUBJECT)
+        async with vendor.running() as world:
+            settings.ANTHROPIC_BASE_URL = world.url
+            for path in (driver.MESSAGES, f"{driver.MESSAGES}/count_tokens"):
+                await driver.call(there, question(), path=path, headers={"anthropic-beta": "one"})
+            await driver.call(elsewhere, question())
+            await sync_to_async(keys.delete_place_key)(place_id=place_id)
+            await driver.call(there, question())
+
+        first, counted, other, after = ({**seen.headers} for seen in world.seen)
+        for headers in (first, counted):
+            is_token = "oat01" in credential
+            assert headers.get("authorization") == (f"Bearer {credential}" if is_token else None)
+            assert headers.get("x-api-key") == (None if is_token else credential)
+            assert headers["anthropic-beta"] == ("one,oauth-2025-04-20" if is_token else "one")
+        assert other["x-api-key"] == after["x-api-key"] == OWN_KEY
+        assert [(entry.cost_usd, entry.is_practice) for entry in await entries()] == [(COST, False)] * 3
+
+    async def test_a_credential_that_has_run_out_is_told_at_once(
+        self, settings: Settings, deployment_key: str, organization: Organization
+    ) -> None:
+        about: dict[str, Any] = {"organization_id": organization.pk, "place_id": uuid.uuid4(), "now": timezone.now()}
+        await sync_to_async(keys.set_place_key)(**about, text="sk-ant-oat01-of-the-place-0005")
+        await PlaceKey.objects.aupdate(expires_at=timezone.now())
+        token = await sync_to_async(services.issue_token)(**about, subject_id=SUBJECT)
+        async with vendor.running() as world:
+            settings.ANTHROPIC_BASE_URL = world.url
+
+            exchange = await driver.call(token, question())
+
+        assert refusal_of(exchange) == (400, "invalid_request_error")
+        assert "has run out" in exchange.json["error"]["message"]
+        assert (world.seen, await entries()) == ([], [])
 
     async def test_takes_the_token_as_a_bearer_too(self, settings: Settings, deployment_key: str, token: str) -> None:
         async with vendor.running() as world:

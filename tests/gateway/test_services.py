@@ -14,8 +14,9 @@ from pytest_django.fixtures import Settings
 from accounts.errors import Invalid
 from accounts.models import Organization, User
 from accounts.secrets import SecretUnreadable
-from gateway import ledger, services
-from gateway.models import GatewayToken, ProviderKey, UsageEntry
+from gateway import keys, ledger, services
+from gateway.keys import Key
+from gateway.models import GatewayToken, KeyForm, ProviderKey, UsageEntry
 from gateway.refusals import Refused
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
@@ -121,11 +122,11 @@ class TestProviderKeys:
         settings.ANTHROPIC_API_KEY = ""
         assert services.is_practice(organization.pk)
         settings.ANTHROPIC_API_KEY = "deployment"
-        assert services.key_for(organization.pk) == "deployment"
+        assert keys.key_for(organization.pk, now=NOW) == Key(KeyForm.API_KEY, "deployment")
 
         services.set_provider_key(organization_id=organization.pk, key=KEY, now=NOW)
 
-        assert services.key_for(organization.pk) == KEY
+        assert keys.key_for(organization.pk, now=NOW) == Key(KeyForm.API_KEY, KEY)
         assert not services.is_practice(organization.pk)
 
     def test_cannot_be_moved_to_another_organisation(self, organization: Organization, charlie: User) -> None:
@@ -135,7 +136,7 @@ class TestProviderKeys:
         ProviderKey.objects.filter(pk=row.pk).update(organization=theirs)
 
         with pytest.raises(SecretUnreadable):
-            services.key_for(theirs.pk)
+            keys.key_for(theirs.pk, now=NOW)
 
 
 class TestUsage:

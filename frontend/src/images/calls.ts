@@ -7,7 +7,7 @@ export interface Images { items: Image[]; can_build: boolean; error: string }
 export interface Problem { line: number; message: string }
 export interface Checked { problems: Problem[]; images: string[] }
 export interface Context { name: string; size_bytes: number; sha256: string }
-export interface Dockerfile { text: string; context: Context | null; updated_at: string }
+export interface Dockerfile { text: string; context: Context | null; updated_at: string; image: Build | null }
 export type BuildStatus = "PENDING" | "RUNNING" | "COMPLETED" | "FAILED" | "CANCELLED";
 export interface Build {
   id: string; status: BuildStatus; step: number; steps: number; line: number | null; error: string; size_bytes: number | null;

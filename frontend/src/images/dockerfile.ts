@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { errorNote, PageElement } from "../elements/base.ts";
-import { bytes, list, number, percent } from "../format.ts";
+import { ago, bytes, list, number, percent } from "../format.ts";
 import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { newId } from "../ids.ts";
@@ -26,6 +26,7 @@ export class DockerfileField extends PageElement {
   @state() private keptContext: Context | null = null;
   @state() private found: Checked | null = null;
   @state() private build: Build | null = null;
+  @state() private used: Build | null = null; // whose image sandboxes are made of now
   @state() private error: unknown = null;
   @state() private isOver = false;
   @state() private isBusy = false;
@@ -49,7 +50,7 @@ export class DockerfileField extends PageElement {
     try {
       const [known, latest] = await Promise.all([dockerfileOf(this.environmentId), latestBuild(this.environmentId)]);
       if (known && !this.text) this.text = known.text;
-      Object.assign(this, { kept: known?.text ?? null, keptContext: known?.context ?? null, build: latest });
+      Object.assign(this, { kept: known?.text ?? null, keptContext: known?.context ?? null, used: known?.image ?? null, build: latest });
       if (known) void this.check();
     } catch (error) {
       this.error = error;
@@ -122,7 +123,7 @@ export class DockerfileField extends PageElement {
     Object.assign(this, { isBusy: true, error: null });
     try {
       await removeDockerfile(this.environmentId);
-      Object.assign(this, { text: "", kept: null, keptContext: null, context: null, found: null, build: null });
+      Object.assign(this, { text: "", kept: null, keptContext: null, context: null, found: null, build: null, used: null });
       this.dispatchEvent(new CustomEvent("slw-dockerfile-removed", { bubbles: true }));
     } catch (error) {
       this.error = error;
@@ -164,8 +165,23 @@ export class DockerfileField extends PageElement {
       <div class="row wrap" ?hidden=${!this.environmentId}><button class="button" type="button" aria-busy=${this.isBusy} ?disabled=${this.isBusy || isBuilding || isRefused || !this.text.trim()} @click=${() => this.start()}>${icon("wrench")}${this.build?.status === "COMPLETED" && this.text === this.kept ? gettext("Build again") : gettext("Build the image")}</button>
         ${this.kept === null ? nothing : html`<button class="button quiet danger" type="button" ?disabled=${this.isBusy || isBuilding} @click=${() => this.forget()}>${gettext("Remove the Dockerfile")}</button>`}
         ${this.sent === null ? nothing : html`<span class="soft">${gettext("Sending files: {part}", { part: percent(this.sent) })}</span>`}</div>
-      <slw-image-build .build=${this.build} @slw-image-built=${(event: CustomEvent<Build>) => { this.build = event.detail; this.showBuild(); }}></slw-image-build>
+      <slw-image-build .build=${this.build} @slw-image-built=${(event: CustomEvent<Build>) => this.built(event.detail)}></slw-image-build>
+      ${this.stillUsed()}
     </div>`;
+  }
+
+  private built(build: Build): void {
+    this.build = build;
+    if (build.status === "COMPLETED") this.used = build;
+    this.showBuild();
+  }
+
+  /** After a build that made nothing: what sandboxes are made of all the same. */
+  private stillUsed(): TemplateResult | typeof nothing {
+    if (this.build?.status !== "FAILED" && this.build?.status !== "CANCELLED") return nothing;
+    return html`<p class="note" role="status">${icon("info")}<span>${this.used
+      ? gettext("Sandboxes are still made of the image that was built {when} ({size}).", { when: ago(this.used.finished_at ?? ""), size: bytes(this.used.size_bytes ?? 0) })
+      : gettext("There is no image of this environment yet: sessions cannot start in it until a build succeeds.")}</span></p>`;
   }
 
   private dropZone(): TemplateResult {

@@ -11,7 +11,6 @@ from tests.gallery.world import World
 
 PAGE = "/settings/environments/"
 SHOWN = ".environment-status .status"
-NO_ENGINE = "status of 502"  # there is none to list the images of
 
 
 def _sheet(page: Page) -> None:
@@ -82,32 +81,32 @@ def in_japanese(world: World) -> View:
 
 @state
 def add_docker(world: World) -> View:
-    return View(world.manager, PAGE, _add("DOCKER"), forgives=(NO_ENGINE,))
+    return View(world.manager, PAGE, _add("DOCKER"))
 
 
 @state
 def add_docker_by_dockerfile(world: World) -> View:
-    return View(world.manager, PAGE, _from_a_dockerfile, forgives=(NO_ENGINE,))
+    return View(world.manager, PAGE, _from_a_dockerfile)
 
 
 @state
 def add_docker_refused(world: World) -> View:
-    return View(world.manager, PAGE, _add_wrongly, forgives=(NO_ENGINE, "status of 400", "status of 422"))
+    return View(world.manager, PAGE, _add_wrongly, forgives=("status of 400", "status of 422"))
 
 
 @state
 def add_ssh(world: World) -> View:
-    return View(world.manager, PAGE, _add("SSH"), forgives=(NO_ENGINE,))
+    return View(world.manager, PAGE, _add("SSH"))
 
 
 @state
 def add_modal(world: World) -> View:
-    return View(world.manager, PAGE, _add("MODAL"), forgives=(NO_ENGINE,))
+    return View(world.manager, PAGE, _add("MODAL"))
 
 
 @state
 def edit(world: World) -> View:
-    return View(world.manager, PAGE, _of("node-22", "Edit"), forgives=(NO_ENGINE,))
+    return View(world.manager, PAGE, _of("node-22", "Edit"))
 
 
 @state

@@ -12,6 +12,7 @@ import pytest
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
+from environments.models import Machine
 from gateway import services as gateway
 from gateway.models import GatewayToken
 from sessions import services
@@ -154,6 +155,13 @@ class TestTheNextProcess:
         assert (job.status, len(stage.guest.agents)) == ("COMPLETED", 2)
         assert "--resume" in stage.agent.argv
         assert await GatewayToken.objects.live(timezone.now()).acount() == 1
+
+    async def test_has_a_token_of_the_place_where_the_session_works(self, stage: Stage) -> None:
+        await stage.play(await stage.asend("one"))
+
+        token = await GatewayToken.objects.aget()
+        assert token.place_id is not None
+        assert token.place_id == (await Machine.objects.aget()).environment_id
 
     @pytest.mark.parametrize("does_leave", [True, False])
     async def test_has_the_options_that_were_changed(self, stage: Stage, does_leave: bool) -> None:
