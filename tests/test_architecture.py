@@ -90,10 +90,22 @@ MODULES = {
         "specs",
     }
     | {"uses"},
-    "gateway": {"asgi", "calls", "catalog", "ledger", "metering", "practice", "refusals", "sockets", "upstream"},
+    "gateway": {
+        "asgi",
+        "calls",
+        "catalog",
+        "keys",
+        "ledger",
+        "metering",
+        "practice",
+        "refusals",
+        "sockets",
+        "upstream",
+    },
     "pages": {
         "context",
         "design",
+        "environment_cards",
         "environment_fields",
         "environment_form",
         "environments",

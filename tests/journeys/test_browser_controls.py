@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.journeys.browsing import TURN_MS, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.curl import wait_for
 from tests.journeys.operating import add_member
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
@@ -187,3 +188,25 @@ class TestAfterAFailure:
 
         expect(page.get_by_text("Your next message starts it again")).to_be_visible()
         shoot(page, "stopped")
+
+    def test_whose_work_cannot_be_saved_is_stopped_only_when_it_is_meant(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit(size="phone")
+        broken = script(bash("rm -rf .git && echo 'gitdir: nowhere' > .git"), [{"text": "broken"}])
+        session = alice.session(alice.project(), broken, **FREE)
+        page = alice.open(session_path(session))
+        expect(page.get_by_text("broken", exact=True)).to_be_visible(timeout=TURN_MS)
+        alice.wait_until_idle(session)
+
+        alice.person.call("POST", f"/api/sessions/{session['id']}/stop")
+        expect(page.get_by_text("its work could not be saved")).to_be_visible(timeout=TURN_MS)
+        assert alice.read(session)["container_id"]  # the sandbox stays, with what could not be saved
+        page.get_by_role("button", name="Stop without saving…").click()
+        shoot(page, "stop-without-saving")
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        assert alice.read(session)["container_id"]
+        page.get_by_role("button", name="Stop without saving…").click()
+        page.get_by_role("dialog").get_by_role("button", name="Stop without saving").click()
+
+        wait_for(lambda: alice.read(session)["status"] == "STOPPED", 30)
+        assert alice.read(session)["container_id"] is None
+        expect(page.get_by_role("button", name="Stop without saving…")).to_have_count(0)

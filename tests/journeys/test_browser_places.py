@@ -1,4 +1,4 @@
-"""Environments in a browser, with a real Docker engine and the local Modal behind them: tried out, given a model key."""
+"""Environments in a browser, with a real Docker engine and the local Modal: tried out, and given a model key."""
 
 from __future__ import annotations
 
