@@ -43,6 +43,7 @@ def local_modal() -> Iterator[LocalModal]:
 @pytest.fixture(scope="module")
 def server(vendor: Vendor, local_modal: LocalModal) -> Iterator[Server]:
     with running(
+        None,
         SLIPWAY_DOCKER_HOST=engine.required().url,
         SLIPWAY_ANTHROPIC_API_KEY=KEY,
         SLIPWAY_ANTHROPIC_BASE_URL=vendor.url,
