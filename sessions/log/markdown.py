@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext, ngettext
 
+from sessions.log.tool_words import verb
 from sessions.models import JobStatus
 
 Event = dict[str, Any]  # as `events.serialize` gives it
@@ -126,7 +127,8 @@ class Writer:
     def _exited(self, event: Event) -> Iterator[str]:
         payload = event["payload"]
         if payload["exit_code"] != 0:
-            how = f"signal {payload['signal']}" if payload["signal"] else f"exit code {payload['exit_code']}"
+            code, signal = payload["exit_code"], payload["signal"]
+            how = gettext("signal {n}").format(n=signal) if signal else gettext("exit code {n}").format(n=code)
             told = quoted(gettext("The agent stopped unexpectedly ({how}).").format(how=how))
             yield told + (f"\n\n{fenced(payload['stderr'])}" if payload["stderr"] else "")
 
@@ -179,10 +181,10 @@ def _placed(event: Event, text: str) -> str:
 
 
 def _head(payload: dict[str, Any]) -> str:
-    """The call in a line: its tool, and what it is about."""
+    """The call in a line: what its tool does, and what it is about."""
     given = payload["input"] if isinstance(payload["input"], dict) else {}
     target = next((text for name in TARGETS if (text := _one_line(_text_of(given.get(name))))), "")
-    name = _one_line(payload["name"]).replace("*", "")
+    name = _one_line(verb(payload["name"])).replace("*", "")
     return f"**{name}**" + (f" `{target.replace('`', chr(39))}`" if target else "")
 
 

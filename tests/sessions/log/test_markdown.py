@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async as in_db
+from django.conf import settings
 from django.db import transaction
 from django.test import AsyncClient
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts.models import Organization, User
 from sessions import log
 from sessions.events import Entry
 from sessions.live import export
 from sessions.log.markdown import Writer, fenced
+from sessions.log.tool_words import VERBS
 from sessions.models import AgentSession
 from tests import factories
 from tests.sessions.rows import make_session
@@ -93,7 +96,7 @@ class TestCalls:
 
         assert blocks == [
             "**Read** `/workspace/a.py`\n\n```\n1\tx\n```",
-            "**Bash** `npm test` (failed)\n\n```\nExit code 1\nbad\n```",
+            "**Run** `npm test` (failed)\n\n```\nExit code 1\nbad\n```",
         ]
 
     def test_that_change_files_show_how(self) -> None:
@@ -111,14 +114,14 @@ class TestCalls:
             result("it is here", "t"),
         )
 
-        assert blocks[0] == "**Task** `look`\n\n> find it"
-        assert blocks[1:3] == ["> **Grep** `x`\n>\n> ```\n> here\n> ```", "> found it"]
+        assert blocks[0] == "**Sub-agent** `look`\n\n> find it"
+        assert blocks[1:3] == ["> **Search** `x`\n>\n> ```\n> here\n> ```", "> found it"]
         assert "it is here" in blocks[3]
 
     def test_without_an_answer_are_told_when_the_turn_is_over(self) -> None:
         blocks = written(call("Bash", command="sleep 9"), job("FAILED", error="The sandbox was killed."), said("next"))
 
-        assert blocks == ["> The turn failed: The sandbox was killed.", "**Bash** `sleep 9` (not finished)", "next"]
+        assert blocks == ["> The turn failed: The sandbox was killed.", "**Run** `sleep 9` (not finished)", "next"]
 
     @pytest.mark.parametrize("given", [None, [], "x", {"command": {"a": 1}}, {"file_path": 7}])
     def test_of_any_form_are_told(self, given: Any) -> None:
@@ -126,12 +129,30 @@ class TestCalls:
             "**Odd**\n\n```\nok\n```"
         ]
 
+    @pytest.mark.parametrize(
+        ("tool", "word"),
+        [("Bash", "実行"), ("Grep", "検索"), ("mcp__tracker__get_issue", "tracker · get_issue"), ("Odd", "Odd")],
+    )
+    def test_say_what_their_tool_does_in_the_readers_language(self, tool: str, word: str) -> None:
+        with translation.override("ja"):
+            (block,) = written(call(tool, command="x"), result("ok"))
+
+        assert block.startswith(f"**{word}** `x`")
+
+    def test_say_the_same_that_pages_say(self) -> None:
+        source = (settings.BASE_DIR / "frontend/src/session/tools.ts").read_text()
+        cases = re.findall(r'((?:case "\w+":\s*)+)return \{ icon: "\w+", verb: gettext\("([^"]+)"\)', source)
+        said = {name: words for names, words in cases for name in re.findall(r'"(\w+)"', names)}
+
+        with translation.override("en"):
+            assert {name: str(words) for name, words in VERBS.items()} == said
+
 
 class TestText:
     def test_of_a_stranger_ends_no_block(self) -> None:
         assert fenced("a\n```\n# not a heading\n````\n") == "`````\na\n```\n# not a heading\n````\n`````"
         (block,) = written(call("Bash", command="echo `x`\nrm"), result("``` out"))
-        assert block.startswith("**Bash** `echo 'x'`\n\n```sh\necho `x`\nrm\n```\n\n````\n``` out\n````")
+        assert block.startswith("**Run** `echo 'x'`\n\n```sh\necho `x`\nrm\n```\n\n````\n``` out\n````")
 
     def test_of_everything_else_is_told(self) -> None:
         blocks = written(
