@@ -204,7 +204,58 @@ def _lines(status: str) -> list[dict[str, Any]]:
     return lines
 
 
+DOCKERFILE = (
+    "FROM debian:12\nRUN apt-get update && apt-get install -y git python3 nodejs\nRUN npm install --global pnpm\n"
+)
+OUTPUT = (
+    "[1/3] FROM debian:12\n",
+    "[2/3] RUN apt-get update && apt-get install -y git python3 nodejs\n",
+    *(
+        f"Get:{number} http://deb.debian.org/debian bookworm/main amd64 package-{number} [38.{number} kB]\n"
+        for number in range(40)
+    ),
+)
+
+
+def builds(organization_id: str) -> None:
+    """An image that is being built, and one whose build failed at its third line."""
+    from environments.images.models import BuildStatus
+
+    _build(organization_id, "web", BuildStatus.RUNNING, OUTPUT, step=2, line=2)
+    failed = (*OUTPUT, "[3/3] RUN npm install --global pnpm\n", "npm: command not found\n")
+    error = "The command '/bin/sh -c npm install --global pnpm' returned a non-zero code: 127"
+    _build(organization_id, "web-next", BuildStatus.FAILED, failed, step=3, line=3, error=error)
+
+
+def _build(organization_id: str, name: str, status: str, output: Iterable[str], **build: Any) -> None:
+    from django.utils import timezone
+
+    from environments.images.models import LIVE, BuildOutput, Dockerfile, ImageBuild
+    from environments.models import Environment
+
+    now = timezone.now()
+    environment = Environment.objects.create(
+        organization_id=organization_id, kind="DOCKER", name=name, config={"image": "slipway-sandbox:debian12"}
+    )
+    Dockerfile.objects.create(organization_id=organization_id, environment=environment, text=DOCKERFILE, updated_at=now)
+    made = ImageBuild.objects.create(
+        organization_id=organization_id,
+        environment=environment,
+        status=status,
+        dockerfile=DOCKERFILE,
+        steps=3,
+        attempt=1,
+        started_at=now,
+        heartbeat_at=now + dt.timedelta(days=1),
+        finished_at=None if status in LIVE else now,
+        last_seq=1,
+        **build,
+    )
+    BuildOutput.objects.create(organization_id=organization_id, build=made, seq=1, text="".join(output))
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
+    "builds": builds,
     "crowd": crowd,
     "environments": environments,
     "imports": imports,

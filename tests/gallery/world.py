@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from sessions.engine import causes
 from tests.gallery import scripts
 from tests.journeys.browsing import Visitor, session_path
 from tests.journeys.curl import wait_for
@@ -100,6 +101,15 @@ class World:
         return session_path(session)
 
     @once
+    def tidy(self) -> Visitor:
+        """Throws away what is old."""
+        return Resident(self.server, "Tove Berg", "Berg & Co")
+
+    @once
+    def tidy_project(self) -> dict[str, Any]:
+        return cast("Visitor", self.tidy).project("catalogue")
+
+    @once
     def broken(self) -> Server:
         """Without developer mode, so that errors look as they do for everybody; it may be broken on purpose."""
         return self.stack.enter_context(running(None, SLIPWAY_DEBUG="0"))
@@ -171,6 +181,23 @@ class World:
         wait_for(lambda: self.alice.read(self._session("upgrade-deps"))["status"] == "STOPPED", 60)
         return path
 
+    def ended(self, name: str, status: str, reason: str, *, is_refused: bool = False) -> str:
+        """The path of a session that stands so, for this reason, as the engine would have written it."""
+        session = self.alice.session(self.project, name=name)
+        self.seed("tools", session["id"])
+        statement = (
+            "update agent_sessions_agentsession set status = %s, status_reason = %s, "
+            "stop_refused_at = case when %s then now() end where id = %s"
+        )
+        query(self.server, statement, status, reason, is_refused, session["id"])
+        return session_path(session)
+
+    @once
+    def refused(self) -> str:
+        """The path of a session that could not be stopped."""
+        reason = f"{causes.NOT_SAVED} The sandbox's disk is full."
+        return self.ended("not-saved", "ERROR", reason, is_refused=True)
+
     @once
     def imports(self) -> Visitor:
         """Somebody whose projects come from elsewhere: one on its way, one that failed."""
@@ -184,6 +211,18 @@ class World:
         mika = Resident(self.server, "Mika Virtanen", "Aalto Systems")
         self.seed("environments", mika.organization_id)
         return mika
+
+    @once
+    def builder(self) -> Visitor:
+        """Has images of her own: one that is being built, one that could not be."""
+        bea = Resident(self.server, "Bea Kurz", "Kurz Rechenwerk")
+        self.seed("builds", bea.organization_id)
+        return bea
+
+    def environment(self, visitor: Visitor, name: str) -> str:
+        """The path of the page on which it is changed."""
+        listed = visitor.person.call("GET", f"/api/environments?organization_id={visitor.organization_id}")["items"]
+        return f"/settings/environments/{next(one['id'] for one in listed if one['name'] == name)}/"
 
     @once
     def movable(self) -> str:

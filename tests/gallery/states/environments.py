@@ -54,6 +54,26 @@ def _report(page: Page) -> None:
         summary.click()
 
 
+KEY = {
+    "key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKXf0LmVzYm9keSdzIGtleSBmb3IgcGljdHVyZXM",
+    "algorithm": "ssh-ed25519",
+    "fingerprint": "SHA256:q1nFf4lBqfVnq0d7Z5oC3w9iVb2sT8rYkHx6uEoMp4A",
+}
+
+
+def _host_key(page: Page) -> None:
+    page.route("**/api/environments/host-key", lambda route: route.fulfill(json=KEY))
+    _add("SSH")(page)
+    page.get_by_role("dialog").get_by_label("Host", exact=True).fill("build-7.example.com")
+    page.get_by_role("button", name="Fetch the key").click()
+    page.get_by_role("button", name="Approve").wait_for()
+    page.get_by_role("button", name="Approve").scroll_into_view_if_needed()
+
+
+def _scroll_to_log(page: Page) -> None:
+    page.locator(".log").scroll_into_view_if_needed()
+
+
 @state
 def only_this_machine(world: World) -> View:
     return View(world.newcomer, PAGE, shows=SHOWN)
@@ -117,3 +137,20 @@ def credential(world: World) -> View:
 @state
 def delete(world: World) -> View:
     return View(world.manager, PAGE, _of("node-22", "Delete…"))
+
+
+@state
+def host_key_to_approve(world: World) -> View:
+    return View(world.manager, PAGE, _host_key, forgives=(NO_ENGINE,))
+
+
+@state
+def image_being_built(world: World) -> View:
+    path = world.environment(world.builder, "web")
+    return View(world.builder, path, _scroll_to_log, shows=".log", forgives=(NO_ENGINE,))
+
+
+@state
+def image_that_was_not_built(world: World) -> View:
+    path = world.environment(world.builder, "web-next")
+    return View(world.builder, path, _scroll_to_log, shows=".log", forgives=(NO_ENGINE,))

@@ -29,6 +29,14 @@ def _disconnect(page: Page) -> None:
     expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=TURN_MS)
 
 
+def _go_offline(page: Page) -> None:
+    expect(page.get_by_label("Message to the agent")).to_be_enabled(timeout=TURN_MS)
+    page.context.set_offline(True)
+    page.get_by_label("Message to the agent").fill("said without a network")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("Not sent")).to_be_visible(timeout=2 * TURN_MS)
+
+
 def _rename(world: World, old: str, new: str) -> Callable[[], object]:
     return lambda: query(world.broken, f"alter table {old} rename to {new}")
 
@@ -80,6 +88,12 @@ def our_fault(world: World) -> View:
 def disconnected(world: World) -> View:
     forgives = ("WebSocket", "net::ERR_")
     return View(world.alice, world.path("new-idea"), _disconnect, script=BLOCKABLE, forgives=forgives)
+
+
+@state
+def offline(world: World) -> View:
+    session = world.alice.session(world.project, name="on-a-train")
+    return View(world.alice, session_path(session), _go_offline, forgives=("WebSocket", "net::ERR_"))
 
 
 @state

@@ -27,6 +27,32 @@ def _organizations(page: Page) -> None:
     page.locator(".sidebar-head summary").first.click()
 
 
+def _row_menu(page: Page, name: str, item: str) -> None:
+    _drawer(page)
+    row = page.locator(".tree").get_by_role("treeitem", name=name)
+    row.hover()
+    row.get_by_role("button", name=f"Actions for {name}").click()
+    page.get_by_role("menuitem", name=item).click()
+
+
+def _rename_row(page: Page) -> None:
+    _row_menu(page, "notes", "Rename")
+    expect(page.get_by_label("New name of notes")).to_be_visible()
+
+
+def _delete(world: World) -> Callable[[Page], None]:
+    """On each device a session of its own."""
+
+    def arrange(page: Page) -> None:
+        world.tidy.session(world.tidy_project, name="old-idea")
+        _row_menu(page, "old-idea", "Delete…")
+        page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+        expect(page.locator(".toast").get_by_role("button", name="Undo")).to_be_visible()
+        page.locator(".toast").hover()  # it stays while it is looked at
+
+    return arrange
+
+
 def _commands(page: Page) -> None:
     page.get_by_label("Message to the agent").fill("/co")
     expect(page.get_by_role("listbox", name="Commands of the agent")).to_be_visible()
@@ -50,6 +76,16 @@ def account_menu(world: World) -> View:
 @state
 def organisation_menu(world: World) -> View:
     return View(world.vera, f"/?organization={world.alice.organization_id}", _organizations)
+
+
+@state
+def row_renamed(world: World) -> View:
+    return View(world.alice, world.path("notes"), _rename_row)
+
+
+@state
+def undo_toast(world: World) -> View:
+    return View(world.tidy, f"/projects/{world.tidy_project['id']}/", _delete(world), shows=".toast")
 
 
 @state

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from sessions.engine import causes
+from sessions.upkeep import aging
 from tests.gallery.state import PHONE, View, on, state
 from tests.gallery.world import World
 from tests.journeys.browsing import TURN_MS
@@ -30,6 +32,10 @@ def _always(page: Page) -> None:
 
 def _deny(page: Page) -> None:
     page.locator(CARD).get_by_role("button", name="Deny").click()
+
+
+def _force(page: Page) -> None:
+    page.get_by_role("button", name="Stop without saving…").click()
 
 
 def _changes(page: Page) -> None:
@@ -110,6 +116,27 @@ def exited_agent(world: World) -> View:
 @state
 def stopped(world: World) -> View:
     return View(world.alice, world.stopped, _ready)
+
+
+@state
+def too_little_memory(world: World) -> View:
+    reason = f"The sandbox used more than its 2048 MB of memory and was killed. {causes.KEPT}"
+    return View(world.alice, world.ended("big-build", "STOPPED", reason), _ready, shows=".dock .note")
+
+
+@state
+def too_old_a_sandbox(world: World) -> View:
+    return View(world.alice, world.ended("long-lived", "STOPPED", aging.TOO_OLD), _ready, shows=".dock .note")
+
+
+@state
+def not_stopped(world: World) -> View:
+    return View(world.alice, world.refused, _ready, shows=".dock .note.warning")
+
+
+@state
+def stop_without_saving(world: World) -> View:
+    return View(world.alice, world.refused, _force, shows="dialog[open]")
 
 
 @state
