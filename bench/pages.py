@@ -21,10 +21,25 @@ from tests.journeys.browsing import Visitor, bash, chromium, script, session_pat
 from tests.journeys.server import ROOT, Server
 
 FREE = {"permission_mode": "bypassPermissions"}
+SLOWER = Network("processor 4 times slower", 4)
 STREAM = script([{"text": TALK * 30, "chunks": 6000, "delay": 0.02}])
 READY = "slw-composer textarea:enabled"
 KEYS = "typed while much comes"
 Pages = dict[str, tuple[str, str]]
+# When, after the next click, the frame of a session is painted, and its conversation.
+SWITCHED = """(id) => {
+    window.switched = {};
+    addEventListener("click", () => {
+        const began = performance.now();
+        const look = (now) => {
+            const session = document.querySelector(`slw-session[session-id='${id}']`);
+            if (session?.querySelector("h1")) switched.head ??= now - began;
+            if (session?.querySelector("slw-conversation.is-settled .turn-footer")) switched.shown ??= now - began;
+            if (!switched.shown) requestAnimationFrame(look);
+        };
+        requestAnimationFrame(look);
+    }, { capture: true, once: true });
+}"""
 
 
 @dataclass(frozen=True)
@@ -159,8 +174,7 @@ class _Bench:
 
     def answers(self, path: str, project: dict[str, Any]) -> list[Figure]:
         """How soon a click or a key is seen, on this machine and on one that is four times slower."""
-        networks = (QUICK, Network("processor 4 times slower", 4))
-        return [figure for network in networks for figure in self._compared(path, project, network)]
+        return [figure for network in (QUICK, SLOWER) for figure in self._compared(path, project, network)]
 
     def _compared(self, path: str, project: dict[str, Any], network: Network) -> list[Figure]:
         bare = self.bare_page(network)
@@ -246,40 +260,41 @@ class _Bench:
 
     def switches(self, paths: list[str], times: int) -> list[Figure]:
         """From session to session by the tree, as all day long."""
-        one = self.page()
+        return [*self._switches(paths, times, QUICK), *self._switches(paths, max(2, times // 5), SLOWER)[:3]]
+
+    def _switches(self, paths: list[str], times: int, network: Network) -> list[Figure]:
+        bare = self.bare_page(network)
+        bare.load(self.bare + "/", "button")
+        click_ms = max(bare.answer_ms(lambda: bare.page.click("button")) for _ in range(5))
+        bare.close()
+        one = self.page(network)
         one.load(self.server.url + paths[0], READY)
-        times_ms, held = [], [one.held()]
+        heads, shown, answers, held = [], [], [], [one.held()]
         for number in range(times):
             path = paths[(number + 1) % len(paths)]
-            one.page.locator(f".tree a[href='{path}']").first.click()
-            id = path.split("/")[2]
-            shown = f"() => document.querySelector(`slw-session[session-id='{id}'] .turn-footer`) && Date.now()"
-            at = one.page.wait_for_function(shown, polling="raf", timeout=60_000).json_value()
-            times_ms.append(at - float(one.page.evaluate("sessionStorage.clicked")))
+            one.page.evaluate(SWITCHED, path.split("/")[2])
+            answers.append(one.answer_ms(lambda at=path: one.page.locator(f".tree a[href='{at}']").first.click()))
+            one.page.wait_for_function("switched.shown", timeout=60_000)
+            heads.append(one.page.evaluate("switched.head"))
+            shown.append(one.page.evaluate("switched.shown"))
             if number == 1:
                 held[0] = one.held()
         one.page.locator(f".tree a[href='{paths[0]}']").first.click()
         one.page.wait_for_timeout(1500)
         held.append(one.held())
         one.close()
+        raw, name = ("a click on a bare page", click_ms), network.name
         return [
-            Figure(
-                "another session is shown, p50",
-                statistics.median(times_ms),
-                "ms",
-                "the quickest of them",
-                min(times_ms),
-            ),
-            Figure(
-                f"script memory after {times} switches", held[1]["heap"], "MB", "after the first two", held[0]["heap"]
-            ),
-            Figure(f"nodes after {times} switches", held[1]["nodes"], "", "after the first two", held[0]["nodes"]),
-            Figure(
-                f"listeners after {times} switches",
-                held[1]["listeners"],
-                "",
-                "after the first two",
-                held[0]["listeners"],
+            Figure(f"a click on another session is answered, {name}", statistics.median(answers), "ms", *raw),
+            Figure(f"the frame of another session is there, {name}, p50", statistics.median(heads), "ms", *raw),
+            Figure(f"another session is shown, {name}, p50", statistics.median(shown), "ms", *raw),
+            *(
+                Figure(f"{what} after {times} switches", held[1][key], unit, "after the first two", held[0][key])
+                for what, key, unit in (
+                    ("script memory", "heap", "MB"),
+                    ("nodes", "nodes", ""),
+                    ("listeners", "listeners", ""),
+                )
             ),
         ]
 
