@@ -18,7 +18,7 @@ import aiohttp
 from bench import line_agent
 from sandbox import bubblewrap
 from tests.journeys.person import Person
-from tests.journeys.server import Server, running
+from tests.journeys.server import IN_FULL, Server, running
 
 TURN_TIMEOUT_S = 120.0
 SOCKETS_PER_USER = 50  # that the server lets one user hold open
@@ -39,7 +39,7 @@ def served(**extra: str) -> Iterator[Server]:
         unlimited = {"SLIPWAY_RUNNING_TURNS": "1000"}
         unlimited |= {"SLIPWAY_TURNS_PER_ORGANIZATION": "1000", "SLIPWAY_TURNS_PER_USER": "1000"}
         settings = {"SLIPWAY_DEBUG": "0", "SLIPWAY_CLAUDE_CLI": str(program), **unlimited, **extra}
-        yield stack.enter_context(running(None, **settings))
+        yield stack.enter_context(running(None, **IN_FULL, **settings))
 
 
 @contextlib.contextmanager

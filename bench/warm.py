@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.figures import Figure
 from bench.service import UNLIMITED, User, users
-from tests.journeys.server import running
+from tests.journeys.server import IN_FULL, running
 
 LOOK_S = 0.01
 READY_S = 60.0
@@ -25,7 +25,7 @@ class Size:
 
 async def measure(size: Size) -> list[Figure]:
     """Milliseconds from sending the first message of a session to the agent's first event; the real agent."""
-    server_context = running(None, SLIPWAY_PREWARM="1", **UNLIMITED)
+    server_context = running(None, **IN_FULL, SLIPWAY_PREWARM="1", **UNLIMITED)
     server = await asyncio.to_thread(server_context.__enter__)
     try:
         async with users(server, 1) as (someone,):

@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from config import postgres
 from tests import prepared
 from tests.journeys import server as servers
 from tests.journeys.relay import Relay
-from tests.journeys.server import ROOT, Server, free_port
+from tests.journeys.server import Server, free_port
 
 WORKER_IS_READY = b"Slipway worker is ready"
 START_TIMEOUT_S = 180  # several processes start at once
@@ -52,15 +51,7 @@ class Node(Server):
     def launch(self) -> None:
         """Start the process without waiting for it."""
         self._log_size = self.own_log.stat().st_size if self.own_log.exists() else 0
-        with self.own_log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--no-worker" if self.is_web else "--no-web"],
-                cwd=ROOT,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self.process = self.spawn(self.own_log, "serve", "--no-worker" if self.is_web else "--no-web")
 
     def wait_ready(self) -> None:
         assert self.process is not None

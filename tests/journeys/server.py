@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests import prepared
+from tests import forkserver, prepared
+from tests.forkserver import Forked
 from tests.journeys.patience import IS_CHAOS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,8 @@ START_TIMEOUT_S = 180
 LOG_CHARACTERS = 4000
 NEVER_OUTGOING = range(12_000, 32_000)  # Linux takes those of connections from 32768 on
 CANARY = "canary-server-environment-5f1c"
+# Start it as an operator does, for who looks at what a server was started with or at how much memory it takes.
+IN_FULL = {"STARTED_IN_FULL": "1"}
 
 
 def free_port() -> int:
@@ -46,7 +49,7 @@ class Server:
     data_dir: Path
     port: int
     extra: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def url(self) -> str:
@@ -76,17 +79,18 @@ class Server:
             [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment(), check=True, capture_output=True
         )
 
+    def spawn(self, log_path: Path, *arguments: str) -> subprocess.Popen[bytes] | Forked:
+        """`manage.py <arguments>`, which goes on beside us."""
+        with log_path.open("ab") as log:
+            if not IN_FULL.items() <= self.extra.items():
+                return forkserver.start(arguments, env=self.environment(), stdout=log, stderr=log)
+            command = [sys.executable, "manage.py", *arguments]
+            streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            return subprocess.Popen(command, cwd=ROOT, env=self.environment(), **streams)
+
     def start(self) -> None:
         """Start the server and wait until it is ready."""
-        with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
-                cwd=ROOT,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self.process = self.spawn(self.log_path, "serve")
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._is_ready():
             if self.process.poll() is not None or time.monotonic() > deadline:

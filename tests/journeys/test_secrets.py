@@ -18,7 +18,7 @@ import pytest
 
 from tests.journeys.curl import Curl, allow_all_until_done, events_of, first_project, first_session, wait_for
 from tests.journeys.person import PASSWORD, Person
-from tests.journeys.server import CANARY, Server, running
+from tests.journeys.server import CANARY, IN_FULL, Server, running
 from tests.journeys.vendor import Vendor, serving
 from tests.journeys.wire import bearer, cookies, dump, query, request, socket, stream, until
 
@@ -39,10 +39,9 @@ def vendor() -> Iterator[Vendor]:
 
 @pytest.fixture(scope="module")
 def keyed(vendor: Vendor) -> Iterator[Server]:
-    """A server with a key of its own."""
-    with running(
-        SLIPWAY_ANTHROPIC_API_KEY=KEY, SLIPWAY_ANTHROPIC_BASE_URL=vendor.url, SLIPWAY_PRACTICE_SCRIPTS="1"
-    ) as made:
+    """A server with a key of its own, for which agents look in what it was started with."""
+    settings = {"SLIPWAY_ANTHROPIC_API_KEY": KEY, "SLIPWAY_ANTHROPIC_BASE_URL": vendor.url}
+    with running(None, **IN_FULL, **settings, SLIPWAY_PRACTICE_SCRIPTS="1") as made:
         yield made
 
 
