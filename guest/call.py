@@ -31,15 +31,6 @@ def main(arguments: List[str]) -> int:
     return 0
 
 
-def bridge(folder: str) -> bool:
-    """Carry one conversation with the guest whose socket is in this folder; False when none listens there."""
-    sock = _connect(folder)
-    if sock is None:
-        return False
-    _bridge(sock)
-    return True
-
-
 def _connect(folder: str) -> Optional[socket.socket]:
     folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -32,8 +32,9 @@ STEP_S = 0.01
 MARK = "SLIPWAY_SANDBOX"
 FOLDER = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 HANDLE = "handle.json"
+TRUNK = "\nslipway:trunk\n"
 LOG_TAIL = 2000
-MAX_ROOT = 88  # bytes: a socket's address holds 107, and "/gate/01234567.gate" comes behind
+MAX_ROOT = 88  # bytes: a socket's address holds 107, and "/gate/agent.sock" comes behind
 MAX_PATH = 8192
 # Where people install programs for themselves; the PATH of a command over SSH often leaves these out.
 OWN_PLACES = ("~/.local/bin", "~/.claude/local", "~/.npm-global/bin", "~/bin", "/usr/local/bin")
@@ -43,7 +44,7 @@ def answer(base: str, request: Dict[str, Any]) -> Dict[str, Any]:
     """Do what is asked; what goes wrong is an answer, too."""
     try:
         verb = {"open": open_sandbox, "look": look, "end": end, "remove": remove, "list": running, "check": check}
-        verb["call"] = carry
+        verb["trunk"] = carry
         result: Dict[str, Any] = verb[request["verb"]](base, request)
         return {"ok": result}
     except Fail as error:
@@ -119,10 +120,14 @@ def running(base: str, request: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def carry(base: str, request: Dict[str, Any]) -> Dict[str, Any]:
-    """One conversation with a guest over our own stdin and stdout; it does not return."""
-    from guest import call
+    """Conversations with a guest over our own stdin and stdout, behind one line of greeting; it does not return."""
+    from guest import trunk
 
-    os._exit(0 if call.bridge(_root(base, request)) else 1)
+    root = _root(base, request)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # nobody reads it
+    sys.stdout.write(TRUNK)
+    sys.stdout.flush()
+    os._exit(trunk.main([os.path.join(root, "guest.sock")]))
 
 
 def check(base: str, request: Dict[str, Any]) -> Dict[str, Any]:
@@ -154,9 +159,9 @@ def _start(root: str, request: Dict[str, Any]) -> Dict[str, Any]:
     state = os.path.join(root, "state")
     options = ["--socket", os.path.join(root, "guest.sock"), "--label", request["machine_id"], "--subreaper"]
     options += ["--home", os.path.join(root, "home"), "--work", os.path.join(root, "work"), "--state", state]
-    options += ["--gateway", os.path.join(root, "gate"), "--lifetime", str(request["lifetime_s"]), "--relay"]
+    options += ["--gateway", os.path.join(root, "gate"), "--lifetime", str(request["lifetime_s"])]
     options += ["--path", _search_path()]
-    _forget_gates(os.path.join(root, "gate"))
+    options += [word for name in request["sockets"] for word in ("--outlet", name)]
     with open(os.path.join(root, "log"), "ab") as log:
         guest = subprocess.Popen(
             [sys.executable, "-I", "-S", "-X", "utf8", sys.argv[0], "serve", *options],
@@ -268,12 +273,6 @@ def _marked(machine_id: str) -> List[int]:
             if is_marked and start_time(int(name)) is not None:
                 found.append(int(name))
     return found
-
-
-def _forget_gates(folder: str) -> None:
-    for name in os.listdir(folder):
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(folder, name))
 
 
 def _search_path() -> str:

@@ -1,4 +1,4 @@
-"""The gateway's socket where the server cannot show its own: connections that are made here are carried out to it."""
+"""Sockets of the server where it cannot show its own: connections that are made here are carried out to them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import socket
 import threading
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Deque, Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Deque, Dict, Iterable, Iterator, Optional
 
 from guest import wire
 from guest.conversation import Call
+from guest.errors import Fail
 
 if TYPE_CHECKING:
     from guest.serve import Daemon
 
-NAME = "api.sock"
 BACKLOG = 64
 TAKE_TIMEOUT_S = 5.0  # a carrier that does not answer is a connection to a server that died
 LOOK_S = 1.0
@@ -25,9 +25,9 @@ LOOK_S = 1.0
 class Outlet:
     """The listening socket, and connections whose carrier turned out to be dead."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, name: str) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        self.listener = _listen(folder)
+        self.listener = _listen(folder, name)
         self._left: Deque[socket.socket] = deque()
 
     def accept(self) -> Optional[socket.socket]:
@@ -47,18 +47,16 @@ class Outlet:
         self._left.appendleft(sock)
 
 
-def prepare(daemon: "Daemon") -> Outlet:
-    """The daemon's own outlet, made when it is first asked for."""
-    with daemon.lock:
-        if "outlet" not in daemon.shelf:
-            daemon.shelf["outlet"] = Outlet(daemon.places.gateway)
-        outlet: Outlet = daemon.shelf["outlet"]
-        return outlet
+def prepare(daemon: "Daemon", names: Iterable[str]) -> None:
+    """Make the sockets, before any agent looks for them."""
+    daemon.shelf["outlets"] = {name: Outlet(daemon.places.gateway, name) for name in names}
 
 
 def take(call: Call) -> Dict[str, Any]:
-    """Wait for a connection, offer it by an INFO, and once an INFO takes it carry it until both sides have ended."""
-    outlet = prepare(call.daemon)
+    """Wait for a connection to `name`, offer it by an INFO; once an INFO takes it, carry it until both have ended."""
+    outlet: Optional[Outlet] = call.daemon.shelf.get("outlets", {}).get(call.text("name"))
+    if outlet is None:
+        raise Fail("bad_request", "No such socket is carried out of here.")
     with _uncounted(call.daemon):
         sock = _next(call, outlet)
         if not _is_taken(call):
@@ -143,13 +141,13 @@ def _hang_up(sock: socket.socket) -> None:
         return
 
 
-def _listen(folder: str) -> socket.socket:
+def _listen(folder: str, name: str) -> socket.socket:
     folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        if os.path.lexists(os.path.join(folder, NAME)):
-            os.unlink(NAME, dir_fd=folder_fd)
-        listener.bind("/proc/self/fd/%d/%s" % (folder_fd, NAME))
+        if os.path.lexists(os.path.join(folder, name)):
+            os.unlink(name, dir_fd=folder_fd)
+        listener.bind("/proc/self/fd/%d/%s" % (folder_fd, name))
         listener.listen(BACKLOG)
         listener.setblocking(False)
         return listener

@@ -215,14 +215,13 @@ def main(arguments: List[str]) -> int:
     parser.add_argument("--work", required=True)
     parser.add_argument("--state", required=True)
     parser.add_argument("--gateway", default="/run/slipway/gateway")
-    parser.add_argument("--relay", action="store_true")
     parser.add_argument("--path", default=PATH)
     parser.add_argument("--label", default="")
     parser.add_argument("--lifetime", type=float, default=43200.0)
     parser.add_argument("--max-file-bytes", type=int, default=16 * 2**30)
     parser.add_argument("--max-processes", type=int)
     parser.add_argument("--subreaper", action="store_true")
-    parser.add_argument("--outlet", action="store_true", help="make the gateway's socket, for the platform to serve")
+    parser.add_argument("--outlet", action="append", default=[], help="make this socket, for the platform to serve")
     parser.add_argument("--kept", default="", help="a folder that outlives the sandbox, where the state does not")
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGQUIT):
@@ -238,16 +237,12 @@ def main(arguments: List[str]) -> int:
         keeping.bring_back(options.kept, options.state)
     listener = _listener(options.fd, options.socket)
     threading.stack_size(512 * 1024)
-    if options.relay:
-        from guest import relay
-
-        relay.start(options.gateway, os.path.join(options.gateway, "api.sock"))
     settings = {"label": options.label, "lifetime_s": options.lifetime, "path": options.path, "kept": options.kept}
     daemon = Daemon(listener, places, **settings)
     if options.outlet:
         from guest import outlet
 
-        outlet.prepare(daemon)  # before any agent looks for it
+        outlet.prepare(daemon, options.outlet)
     daemon.run()
     return 0
 

@@ -1,41 +1,57 @@
-"""The way out to the gateway for sandboxes that cannot be shown its socket: carried by conversations with the guest."""
+"""The way out to sockets of ours for sandboxes that cannot be shown them: carried by conversations with the guest."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import structlog
 
 from sandbox.client import GuestClient
-from sandbox.connection import CHUNK, DATA, END, Connection
-from sandbox.errors import SandboxError
+from sandbox.connection import CHUNK, DATA, END, Connect, Connection
+from sandbox.errors import SandboxError, SandboxGone
 
-WAITING = 4  # conversations that wait for a connection; a burst beyond them waits a moment
+API = "api.sock"  # the gateway's
+SSH_AGENT = "agent.sock"  # the keys that an operator lends
+
+WAITING = {API: 4, SSH_AGENT: 1}  # conversations that wait for a connection; a burst beyond them waits a moment
 MOST_CARRIED = 64
 PAUSE_S = 1.0
+GIVEN_UP_S = 30.0  # a sandbox that was gone for so long does not come back
 
 logger = structlog.get_logger(__name__)
 
 
 class Carrier:
-    """Takes connections that are made to the gateway's socket inside, and joins each with one to the socket here.
+    """Takes connections that are made to a socket inside, and joins each with one to the socket of that name here.
 
     Any number of carriers, in any number of processes, may serve one sandbox. One that dies takes its connections with
-    it and no others; what nobody has taken waits inside.
+    it and no others; what nobody has taken waits inside. `in_use` is entered while a connection is carried.
     """
 
-    def __init__(self, guest: GuestClient, socket_path: Path) -> None:
+    def __init__(
+        self,
+        guest: GuestClient,
+        folder: Path,
+        name: str = API,
+        *,
+        in_use: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._guest = guest
-        self._socket_path = socket_path
+        self._folder, self._name = folder, name
+        self._in_use = in_use
         self._room = asyncio.Semaphore(MOST_CARRIED)
-        self._waiting = asyncio.Semaphore(WAITING)
+        self._waiting = asyncio.Semaphore(WAITING[name])
+        self._gone_since: float | None = None
 
     async def run(self) -> None:
-        """Carry until cancelled."""
+        """Carry until cancelled, or until the sandbox has been gone for a while."""
         async with asyncio.TaskGroup() as group:
-            while True:
+            while self._gone_since is None or time.monotonic() - self._gone_since < GIVEN_UP_S:
                 await self._room.acquire()
                 await self._waiting.acquire()
                 group.create_task(self._serve_one())
@@ -43,13 +59,17 @@ class Carrier:
     async def _serve_one(self) -> None:
         is_waiting = True
         try:
-            async with await self._guest.take_gateway() as connection:
+            async with await self._guest.take_gateway(self._name) as connection:
                 self._waiting.release()
                 is_waiting = False
-                await self._carry(connection)
+                self._gone_since = None
+                with self._in_use():
+                    await self._carry(connection)
         except (SandboxError, OSError) as error:
             if is_waiting:
                 logger.debug("gateway_not_carried", reason=str(error))
+                if isinstance(error, SandboxGone):
+                    self._gone_since = self._gone_since or time.monotonic()
                 await asyncio.sleep(PAUSE_S)  # The sandbox is out of reach, or has ended: whoever runs us will know.
         finally:
             if is_waiting:
@@ -57,7 +77,7 @@ class Carrier:
             self._room.release()
 
     async def _carry(self, connection: Connection) -> None:
-        reader, writer = await asyncio.open_unix_connection(self._socket_path)
+        reader, writer = await asyncio.open_unix_connection(self._folder / self._name)
         inward = asyncio.create_task(_carry_in(reader, connection))
         try:
             while (frame := await connection.read()) is not None:
@@ -72,6 +92,26 @@ class Carrier:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def carried(
+    connect: Connect,
+    folder: Path | None,
+    names: Sequence[str],
+    *,
+    in_use: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> AsyncIterator[None]:
+    """While the block runs, connections to these sockets inside are carried to those of the same names in `folder`."""
+    guest = GuestClient(connect)
+    carriers = [Carrier(guest, folder, name, in_use=in_use) for name in names] if folder is not None else []
+    tasks = [asyncio.create_task(carrier.run()) for carrier in carriers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _carry_in(reader: asyncio.StreamReader, connection: Connection) -> None:

@@ -166,12 +166,13 @@ class GuestClient:
         """Signal the agent, with SIGKILL its process group; False when it was not alive. Raises: NoSuchRun."""
         return answers.Answer(await self._ask("agent.signal", {"run": run, "signal": int(signal)})).flag("was_alive")
 
-    async def take_gateway(self) -> Connection:
-        """Wait for a connection to the gateway's socket inside, and take it.
+    async def take_gateway(self, name: str) -> Connection:
+        """Wait for a connection to a socket inside that leads to one of ours, such as the gateway's, and take it.
 
         Returns: an open conversation of data both ways, END at the end of either direction. May wait for ever.
+        Raises: BadRequest (there is no such socket inside).
         """
-        connection = await self._open("gateway.take", {})
+        connection = await self._open("gateway.take", {"name": name})
         try:
             await connection.info()
             await connection.send_json(INFO, {})

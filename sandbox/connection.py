@@ -9,7 +9,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from sandbox.errors import BadAnswer, GuestError, GuestSilent, SandboxGone
+from sandbox.errors import BadAnswer, GuestError, SandboxGone, Unreachable
 
 REQUEST = b"R"
 INFO = b"I"
@@ -119,14 +119,14 @@ class Connection:
 
 
 async def open_connection(connect: Connect, request: dict[str, Any]) -> Connection:
-    """Begin a conversation. Raises: SandboxGone (nobody listens there), GuestSilent."""
+    """Begin a conversation. Raises: SandboxGone (nobody listens there), Unreachable."""
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             connection = Connection(*await connect())
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError) as error:
         raise SandboxGone from error
     except OSError as error:
-        raise GuestSilent(f"The sandbox cannot be reached: {error}.") from error
+        raise Unreachable(f"The sandbox cannot be reached: {error or 'there was no answer in time'}.") from error
     try:
         await connection.send_json(REQUEST, request)
     except BaseException:

@@ -5,6 +5,7 @@
     ├── SandboxRefused          the spec asks for something that is never given
     ├── SandboxGone             it stopped or was removed; start a new one
     ├── GuestSilent             it lives, but did not answer in time; trying again may help
+    │   └── Unreachable         the network does not lead there; what runs there goes on
     └── GuestError              the guest said no; `code` says why
         ├── BadRequest          the call itself makes no sense
         ├── BadAnswer           what came back is not what was asked for
@@ -58,6 +59,10 @@ class SandboxGone(SandboxError):
 
 class GuestSilent(SandboxError):
     """The sandbox did not answer in time."""
+
+
+class Unreachable(GuestSilent):
+    """The sandbox cannot be reached."""
 
 
 class GuestError(SandboxError):

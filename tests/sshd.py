@@ -34,7 +34,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin yes
 MaxStartups 100
 LogLevel VERBOSE
-Subsystem sftp internal-sftp
+Subsystem {subsystem}
 PermitUserEnvironment no
 SetEnv HOME={folder}/home PATH={path}
 {more}
@@ -44,8 +44,15 @@ SetEnv HOME={folder}/home PATH={path}
 class Sshd:
     """One server; it may be killed with all its connections, and started again on the same port."""
 
-    def __init__(self, folder: Path, more: str = "", path: str = "/usr/local/bin:/usr/bin:/bin") -> None:
-        self.folder, self._more, self._path = folder, more, path
+    def __init__(
+        self,
+        folder: Path,
+        more: str = "",
+        path: str = "/usr/local/bin:/usr/bin:/bin",
+        subsystem: str = "sftp internal-sftp",
+    ) -> None:
+        self.folder = folder
+        self._settings = {"folder": folder, "more": more, "path": path, "subsystem": subsystem}
         self.port = _free_port()
         client = asyncssh.generate_private_key("ssh-ed25519")
         self.private_key = client.export_private_key().decode()
@@ -81,7 +88,7 @@ class Sshd:
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         config = self.folder / "sshd_config"
-        config.write_text(CONFIG.format(port=self.port, folder=self.folder, more=self._more, path=self._path))
+        config.write_text(CONFIG.format(port=self.port, **self._settings))
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [program, "-D", "-e", "-f", str(config)], stderr=log, stdin=subprocess.DEVNULL, start_new_session=True

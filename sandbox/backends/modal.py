@@ -11,6 +11,7 @@ from modal.exception import AlreadyExistsError, NotFoundError, SandboxTimeoutErr
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.connection import Streams
+from sandbox.distant import DistantGuest
 from sandbox.errors import BackendUnavailable, SandboxError, SandboxGone, SandboxRefused
 from sandbox.modal import entry, storage
 from sandbox.modal.access import clients, mapped
@@ -47,9 +48,8 @@ class ModalSandbox(Sandbox):
     def __init__(self, spec: ModalSpec, sandbox_id: str) -> None:
         self._spec = spec
         self._id = sandbox_id
-        gateway = spec.gateway_dir / "api.sock" if spec.gateway_dir is not None else None
-        self._address = Address(spec.credential, sandbox_id, gateway)
-        self._guest = GuestClient(self._connect)
+        self._address = Address(spec.credential, sandbox_id, spec.gateway_dir)
+        self._guest = DistantGuest(self._connect)
 
     @property
     def handle(self) -> dict[str, Any]:

@@ -8,27 +8,23 @@ import time
 from dataclasses import replace
 from typing import Any
 
-import asyncssh
-
 from sandbox import limits
 from sandbox.base import Capabilities, Phase, Sandbox
+from sandbox.carrier import API
 from sandbox.client import GuestClient
 from sandbox.connection import Streams
-from sandbox.errors import BackendUnavailable, SandboxError, SandboxGone, SandboxRefused
+from sandbox.distant import DistantGuest
+from sandbox.errors import BackendUnavailable, SandboxError, SandboxGone, SandboxRefused, Unreachable
 from sandbox.spec import SshSpec
-from sandbox.ssh import gates
-from sandbox.ssh.commands import ask, command
-from sandbox.ssh.dialing import Unreachable
-from sandbox.ssh.guest import DistantGuest
-from sandbox.ssh.lines import Line, lines
-from sandbox.ssh.streams import LOST, ChannelReader, ChannelWriter
+from sandbox.ssh import ways
+from sandbox.ssh.commands import ask
 
 POLL_TIMEOUT_S = 2.5
 CONNECT_S = 8.0  # for so long a call waits for the network
 PAUSE_S = 0.25
 GLANCE_TIMEOUT_S = 3.0
 LIST_TIMEOUT_S = 15.0
-SOCKET = "guest.sock"
+SOCKETS = (API,)
 MAX_ROOT = 200  # characters
 MAX_ID = 100
 UNUSED = "ended: lifetime"  # the guest's last word in its log
@@ -103,7 +99,7 @@ class SshSandbox(Sandbox):
         ended = await self._command(verb, machine_id=self._spec.machine_id)
         if ended.get("left") != 0:
             raise SandboxError(f"Some processes of the sandbox on {self._spec.account.host} cannot be ended.")
-        gates.forget(await lines().main(self._spec.account), self._root)
+        await ways.leave(self._spec.account, self._root)
 
     async def _look(self) -> dict[str, Any]:
         return await self._command("look", timeout_s=GLANCE_TIMEOUT_S)
@@ -125,42 +121,34 @@ class SshSandbox(Sandbox):
             await asyncio.sleep(PAUSE_S)
 
     async def _way(self) -> Streams:
-        """A channel that leads to the socket, or a command that does where channels must not."""
-        line = await lines().main(self._spec.account)
-        line.hold()
+        account = self._spec.account
+        way = await ways.way_to(account, self._root, self._find_way)
         try:
-            if self._spec.gateway_dir is not None:
-                await gates.ensure(line, self._root, self._handle["pid"], self._spec.gateway_dir)
-            if line.can_forward and (streams := await self._forwarded(line)) is not None:
-                return streams
-        except asyncssh.Error as error:
-            raise Unreachable(LOST) from error
-        finally:
-            line.release()
-        return await self._called()
+            streams = await way.connect()
+        except ways.Forbidden as error:
+            await self._forbid(way, error)
+            way = await ways.way_to(account, self._root, self._find_way)
+            streams = await way.connect()
+        way.keep(self._spec.gateway_dir, SOCKETS)
+        return streams
 
-    async def _forwarded(self, line: Line) -> Streams | None:
-        """None when the server does not lead to sockets although somebody listens there."""
+    async def _find_way(self) -> ways.Way:
+        account, spec = self._spec.account, self._spec
+        if (way := await ways.channel_way(account, self._root)) is not None:
+            return way
         try:
-            reader, writer = await line.connection.open_unix_connection(f"{self._root}/{SOCKET}")
-        except asyncssh.ChannelOpenError as error:
-            if not line.is_open:
-                raise Unreachable(LOST) from error
-            # The server gives one answer for both: nobody listens, and it is not allowed.
+            return await ways.trunk_way(account, spec.work_dir, spec.folder)
+        except SandboxGone:
             if (await self._look()).get("is_alive") is not True:
-                raise SandboxGone from error
-            line.can_forward = False
-            return None
-        return ChannelReader(line, reader), ChannelWriter(line, writer)
+                raise
+        return await ways.trunk_way(account, spec.work_dir, spec.folder)  # looking has brought what was missing
 
-    async def _called(self) -> Streams:
-        """`guest.pyz call`, in effect: a command that carries one conversation."""
-        request = {"verb": "call", "folder": self._spec.folder}
-        async with lines().for_command(self._spec.account) as line:
-            text = command(self._spec.work_dir, request)
-            writer, reader, _ = await line.connection.open_session(text, encoding=None)
-            line.commands += 1
-        return ChannelReader(line, reader), ChannelWriter(line, writer, is_command=True)
+    async def _forbid(self, way: ways.Way, error: ways.Forbidden) -> None:
+        """The server does not lead to sockets, if somebody listens there. Raises: SandboxGone (nobody does)."""
+        if (await self._look()).get("is_alive") is not True:
+            raise SandboxGone from error
+        way.line.can_forward = False
+        await ways.leave(self._spec.account, self._root)
 
 
 class SshBackend:
@@ -174,6 +162,7 @@ class SshBackend:
             "machine_id": spec.machine_id,
             "deployment": spec.deployment,
             "lifetime_s": spec.lifetime_s,
+            "sockets": SOCKETS if spec.gateway_dir is not None else (),
         }
         made = SshSandbox(spec, _handle(spec, await ask(spec.account, spec.work_dir, request)))
         try:

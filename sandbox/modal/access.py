@@ -21,6 +21,10 @@ REACH_HINT = "Check the way from this server to api.modal.com, and https://statu
 SETUP_HINT = "Run `python manage.py modal_setup` and read the log of the build."
 
 
+class ModalAway(BackendUnavailable):
+    """Modal cannot be reached."""
+
+
 class Clients:
     """The clients of this process. Never used before a fork."""
 
@@ -65,7 +69,7 @@ def mapped() -> Iterator[None]:
     except exception.PermissionDeniedError as error:
         raise BackendUnavailable(f"Modal does not allow this: {_words(error)}", hint=TOKEN_HINT) from error
     except (exception.ConnectionError, ConnectionError, TimeoutError, exception.ServiceError) as error:
-        raise BackendUnavailable("Modal cannot be reached.", hint=REACH_HINT) from error
+        raise ModalAway("Modal cannot be reached.", hint=REACH_HINT) from error
     except exception.ResourceExhaustedError as error:
         raise BackendUnavailable(f"Modal gives no more for now: {_words(error)}", hint="Try again later.") from error
     except exception.ImageBuildError as error:

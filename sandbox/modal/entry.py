@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from sandbox import folders, guest_archive, inside
+from sandbox.carrier import API
 from sandbox.spec import ModalSpec
 
 KEPT = "/run/slipway/kept"
@@ -46,7 +47,7 @@ def first_command(spec: ModalSpec) -> list[str]:
         prepare += ["--link", SKILLS, f"{inside.HOME}/.claude/skills"]
     guest = ["serve", "--socket", SOCKET, "--subreaper", "--label", spec.machine_id, "--lifetime", str(spec.lifetime_s)]
     guest += ["--home", inside.HOME, "--work", inside.WORK, "--state", inside.STATE, "--gateway", inside.GATEWAY]
-    outlet = ["--outlet"] if spec.gateway_dir is not None else []
+    outlet = ["--outlet", API] if spec.gateway_dir is not None else []
     return [*BECOME, *prepare, "--", *guest, *outlet, "--kept", KEPT]
 
 

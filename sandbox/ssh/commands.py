@@ -17,11 +17,10 @@ from typing import Any, cast
 
 import asyncssh
 
-from sandbox.errors import BackendUnavailable, SandboxError, SandboxRefused
+from sandbox.errors import BackendUnavailable, SandboxError, SandboxRefused, Unreachable
 from sandbox.guest_archive import SOURCE, archive_bytes
 from sandbox.spec import SshAccount
-from sandbox.ssh.dialing import Unreachable
-from sandbox.ssh.lines import Line, lines
+from sandbox.ssh.lines import lines
 from sandbox.ssh.streams import LOST
 
 TIMEOUT_S = 30.0
@@ -39,11 +38,11 @@ async def ask(
     Raises: Unreachable, BackendUnavailable (something about the machine has to be changed first), SandboxError.
     """
     try:
-        async with asyncio.timeout(timeout_s), lines().for_command(account) as line:
-            said = await _run(account, line, base, request)
+        async with asyncio.timeout(timeout_s):
+            said = await _run(account, base, request)
             if said.get("error") == "archive":
-                await _upload(account, line, str(said.get("path")))
-                said = await _run(account, line, base, request)
+                await _upload(account, str(said.get("path")))
+                said = await _run(account, base, request)
     except TimeoutError as error:
         raise Unreachable(f"{account.host} did not answer in time.") from error
     except (asyncssh.Error, OSError) as error:
@@ -80,16 +79,13 @@ def _encoded(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-async def _run(account: SshAccount, line: Line, base: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    writer, reader, errors = await line.connection.open_session(command(base, request), encoding=None)
-    try:
+async def _run(account: SshAccount, base: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    async with lines().command(account, command(base, request)) as (_, (writer, reader, errors)):
         writer.write_eof()
         output, complaint = await asyncio.gather(_capped(reader), _capped(errors))
         await writer.wait_closed()
         channel = cast("asyncssh.SSHClientChannel[bytes]", writer.channel)
         return _parsed(account, output, complaint, channel.get_exit_status())
-    finally:
-        writer.close()
 
 
 async def _capped(reader: asyncssh.SSHReader[bytes]) -> bytes:
@@ -120,13 +116,13 @@ def _parsed(account: SshAccount, output: bytes, complaint: bytes, status: int | 
     return {"error": "no-answer", "reason": (complaint or output).decode("utf-8", "replace").strip()}
 
 
-async def _upload(account: SshAccount, line: Line, path: str) -> None:
+async def _upload(account: SshAccount, path: str) -> None:
     """Put the archive there whole or not at all; its hash is compared each time that it is used."""
     if not path.startswith("/") or not path.endswith("/" + archive_name()):
         raise SandboxError("The machine wants the guest in a place that nobody named.")
     temporary = f"{path}.{secrets.token_hex(8)}"
     try:
-        async with line.connection.start_sftp_client() as sftp:
+        async with lines().sftp(account) as sftp:
             async with sftp.open(temporary, "wb", asyncssh.SFTPAttrs(permissions=0o600)) as file:
                 await file.write(archive_bytes())
             await sftp.posix_rename(temporary, path)

@@ -12,7 +12,7 @@ import asyncssh
 from asyncssh.public_key import get_default_public_key_algs
 
 from runtime.addresses import is_public
-from sandbox.errors import BackendUnavailable, GuestSilent, SandboxError
+from sandbox.errors import BackendUnavailable, SandboxError, Unreachable
 from sandbox.spec import SshAccount
 from sandbox.ssh.keys import HostKey
 
@@ -41,10 +41,6 @@ class HostKeyChanged(BackendUnavailable):
 
 class SignInRefused(BackendUnavailable):
     """The machine does not accept the key or password."""
-
-
-class Unreachable(GuestSilent):
-    """The machine cannot be reached."""
 
 
 class _Client(asyncssh.SSHClient):

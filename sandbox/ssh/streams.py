@@ -6,7 +6,7 @@ import asyncio
 
 import asyncssh
 
-from sandbox.ssh.dialing import Unreachable
+from sandbox.errors import Unreachable
 from sandbox.ssh.lines import Line
 
 LOST = "The connection to the machine was lost."
@@ -33,13 +33,13 @@ class ChannelReader:
 
 
 class ChannelWriter:
-    """What goes out; the line is held until it is closed, and so is the room for a command on it, should it be one."""
+    """What goes out; the line is held until it is closed, save by a conversation of our own."""
 
-    def __init__(self, line: Line, writer: asyncssh.SSHWriter[bytes], *, is_command: bool = False) -> None:
+    def __init__(self, line: Line, writer: asyncssh.SSHWriter[bytes], *, is_own: bool = False) -> None:
         self._line, self._writer = line, writer
-        self._is_command = is_command
-        self._is_closed = False
-        line.hold()
+        self._is_over = is_own
+        if not is_own:
+            line.hold()
 
     def write(self, data: bytes) -> None:
         """Raises: Unreachable (the line broke), OSError (the guest has left)."""
@@ -58,10 +58,9 @@ class ChannelWriter:
         return error if isinstance(error, OSError) and self._line.is_open else Unreachable(LOST)
 
     def close(self) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            self._writer.close()
-            self._line.commands -= self._is_command
+        self._writer.close()
+        if not self._is_over:
+            self._is_over = True
             self._line.release()
 
     async def wait_closed(self) -> None:

@@ -251,11 +251,33 @@ class TestNetwork:
         await until(runs)
         assert b"".join([data async for data in made.guest.read_agent("run", 0)]) == NUMBERS
 
-    async def test_a_line_that_was_hung_up_is_made_again(self, modal: ModalMaker) -> None:
+    async def test_a_trunk_that_was_cut_off_is_made_again_and_read_on_from(self, modal: ModalMaker) -> None:
         made = await modal.open()
-        await lines.close()
+        await made.guest.start_agent("run", SAYS_NUMBERS)
+        seen = b""
 
+        async with aclosing(made.guest.read_agent("run", 0)) as stream:
+            async for data in stream:
+                if not seen:
+                    await lines.close()
+                seen += data
+
+        assert seen == NUMBERS
         assert (await made.guest.run(["echo", "again"])).stdout == b"again\n"
+
+    async def test_nothing_is_kept_of_sandboxes_that_have_ended(self, modal: ModalMaker) -> None:
+        made = await modal.open()
+        await made.guest.hello()
+        assert made._address in lines._trunks  # type: ignore[attr-defined]
+        local_modal().finish(made.handle["id"], "TERMINATED")
+
+        async def is_forgotten() -> bool:
+            return made._address not in lines._trunks  # type: ignore[attr-defined]
+
+        await until(is_forgotten)
+        with pytest.raises(SandboxGone):
+            await made.guest.hello()
+        assert await is_forgotten()
 
 
 class TestGateway:

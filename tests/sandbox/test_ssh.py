@@ -19,10 +19,10 @@ import pytest
 
 import sandbox
 from sandbox import Phase, Sandbox
-from sandbox.errors import BackendUnavailable, SandboxError, SandboxGone
+from sandbox.errors import BackendUnavailable, SandboxError, SandboxGone, Unreachable
 from sandbox.spec import SshAccount, SshSpec
 from sandbox.ssh.commands import archive_name, ask
-from sandbox.ssh.dialing import HostKeyChanged, SignInRefused, Unreachable, fetch_host_key
+from sandbox.ssh.dialing import HostKeyChanged, SignInRefused, fetch_host_key
 from sandbox.ssh.keys import HostKey
 from sandbox.ssh.lines import lines
 from tests import sshd
@@ -234,6 +234,14 @@ class TestMachine:
             assert await made.poll() is Phase.RUNNING
             await made.destroy()
 
+    async def test_without_sftp(self, folder: Path) -> None:
+        (folder / "sshd").mkdir()
+        with (
+            sshd.served(folder / "sshd", subsystem="none internal-sftp") as server,
+            pytest.raises(BackendUnavailable, match="Check that the SSH server offers sftp"),
+        ):
+            await sandbox.open_sandbox(spec_on(server.account, folder))
+
     async def test_takes_nothing_in_a_name_for_a_command(self, folder: Path) -> None:
         trap = folder / "trap"
         work_dir = str(folder / f"$(touch {trap.name})`id`;'\"")
@@ -269,27 +277,92 @@ class TestConnection:
         for one in made:
             await one.destroy()
 
-    async def test_leads_to_the_guest_by_commands_where_forwarding_is_forbidden(self, folder: Path) -> None:
+    async def test_is_another_one_where_the_server_allows_fewer_commands_at_once(self, folder: Path) -> None:
         (folder / "sshd").mkdir()
-        with sshd.served(folder / "sshd", "AllowStreamLocalForwarding no") as server:
-            made = await sandbox.open_sandbox(spec_on(server.account, folder))
+        with sshd.served(folder / "sshd", "MaxSessions 2") as server:
+            request = {"verb": "check"}
+            await ask(server.account, str(folder / "w"), request)
 
-            results = await asyncio.gather(*(made.guest.run(["sh", "-c", f"echo {n}"]) for n in range(12)))
-            assert [int(result.stdout) for result in results] == list(range(12))
-            await made.stop()
-            with pytest.raises(SandboxGone):
-                await made.guest.hello()
-            await made.destroy()
+            found = await asyncio.gather(*(ask(server.account, str(folder / "w"), request) for _ in range(6)))
 
-    async def test_says_what_to_allow_when_the_gateway_cannot_be_led_there(self, folder: Path) -> None:
+            assert all(each["git"].startswith("git version") for each in found)
+
+    async def test_that_opens_no_session_is_told_with_what_to_do(self, folder: Path) -> None:
         (folder / "sshd").mkdir()
-        with sshd.served(folder / "sshd", "AllowStreamLocalForwarding no") as server:
-            spec = spec_on(server.account, folder, gateway_dir=folder)
+        with (
+            sshd.served(folder / "sshd", "MaxSessions 0") as server,
+            pytest.raises(BackendUnavailable, match="Set MaxSessions to 2 or more"),
+        ):
+            await sandbox.open_sandbox(spec_on(server.account, folder))
 
-            with pytest.raises(BackendUnavailable, match="AllowStreamLocalForwarding"):
-                await sandbox.open_sandbox(spec)
+    async def test_is_not_begun_anything_on_while_it_says_goodbye(self, server: sshd.Sshd, folder: Path) -> None:
+        request = {"verb": "check"}
+        await ask(server.account, str(folder / "w"), request)
+        line = await lines().main(server.account)
 
-            assert await sandbox.find_sandbox(spec) is None
+        line._hang_up()
+
+        assert await lines().main(server.account) is not line
+        assert (await ask(server.account, str(folder / "w"), request))["git"].startswith("git version")
+
+    async def test_leaves_nothing_of_an_account_behind(self, server: sshd.Sshd, folder: Path) -> None:
+        made = await sandbox.open_sandbox(spec_on(server.account, folder, gateway_dir=folder))
+        await made.guest.hello()
+        assert server.account in lines()._open
+        assert len(lines().ways) == 1
+        await made.destroy()
+        assert not lines().ways
+        (await lines().main(server.account)).connection.abort()
+
+        async def is_forgotten() -> bool:
+            return server.account not in lines()._open and not lines()._failures
+
+        await until(is_forgotten)
+
+
+FORBIDDING = ("AllowStreamLocalForwarding no", "DisableForwarding yes", "AllowStreamLocalForwarding no\nMaxSessions 1")
+
+
+@pytest.mark.parametrize("setting", FORBIDDING)
+class TestForbiddenForwarding:
+    """A server that leads to no sockets, neither there nor back: one command carries everything."""
+
+    async def test_leaves_the_guest_and_the_gateway_in_reach(self, folder: Path, setting: str) -> None:
+        (folder / "sshd").mkdir()
+        with sshd.served(folder / "sshd", setting) as server:
+            (folder / "sshd/home/.bashrc").write_text("echo Welcome; echo 'slipway:[]'; echo Beware >&2\n")
+            async with Greeter(folder / "gateway", "ours") as gateway:
+                made = await sandbox.open_sandbox(spec_on(server.account, folder, gateway_dir=gateway.folder))
+                path = (await made.guest.paths()).gateway_socket
+
+                results = await asyncio.gather(*(made.guest.run(["sh", "-c", f"echo {n}"]) for n in range(12)))
+                said = await asyncio.gather(*(python(made, CONNECT.format(path=path)) for _ in range(6)))
+
+                assert [int(result.stdout) for result in results] == list(range(12))
+                assert said == ["b'ours'\n"] * 6
+                await made.stop()
+                with pytest.raises(SandboxGone):
+                    await made.guest.hello()
+                assert await made.poll() is Phase.STOPPED
+                await made.destroy()
+
+    async def test_is_no_hindrance_to_coming_back(self, folder: Path, setting: str) -> None:
+        (folder / "sshd").mkdir()
+        with sshd.served(folder / "sshd", setting) as server:
+            async with Greeter(folder / "gateway", "ours") as gateway:
+                made = await sandbox.open_sandbox(spec_on(server.account, folder, gateway_dir=gateway.folder))
+                path = (await made.guest.paths()).gateway_socket
+                await made.guest.start_agent("run", ["sh", "-c", "for n in $(seq 500); do echo $n; sleep 0.004; done"])
+                reading = asyncio.create_task(read_until(made, "run", b"\n500\n"))
+                await asyncio.sleep(0.7)
+
+                server.kill()
+                await asyncio.sleep(1)
+                server.start()
+
+                assert await reading == b"".join(b"%d\n" % n for n in range(1, 501))
+                assert "b'ours'" in await python(made, CONNECT.format(path=path))
+                await made.destroy()
 
 
 class TestOutage:
@@ -389,7 +462,7 @@ class TestGateway:
             server.start()
 
             assert "b'ours'" in await python(made, CONNECT.format(path=path))
-            assert len(os.listdir(f"{made.handle['root']}/gate")) <= 3  # our socket, the gate, one of before
+            assert os.listdir(f"{made.handle['root']}/gate") == ["api.sock"]
             await made.destroy()
 
 

@@ -1,7 +1,7 @@
-"""A line into one sandbox: one long exec of the guest's trunk that carries all conversations of this process with it.
+"""The near end of `guest/trunk.py`: one running command inside that carries all our conversations with a sandbox.
 
-An exec of its own for each conversation would cost a start of Python and three of the hundred streams that a handle
-has. Frames as in `guest/trunk.py`: kind, channel, length, payload; a channel may have WINDOW bytes under way.
+Where a command is the only way in, one for each conversation would cost a start of Python, and a place among the few
+that may run at once. Frames: kind, channel, length, payload; a channel may have WINDOW bytes under way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ import select
 import socket
 import struct
 import time
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
+
+from sandbox.connection import STREAM_LIMIT, Streams
+from sandbox.errors import Unreachable
 
 OPEN = b"O"
 DATA = b"D"
@@ -27,15 +31,32 @@ AMOUNT = struct.Struct(">I")
 WINDOW = 512 * 2**10
 CHUNK = 128 * 2**10
 MOST_WRITTEN = 2**20  # bytes in one call; Modal takes 16 MiB
+MOST_WAITING = 4 * 2**20  # bytes for the far end that may wait here before conversations have to
 RING_S = 10.0
 SILENCE_S = 40.0
 LOOK_S = 1.0
 READY_TIMEOUT_S = 20.0
-RETIRED_BYTES = 2**30  # Modal keeps what an exec has said: a line that has carried so much makes place for another
+LOST = "The connection to the sandbox was lost."
 
 
-class LineBroken(OSError):
-    """The line to the sandbox was lost."""
+class TrunkBroken(OSError):
+    """The trunk has ended, or was cut off."""
+
+
+class Pipe(Protocol):
+    """The command that runs `guest.pyz trunk`, wherever it runs."""
+
+    def output(self) -> AsyncIterator[bytes]:
+        """What it says, until it ends."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Give it input, and wait until that was taken. Raises: OSError, SandboxError (it cannot be)."""
+        ...
+
+    async def hang_up(self) -> None:
+        """End its input, which ends it."""
+        ...
 
 
 class Channel:
@@ -58,38 +79,33 @@ class Channel:
         return bool(poll.poll(0))
 
 
-class Line:
-    """Lives on the loop that makes it. `process` is a running exec of the trunk, with bytes as its streams."""
+class Trunk:
+    """Lives on the loop that makes it; its conversations may be held on others."""
 
-    def __init__(self, process: Any) -> None:
-        self._process = process
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
         self._channels: dict[int, Channel] = {}
         self._numbers = itertools.count(1)
         self._outgoing = bytearray()
         self._has_outgoing = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         self._is_ready = asyncio.Event()
         self._last_word = time.monotonic()
-        self._received = 0
         self._serving: set[asyncio.Task[None]] = set()
+        self._uses = 0
         self._idle_since = time.monotonic()
+        self.received = 0  # bytes so far
+        self.is_open = True
         self._end = asyncio.create_task(self._run())
 
     @property
-    def is_open(self) -> bool:
-        return not self._end.done()
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether the next conversation should have a new line."""
-        return not self.is_open or self._received > RETIRED_BYTES
-
-    @property
     def is_idle(self) -> bool:
-        """Whether no conversation of a caller is open."""
-        return all(channel.is_own for channel in self._channels.values())
+        """Whether no conversation of a caller is open, and none of ours is in use."""
+        return not self._uses and all(channel.is_own for channel in self._channels.values())
 
     async def ready(self) -> None:
-        """Return once the trunk has answered. Raises: LineBroken (it has ended), TimeoutError."""
+        """Return once the far end has answered. Raises: TrunkBroken (it has ended), TimeoutError."""
         ready = asyncio.create_task(self._is_ready.wait())
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
@@ -97,12 +113,12 @@ class Line:
         finally:
             ready.cancel()
         if not self._is_ready.is_set():
-            raise LineBroken
+            raise TrunkBroken
 
     def open(self, *, is_own: bool = False) -> socket.socket:
         """Begin a conversation; the caller's end of it, to be read and written on any loop, and closed.
 
-        Where nobody listens inside, it ends at once. `is_own`: it does not count as a use of the line.
+        Where nobody listens inside, it ends at once. `is_own`: it does not count as a use of the trunk.
         """
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -114,6 +130,20 @@ class Line:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         return theirs
+
+    async def connect(self, *, is_own: bool = False) -> Streams:
+        """Begin a conversation that is held on this loop."""
+        return await streams(self, self.open(is_own=is_own))
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """While the block runs, the trunk is not idle."""
+        self._uses += 1
+        try:
+            yield
+        finally:
+            self._uses -= 1
+            self._idle_since = time.monotonic()
 
     async def cooled(self, warm_s: float) -> None:
         """Return when it has broken, or when no caller has used it for so many seconds."""
@@ -130,12 +160,14 @@ class Line:
         await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Until the trunk ends, the connection is lost for longer than the client tries again, or we hang up."""
-        # Tasks of their own, never cancelled while the line is to live on: a cancelled read loses what was under way.
+        """Until the far end ends, its silence has lasted too long, it breaks a rule, or we hang up."""
+        # Tasks of their own, never cancelled while the trunk is to live on: a cancelled read loses what was under way.
         tasks = [asyncio.create_task(work) for work in (self._read(), self._write(), self._ring())]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self.is_open = False
+            self._has_room.set()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -143,14 +175,13 @@ class Line:
                 channel.incoming.put_nowait(None)
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(LOOK_S):
-                    self._process.stdin.write_eof()
-                    await self._process.stdin.drain.aio()
+                    await self._pipe.hang_up()
 
     async def _read(self) -> None:
         received = bytearray()
-        async for data in self._process.stdout:
+        async for data in self._pipe.output():
             self._last_word = time.monotonic()
-            self._received += len(data)
+            self.received += len(data)
             received += data
             while len(received) >= HEADER.size:
                 kind, number, length = HEADER.unpack_from(received)
@@ -172,7 +203,7 @@ class Line:
             return True
         if kind == DATA:
             channel.unread += len(payload)
-            if not payload or channel.unread > WINDOW:
+            if not payload or channel.has_ended or channel.unread > WINDOW:
                 return False
             channel.incoming.put_nowait(payload)
         elif kind == CREDIT and len(payload) == AMOUNT.size:
@@ -187,11 +218,12 @@ class Line:
         while True:
             await self._has_outgoing.wait()
             data = bytes(self._outgoing[:MOST_WRITTEN])
+            await self._pipe.send(data)
             del self._outgoing[: len(data)]
             if not self._outgoing:
                 self._has_outgoing.clear()
-            self._process.stdin.write(data)
-            await self._process.stdin.drain.aio()
+            if len(self._outgoing) <= MOST_WAITING:
+                self._has_room.set()
 
     async def _ring(self) -> None:
         while time.monotonic() - self._last_word < SILENCE_S:
@@ -217,19 +249,21 @@ class Line:
     async def _carry_in(self, channel: Channel) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._credit(channel)
+            await self._may_send(channel)
             data = await loop.sock_recv(channel.sock, min(CHUNK, channel.credit))
             if not data:
                 return
             channel.credit -= len(data)
             self._send(DATA, channel.number, data)
 
-    async def _credit(self, channel: Channel) -> None:
-        while not channel.credit:
+    async def _may_send(self, channel: Channel) -> None:
+        """Wait for the far end's word, and for room here: one that gives it and takes nothing is not believed."""
+        while not channel.credit or not self._has_room.is_set():
             channel.has_credit.clear()
+            waited_for = self._has_room if channel.credit else channel.has_credit
             try:
                 async with asyncio.timeout(LOOK_S):
-                    await channel.has_credit.wait()
+                    await waited_for.wait()
             except TimeoutError:
                 if channel.is_left():
                     raise ConnectionResetError from None
@@ -239,10 +273,59 @@ class Line:
         while (data := await channel.incoming.get()) is not None:
             await loop.sock_sendall(channel.sock, data)
             channel.unread -= len(data)
+            await self._has_room.wait()
             self._send(CREDIT, channel.number, AMOUNT.pack(len(data)))
-        channel.sock.shutdown(socket.SHUT_WR)
+        # Of a broken trunk nobody takes anything any more: a caller that still sends must hear of it.
+        channel.sock.shutdown(socket.SHUT_WR if self.is_open else socket.SHUT_RDWR)
 
     def _send(self, kind: bytes, number: int, payload: bytes = b"") -> None:
         if self.is_open:
             self._outgoing += HEADER.pack(kind, number, len(payload)) + payload
             self._has_outgoing.set()
+            if len(self._outgoing) > MOST_WAITING:
+                self._has_room.clear()
+
+
+async def streams(trunk: Trunk, sock: socket.socket) -> Streams:
+    """A conversation's end on the running loop, with the errors that conversations know."""
+    reader, writer = await asyncio.open_unix_connection(sock=sock, limit=STREAM_LIMIT)
+    return _Reader(trunk, reader), _Writer(trunk, writer)
+
+
+class _Reader:
+    """The end of a conversation is the guest's, the end of the trunk is the network's."""
+
+    def __init__(self, trunk: Trunk, reader: asyncio.StreamReader) -> None:
+        self._trunk, self._reader = trunk, reader
+
+    async def readexactly(self, size: int) -> bytes:
+        """Raises: asyncio.IncompleteReadError (the guest has ended it), Unreachable (the trunk broke)."""
+        try:
+            return await self._reader.readexactly(size)
+        except (asyncio.IncompleteReadError, OSError) as error:
+            if not self._trunk.is_open:
+                raise Unreachable(LOST) from error
+            raise
+
+
+class _Writer:
+    def __init__(self, trunk: Trunk, writer: asyncio.StreamWriter) -> None:
+        self._trunk, self._writer = trunk, writer
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        """Raises: OSError (the guest takes no more), Unreachable (the trunk broke)."""
+        try:
+            await self._writer.drain()
+        except OSError as error:
+            if not self._trunk.is_open:
+                raise Unreachable(LOST) from error
+            raise
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def wait_closed(self) -> None:
+        await self._writer.wait_closed()

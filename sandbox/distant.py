@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.client import GuestClient
 from sandbox.connection import ANSWER_TIMEOUT_S
-from sandbox.ssh.dialing import Unreachable
+from sandbox.errors import Unreachable
 
 OUTAGE_S = 120.0  # for so long a stream waits for the network
 PAUSE_S = 0.5
