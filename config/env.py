@@ -97,6 +97,11 @@ class Env(BaseSettings):
     allow_unconfined: bool = Field(
         False, description="Allow local sessions without bubblewrap: the agent then runs as the server's user."
     )
+    ssh_agent: str = Field(
+        "",
+        description="Socket of an SSH agent that is lent to agents: they list its keys and sign with them, and change "
+        "nothing in it. Empty lends none; `multi` refuses it.",
+    )
     docker_host: str = Field(
         "", description="Docker engine for sandboxes, as unix:///path; empty finds it as Docker's own client does."
     )

@@ -13,6 +13,7 @@ from django.conf import settings
 from config.findings import Finding
 from environments import isolation, specs
 from environments.configs import ModalConfig
+from sandbox import lending
 from sandbox.docker.engine import engine
 from sandbox.errors import BackendUnavailable, SandboxError
 from sandbox.spec import ModalCredential
@@ -110,4 +111,20 @@ def read_image() -> dict[str, str] | None:
         return None
 
 
-CHECKS: list[Callable[[], Finding | list[Finding]]] = [check_docker, check_modal]
+def check_ssh_agent() -> list[Finding]:
+    """Whether the agent that is to be lent is there, and has keys."""
+    path = isolation.lent_agent()
+    if path is None:
+        return []
+    try:
+        count = asyncio.run(lending.count_keys(path))
+    except (OSError, lending.BadMessage) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is no SSH agent"
+        mend = "start an ssh-agent there that runs as the server's user, or unset SLIPWAY_SSH_AGENT"
+        return [Finding("ssh agent", "error", f"{path}: {reason}", mend)]
+    if not count:
+        return [Finding("ssh agent", "warning", f"{path} has no key", f"SSH_AUTH_SOCK={path} ssh-add FILE")]
+    return [Finding("ssh agent", "ok", f"{path} lends {count} keys to agents" if count > 1 else f"{path} lends a key")]
+
+
+CHECKS: list[Callable[[], Finding | list[Finding]]] = [check_docker, check_modal, check_ssh_agent]

@@ -21,6 +21,8 @@ from typing import Any, NoReturn
 import structlog
 
 from config import worker
+from sandbox.carrier import SSH_AGENT
+from sandbox.lending import Lender
 
 logger = structlog.get_logger(__name__)
 
@@ -48,6 +50,7 @@ class Plan:
     gateway_socket: Path
     has_worker: bool
     announce: Callable[[str], None]
+    ssh_agent: Path | None = None  # the operator's, to be lent beside the gateway
     revive_database: Callable[[], bool] | None = None  # for the embedded one
     at_end: Callable[[], Coroutine[Any, Any, None]] | None = None  # what the applications leave open in this loop
     watch: Callable[..., Coroutine[Any, Any, None]] | None = None  # metrics and health, on a listener of their own
@@ -175,10 +178,14 @@ async def _serve_gateway_socket(plan: Plan) -> None:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             await asyncio.sleep(LOCK_RETRY_S)
-        plan.gateway_socket.unlink(missing_ok=True)
+        lent = folder / SSH_AGENT
+        for path in (plan.gateway_socket, lent):
+            path.unlink(missing_ok=True)
         server = BackPressureServer(_http_only(plan.gateway))
         plan.servers.append(server)
         server.listen(bind_unix(plan.gateway_socket))
+        if plan.ssh_agent is not None:
+            await Lender(plan.ssh_agent).serve(bind_unix(lent))
         await asyncio.Event().wait()  # the lock is ours until we are cancelled
 
 

@@ -243,6 +243,7 @@ CLAUDE_CLI = env.claude_cli
 AGENTS_DIR = BASE_DIR / "agents"
 ALLOW_UNCONFINED = env.allow_unconfined
 GIT_IDENTITY = env.git_identity
+SSH_AGENT = env.ssh_agent
 DOCKER_HOST = env.docker_host
 DOCKER_RUNTIMES = env.docker_runtimes
 DOCKER_NETWORKS = env.docker_networks

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -54,10 +55,18 @@ def refusals() -> list[Refusal]:
     if SHARE_THE_KERNEL & set(settings.DOCKER_RUNTIMES):
         message = "SLIPWAY_TENANCY=multi refuses containers by plain runc, which share the server's kernel."
         found.append(Refusal("SLIPWAY_DOCKER_RUNTIMES", message, "Set SLIPWAY_DOCKER_RUNTIMES=runsc, or unset it."))
+    if settings.SSH_AGENT:
+        message = "SLIPWAY_TENANCY=multi refuses to lend the operator's SSH agent to agents of everybody."
+        found.append(Refusal("SLIPWAY_SSH_AGENT", message, "Unset SLIPWAY_SSH_AGENT."))
     if settings.DOCKER_BUILDS:
         message = "SLIPWAY_TENANCY=multi refuses image builds by the Docker engine, which build with its rights."
         found.append(Refusal("SLIPWAY_DOCKER_BUILDS", message, "Unset SLIPWAY_DOCKER_BUILDS; build images elsewhere."))
     return found
+
+
+def lent_agent() -> Path | None:
+    """The socket of the operator's SSH agent, where it may be lent."""
+    return Path(settings.SSH_AGENT) if settings.SSH_AGENT and not is_shared() else None
 
 
 def require_isolated(kind: str, config: Mapping[str, Any]) -> None:

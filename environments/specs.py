@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from django.conf import settings
 
-from environments import secrets
+from environments import isolation, secrets
 from environments.configs import DockerConfig, ModalConfig, SshConfig
 from environments.deployment import deployment_id
 from environments.images import choice
@@ -173,6 +173,7 @@ def _ssh(wanted: Wanted) -> SshSpec:
         folder=wanted.home_id.hex,
         gateway_dir=wanted.gateway_dir,
         lifetime_s=settings.SANDBOX_LIFETIME_S,
+        lends_agent=isolation.lent_agent() is not None,
     )
 
 

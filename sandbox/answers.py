@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -31,6 +32,11 @@ class Paths:
     home: str
     work: str
     gateway_socket: str
+
+    @property
+    def ssh_agent(self) -> str:
+        """Where a lent SSH agent is: beside the gateway."""
+        return posixpath.join(posixpath.dirname(self.gateway_socket), "agent.sock")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Capabilities:
     """Rights that a program gets inside, such as namespaces of its own, are worth nothing to the server's kernel."""
     has_gateway_socket: bool = True
     """The gateway's socket is inside, at `paths().gateway_socket`; else the agent calls the server's public address."""
+    can_lend_agent: bool = True
+    """An SSH agent that the operator lends is led inside, at `paths().ssh_agent`."""
     limits: tuple[str, ...] = ()
     """What one sandbox cannot take all of: "memory", "processes", "file size", …"""
 

@@ -13,7 +13,7 @@ import structlog
 
 from sandbox.client import GuestClient
 from sandbox.connection import CHUNK, DATA, END, Connect, Connection
-from sandbox.errors import SandboxError, SandboxGone
+from sandbox.errors import BadRequest, SandboxError, SandboxGone
 
 API = "api.sock"  # the gateway's
 SSH_AGENT = "agent.sock"  # the keys that an operator lends
@@ -47,14 +47,19 @@ class Carrier:
         self._room = asyncio.Semaphore(MOST_CARRIED)
         self._waiting = asyncio.Semaphore(WAITING[name])
         self._gone_since: float | None = None
+        self._is_refused = False
 
     async def run(self) -> None:
-        """Carry until cancelled, or until the sandbox has been gone for a while."""
+        """Carry until cancelled, until the sandbox has been gone for a while, or at once if it has no such socket."""
         async with asyncio.TaskGroup() as group:
-            while self._gone_since is None or time.monotonic() - self._gone_since < GIVEN_UP_S:
+            while not self._is_given_up():
                 await self._room.acquire()
                 await self._waiting.acquire()
                 group.create_task(self._serve_one())
+
+    def _is_given_up(self) -> bool:
+        is_gone = self._gone_since is not None and time.monotonic() - self._gone_since > GIVEN_UP_S
+        return self._is_refused or is_gone
 
     async def _serve_one(self) -> None:
         is_waiting = True
@@ -65,6 +70,8 @@ class Carrier:
                 self._gone_since = None
                 with self._in_use():
                     await self._carry(connection)
+        except BadRequest:
+            self._is_refused = True
         except (SandboxError, OSError) as error:
             if is_waiting:
                 logger.debug("gateway_not_carried", reason=str(error))

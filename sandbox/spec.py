@@ -102,7 +102,8 @@ class SshSpec:
     """A sandbox on another machine: a folder below `work_dir` (which may begin with `~/`), and processes.
 
     It confines nothing: what runs in it may do all that the account may. `folder` is a name; `deployment` tells whose
-    it is, where several share an account. `gateway_dir` holds the `api.sock` that is led there.
+    it is, where several share an account. `gateway_dir` holds the `api.sock` that is led there, and the `agent.sock`
+    of a lent SSH agent.
     """
 
     kind: ClassVar[str] = "ssh"
@@ -114,6 +115,7 @@ class SshSpec:
     folder: str
     gateway_dir: Path | None
     lifetime_s: int
+    lends_agent: bool = False
 
     @property
     def place(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ CAPABILITIES = Capabilities(
     can_mount=False,
     can_pty=True,
     can_reattach=True,
+    can_lend_agent=False,  # the operator's keys would be lent to another company's machines
     limits=("memory", "processors", "file size", "open files"),
 )
 

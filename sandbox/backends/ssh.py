@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox import limits
 from sandbox.base import Capabilities, Phase, Sandbox
-from sandbox.carrier import API
+from sandbox.carrier import API, SSH_AGENT
 from sandbox.client import GuestClient
 from sandbox.connection import Streams
 from sandbox.distant import DistantGuest
@@ -24,7 +24,6 @@ CONNECT_S = 8.0  # for so long a call waits for the network
 PAUSE_S = 0.25
 GLANCE_TIMEOUT_S = 3.0
 LIST_TIMEOUT_S = 15.0
-SOCKETS = (API,)
 MAX_ROOT = 200  # characters
 MAX_ID = 100
 UNUSED = "ended: lifetime"  # the guest's last word in its log
@@ -129,7 +128,7 @@ class SshSandbox(Sandbox):
             await self._forbid(way, error)
             way = await ways.way_to(account, self._root, self._find_way)
             streams = await way.connect()
-        way.keep(self._spec.gateway_dir, SOCKETS)
+        way.keep(self._spec.gateway_dir, _sockets(self._spec))
         return streams
 
     async def _find_way(self) -> ways.Way:
@@ -162,7 +161,7 @@ class SshBackend:
             "machine_id": spec.machine_id,
             "deployment": spec.deployment,
             "lifetime_s": spec.lifetime_s,
-            "sockets": SOCKETS if spec.gateway_dir is not None else (),
+            "sockets": _sockets(spec),
         }
         made = SshSandbox(spec, _handle(spec, await ask(spec.account, spec.work_dir, request)))
         try:
@@ -203,6 +202,13 @@ class SshBackend:
 
 
 backend = SshBackend()
+
+
+def _sockets(spec: SshSpec) -> tuple[str, ...]:
+    """Which of ours are led inside."""
+    if spec.gateway_dir is None:
+        return ()
+    return (API, SSH_AGENT) if spec.lends_agent else (API,)
 
 
 def _check(spec: SshSpec) -> None:

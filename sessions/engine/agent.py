@@ -12,6 +12,7 @@ from channels.db import database_sync_to_async as in_db
 from django.conf import settings
 from django.utils import timezone
 
+from environments import isolation
 from gateway import services as gateway
 from runtime.failpoints import failpoint
 from sandbox import GuestClient, Paths, Sandbox
@@ -120,7 +121,7 @@ class AgentProcess:
             context=talk.context,
         )
         self._is_extended = True
-        environment = self._environment(token)
+        environment = self._environment(token) | self._lent()
         environment["SLIPWAY_SESSION_ID"] = str(turn.session_id)  # tells a process list whose it is
         failpoint("agent.before_start")
         await self._guest.start_agent(self.run, argv, cwd=paths.work, env=environment)
@@ -141,6 +142,11 @@ class AgentProcess:
         if self._sandbox.capabilities.has_gateway_socket:
             return claude.environment(home=home, socket=self._paths.gateway_socket, token=token)
         return claude.environment(home=home, base_url=claude.gateway_url(settings.BASE_URL), token=token)
+
+    def _lent(self) -> dict[str, str]:
+        """The operator's SSH agent, where it is lent and can be led there."""
+        can_lend = self._sandbox.capabilities.can_lend_agent
+        return {"SSH_AUTH_SOCK": self._paths.ssh_agent} if can_lend and isolation.lent_agent() else {}
 
     async def send(self, message_id: str, line: bytes) -> bool:
         """Hand a line over, once per id; False when the process has ended and takes nothing any more."""

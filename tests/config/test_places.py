@@ -1,7 +1,11 @@
-"""The commands and findings about Modal, against the local Modal."""
+"""The commands and findings about Modal, against the local Modal; findings about a lent SSH agent."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import tempfile
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -104,3 +108,31 @@ class TestFindings:
         (finding,) = places.check_modal()
 
         assert (finding.name, finding.level) == ("modal", "ok")
+
+
+class TestSshAgent:
+    def test_is_no_matter_where_none_is_lent(self) -> None:
+        assert places.check_ssh_agent() == []
+
+    def test_that_is_lent_is_looked_for_with_its_keys(self, settings: Settings) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/s"
+            settings.SSH_AGENT = path
+            (finding,) = places.check_ssh_agent()
+            assert (finding.level, finding.detail) == ("error", f"{path}: No such file or directory")
+
+            said = subprocess.run(["ssh-agent", "-s", "-a", path], capture_output=True, text=True, check=True).stdout
+            try:
+                (finding,) = places.check_ssh_agent()
+                assert (finding.level, finding.detail) == ("warning", f"{path} has no key")
+                assert finding.mend == f"SSH_AUTH_SOCK={path} ssh-add FILE"
+                _add_key(folder, path)
+                (finding,) = places.check_ssh_agent()
+                assert (finding.level, finding.detail) == ("ok", f"{path} lends a key")
+            finally:
+                os.kill(int(said.partition("SSH_AGENT_PID=")[2].partition(";")[0]), signal.SIGTERM)
+
+
+def _add_key(folder: str, agent: str) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/key"], check=True)
+    subprocess.run(["ssh-add", "-q", f"{folder}/key"], env={**os.environ, "SSH_AUTH_SOCK": agent}, check=True)

@@ -34,6 +34,7 @@ class TestRefusals:
             ("ALLOW_UNCONFINED", True, "server's own user"),
             ("DOCKER_RUNTIMES", ["runc", "runsc"], "plain runc"),
             ("DOCKER_BUILDS", True, "image builds"),
+            ("SSH_AGENT", "/run/agent", "operator's SSH agent"),
         ],
     )
     def test_are_told_at_start_and_by_the_doctor(self, shared: Settings, name: str, value: object, words: str) -> None:
@@ -117,3 +118,11 @@ class TestNetwork:
 
         configs.require_available(EnvironmentKind.DOCKER, {"network": "ours"})
         configs.require_available(EnvironmentKind.DOCKER, {"network": "none"})
+
+
+def test_the_operators_ssh_agent_is_lent_where_all_trust_one_another(settings: Settings) -> None:
+    assert isolation.lent_agent() is None
+    settings.SSH_AGENT = "/run/agent"
+    assert isolation.lent_agent() == Path("/run/agent")
+    settings.TENANCY = "multi"
+    assert isolation.lent_agent() is None

@@ -203,7 +203,9 @@ class SshMaker(Maker):
 class ModalMaker(Maker):
     """The local Modal."""
 
-    capabilities = Capabilities(can_confine=True, can_mount=False, can_pty=True, can_reattach=True)
+    capabilities = Capabilities(
+        can_confine=True, can_mount=False, can_pty=True, can_reattach=True, can_lend_agent=False
+    )
     has_folder = False
 
     def __init__(self) -> None:

@@ -25,6 +25,7 @@ from django.db.migrations.loader import MigrationLoader
 from config import postgres
 from config.env import BASE_DIR, env
 from config.observability import metrics, telemetry
+from environments import isolation
 from gateway import sockets
 
 logger = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class Command(BaseCommand):
             web=asgi.application if has_web else None,
             gateway=gateway_asgi.application,
             gateway_socket=sockets.socket_path(),
+            ssh_agent=isolation.lent_agent(),
             watch=metrics.application,
             watch_listen=env.metrics_listen,
             has_worker=has_worker,

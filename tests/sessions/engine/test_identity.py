@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
+from sandbox.testing import ScriptedSandbox
 from sessions.engine.identity import AGENT, identity_of
 from sessions.models import AgentSession
 from tests.sessions.stage import Stage
@@ -44,3 +47,27 @@ class TestIdentityOf:
         AgentSession.objects.update(created_by=None)
 
         assert identity_of(stage.session.pk) == AGENT
+
+
+class TestLentAgent:
+    @pytest.mark.parametrize(
+        ("path", "can_lend", "found"),
+        [("", True, None), ("/run/agent", True, "/run/slipway/gateway/agent.sock"), ("/run/agent", False, None)],
+    )
+    async def test_is_told_to_the_agents_program_where_it_is_lent(
+        self,
+        stage: Stage,
+        settings: Settings,
+        monkeypatch: pytest.MonkeyPatch,
+        path: str,
+        can_lend: bool,
+        found: str | None,
+    ) -> None:
+        settings.SSH_AGENT = path
+        able = replace(ScriptedSandbox.capabilities, can_lend_agent=can_lend)
+        monkeypatch.setattr(ScriptedSandbox, "capabilities", able)
+
+        await stage.play(await stage.asend())
+
+        (agent,) = stage.guest.agents.values()
+        assert agent.env.get("SSH_AUTH_SOCK") == found
