@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from sessions.engine import causes
 from tests.gallery import scripts
 from tests.journeys.browsing import Visitor, session_path
 from tests.journeys.curl import wait_for
@@ -195,7 +194,7 @@ class World:
     @once
     def refused(self) -> str:
         """The path of a session that could not be stopped."""
-        reason = f"{causes.NOT_SAVED} The sandbox's disk is full."
+        reason = f"{scripts.NOT_SAVED} The sandbox's disk is full."
         return self.ended("not-saved", "ERROR", reason, is_refused=True)
 
     @once

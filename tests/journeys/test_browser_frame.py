@@ -7,8 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import Visitor, bash, script, session_path
+from tests.journeys import logs
+from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.test_browser_connection import BLOCKABLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
@@ -220,9 +222,11 @@ class TestTheTree:
 
     def test_is_dragged_into_order_and_seen_in_another_tab(self, visit: Visit) -> None:
         alice = visit()
+        page = alice.open("/")
+        expect(page.locator(".tree").get_by_text("No projects yet")).to_be_visible()
         project = alice.project()
         sessions = [alice.session(project, name=name) for name in ("one", "two", "three")]
-        page, other = alice.open("/"), alice.open(session_path(sessions[0]))
+        other = alice.open(session_path(sessions[0]))
         expect(row(page, "one")).to_be_visible()
         expect(row(other, "one")).to_be_visible()
 
@@ -271,6 +275,37 @@ class TestGoing:
         expect(page.get_by_role("heading", name="two")).to_be_visible()
         expect(page.get_by_label("Message to the agent")).to_have_value("a draft for two")
         assert page.evaluate("window.isSamePage") is True
+
+    def test_shows_what_was_looked_at_or_pointed_at_before_the_server_answers(self, visit: Visit) -> None:
+        alice = visit()
+        alice.context.add_init_script(BLOCKABLE)
+        project = alice.project()
+        one, two = (alice.session(project, name=name) for name in ("one", "two"))
+        for session, turns in ((one, 1), (two, 2)):
+            logs.write(alice.server, session, logs.turns(turns))
+        page = alice.open(session_path(one))
+        expect(page.get_by_text("Answer 1", exact=True)).to_be_visible()
+
+        with page.expect_response(f"**/api/sessions/{two['id']}/events*"):
+            row(page, "two").hover()
+        page.evaluate("block('WebSocket', 'EventSource')")
+        alice.context.route("**/api/sessions/**", lambda route: route.abort())
+        row(page, "two").get_by_role("link").click()
+        expect(page.get_by_role("heading", name="two")).to_be_visible()
+        expect(page.get_by_text("Answer 2", exact=True)).to_be_visible()
+        assert page.locator(".session-head [data-manage=delete]").get_attribute("data-id") == two["id"]
+        row(page, "one").get_by_role("link").click()
+        expect(page.get_by_role("heading", name="one")).to_be_visible()
+        expect(page.get_by_text("Answer 1", exact=True)).to_be_visible()
+        assert page.locator(".session-head [data-manage=delete]").get_attribute("data-id") == one["id"]
+
+        logs.write(alice.server, one, logs.turns(1, since=3))
+        alice.context.unroute_all()
+        page.evaluate("block()")
+        page.evaluate("dispatchEvent(new Event('online'))")
+        expect(page.get_by_text("Answer 3", exact=True)).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_text("Answer 1", exact=True)).to_have_count(1)
+        alice.watch.forgive("net::ERR_FAILED", "WebSocket", "EventSource")
 
     def test_with_a_drawer_is_one_step_in_the_history(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit(size="phone")

@@ -3,6 +3,7 @@
 import { loadParts } from "../parts.ts";
 import { setPageTitle } from "../page-title.ts";
 import { leaveDrawer, setDrawer } from "./drawer.ts";
+import { fetchAhead } from "./kept-sessions.ts";
 import { closeMenu } from "./menu.ts";
 import { noteUse } from "./recent.ts";
 import { store } from "./tree-store.ts";
@@ -11,6 +12,8 @@ const SESSION = /^\/sessions\/([0-9a-f-]{36})\/$/;
 const PAGE = /^\/(projects\/[0-9a-f-]{36}\/)?$/;
 const KEPT_MS = 10_000;
 const SCROLLS = 50;
+/** Who only passes over links asks for nothing. */
+const RESTS_MS = 40;
 
 interface Options { isBack?: boolean; isReplaced?: boolean; isKept?: boolean }
 
@@ -21,6 +24,7 @@ let going = 0;
 const main = (): HTMLElement | null => document.getElementById("main");
 const scroller = (): HTMLElement | null => document.querySelector<HTMLElement>("#main .page");
 const addressOf = (url: URL): string => url.pathname + url.search;
+const sessionOf = (url: URL): string => SESSION.exec(url.pathname)?.[1] ?? "";
 
 /** Whether this is a page of the frame that shows the same organisation. */
 export function isInFrame(url: URL): boolean {
@@ -36,9 +40,10 @@ async function fetchPage(address: string): Promise<string> {
 }
 
 /** Begins to fetch what somebody is about to ask for. */
-export function prefetch(href: string): void {
+function prefetch(href: string): void {
   const url = new URL(href, location.href);
-  if (!isInFrame(url) || isQuick(url)) return;
+  if (!isInFrame(url)) return;
+  if (isQuick(url)) return void fetchAhead(sessionOf(url));
   const address = addressOf(url);
   const there = fetched.get(address);
   if (there && Date.now() - there.at < KEPT_MS) return;
@@ -76,8 +81,8 @@ async function addSheets(page: Document): Promise<void> {
 
 /** A session's page needs nothing from the server that is not here, once one was shown: the session tells the rest itself. */
 const isQuick = (url: URL): boolean => {
-  const id = SESSION.exec(url.pathname)?.[1];
-  return id !== undefined && customElements.get("slw-session") !== undefined && document.querySelector("#session-data") !== null && store.session(id) !== null;
+  const id = sessionOf(url);
+  return id !== "" && customElements.get("slw-session") !== undefined && document.querySelector("#session-data") !== null && store.session(id) !== null;
 };
 
 function sessionPage(id: string): Node[] {
@@ -90,11 +95,18 @@ function sessionPage(id: string): Node[] {
   return [data, element];
 }
 
+/** When what has changed so far is on the screen; at once where nobody looks. */
+const painted = (): Promise<unknown> => new Promise((done) => (document.visibilityState === "visible" ? requestAnimationFrame(() => setTimeout(done)) : done(null)));
+
 const titleOf = (id: string): string => [store.session(id)?.name, store.projectName(store.session(id)?.project_id ?? ""), "Slipway"].filter(Boolean).join(" · ");
 
 async function contentOf(url: URL, isKept: boolean): Promise<{ nodes: Node[]; title: string }> {
-  const id = SESSION.exec(url.pathname)?.[1] ?? "";
-  if (isQuick(url) && !isKept) return { nodes: sessionPage(id), title: titleOf(id) };
+  if (isQuick(url) && !isKept) {
+    const id = sessionOf(url);
+    store.go(id);
+    await painted(); // the click is seen to be heard before the page is made
+    return { nodes: sessionPage(id), title: titleOf(id) };
+  }
   const page = new DOMParser().parseFromString(await pageText(addressOf(url), isKept), "text/html");
   const there = page.getElementById("main");
   if (!there || !page.querySelector(".shell")) throw new Error("not a page of ours");
@@ -108,7 +120,7 @@ function show(nodes: Node[], url: URL, title: string): void {
   document.getElementById("session-data")?.remove(); // elements look for the new one while they are put in
   place.replaceChildren(...nodes);
   setPageTitle(title);
-  const id = SESSION.exec(url.pathname)?.[1] ?? "";
+  const id = sessionOf(url);
   if (id) noteUse(id);
   store.go(id);
   for (const opener of document.querySelectorAll<HTMLElement>(".sidebar-head [data-open=new-session]")) {
@@ -171,9 +183,11 @@ export function interceptLinks(): void {
     event.preventDefault();
     void goTo(url.href);
   });
+  let pointed: ReturnType<typeof setTimeout> | undefined;
   const ahead = (event: Event): void => {
+    clearTimeout(pointed);
     const link = linkOf(event);
-    if (link && !link.hash) prefetch(link.href);
+    if (link && !link.hash) pointed = setTimeout(() => prefetch(link.href), event.type === "pointerdown" ? 0 : RESTS_MS);
   };
   document.addEventListener("pointerdown", ahead, { passive: true });
   document.addEventListener("pointerover", ahead, { passive: true });

@@ -1,9 +1,9 @@
 // What the menu of a row offers.
 
+import { copyName } from "../copy.ts";
 import { openPart } from "../dialogs.ts";
 import type { NewSession } from "../elements/new-session.ts";
 import { gettext } from "../i18n.ts";
-import { toast } from "../toast.ts";
 import type { MenuItems } from "./menu.ts";
 import { archive, markUnread, remove, stop, togglePin } from "./tree-acts.ts";
 import { isUnread, type SessionSummary, type TreeProject } from "./tree-model.ts";
@@ -16,15 +16,6 @@ export interface RowActs {
   go(href: string): void;
 }
 
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(gettext("Copied {text}", { text }));
-  } catch {
-    toast(text);
-  }
-}
-
 const none: MenuItems = [];
 
 export function itemsOfSession(session: SessionSummary, acts: RowActs): MenuItems {
@@ -35,8 +26,8 @@ export function itemsOfSession(session: SessionSummary, acts: RowActs): MenuItem
     { label: session.is_pinned ? gettext("Unpin") : gettext("Pin to the top"), act: () => togglePin(id) },
     ...(isUnread(session) ? none : [{ label: gettext("Mark as unread"), act: () => markUnread(id) }]),
     null,
-    { label: gettext("Copy the link"), act: () => void copy(`${location.origin}/sessions/${id}/`) },
-    { label: gettext("Copy the branch's name"), act: () => void copy(session.branch) },
+    { label: gettext("Copy the link"), act: () => void copyName(`${location.origin}/sessions/${id}/`) },
+    { label: gettext("Copy the branch's name"), act: () => void copyName(session.branch) },
     ...(up || down ? [null] : none),
     ...(up ? [{ label: gettext("Move up"), keys: "Alt+Shift+↑", act: up }] : none),
     ...(down ? [{ label: gettext("Move down"), keys: "Alt+Shift+↓", act: down }] : none),

@@ -68,3 +68,6 @@ export function rowsOf(all: Arranged, look: Look): Row[] {
 /** The sessions of a group in their order, also those that are not shown. */
 export const idsOfGroup = ({ pinned, groups }: Arranged, group: string): string[] =>
   (group === PINNED ? pinned : (groups.find(({ project }) => project.id === group)?.sessions ?? [])).map((session) => session.id);
+
+/** What a row is called where letters look for it. */
+export const nameOf = (row: Row): string => (row.type === "session" || row.type === "archived" ? row.session.name : row.type === "group" ? (row.project?.name ?? "") : "");

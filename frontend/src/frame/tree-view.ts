@@ -7,27 +7,27 @@ import { PageElement, plain } from "../elements/base.ts";
 import { repeat } from "../elements/repeat.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
-import { messageOf, toast } from "../toast.ts";
+import { longPress } from "../components/long-press.ts";
 import { statusWord } from "../format.ts";
+import { messageOf, toast } from "../toast.ts";
 import { Folds } from "./folds.ts";
 import { openMenu, type Place } from "./menu.ts";
 import { goTo } from "./navigate.ts";
 import { itemsOfProject, itemsOfSession, type RowActs } from "./row-items.ts";
-import { archive, order, rename, unarchive } from "./tree-acts.ts";
+import { order, rename, unarchive } from "./tree-acts.ts";
 import { TreeDrag } from "./tree-drag.ts";
+import { TreeKeys, type Walked } from "./tree-keys.ts";
 import { isUnread, moved, type SessionSummary } from "./tree-model.ts";
 import { ARCHIVED, type ArchivedSession, idsOfGroup, PINNED, type Row, rowsOf } from "./tree-rows.ts";
 import { beginTree, store } from "./tree-store.ts";
 
 const FILTER_ABOVE = 10;
-const LONG_PRESS_MS = 500;
-const TOGETHER_MS = 700;
 const MOST_ARCHIVED = 100;
 
 @customElement("slw-tree")
-export class TreeView extends PageElement {
+export class TreeView extends PageElement implements Walked {
   @state() private text = "";
-  @state() private active = "";
+  @state() active = "";
   @state() private editing = "";
   @state() private whole = new Set<string>();
   @state() private archived: ArchivedSession[] | null = null;
@@ -36,9 +36,8 @@ export class TreeView extends PageElement {
   private silence: (() => void) | undefined;
   private focused: HTMLElement | null = null;
   private isMoving = false;
-  private typed = "";
-  private typedAt = 0;
-  private press: ReturnType<typeof setTimeout> | undefined;
+  private readonly keys = new TreeKeys(this);
+  private unpress = (): void => {};
 
   override connectedCallback(): void {
     beginTree();
@@ -57,11 +56,11 @@ export class TreeView extends PageElement {
     super.disconnectedCallback();
     this.silence?.();
     document.removeEventListener("slw-archived", this.onArchived);
+    this.unpress();
   }
 
   override firstUpdated(_changed: PropertyValues): void {
-    const tree = this.querySelector<HTMLElement>("[role=tree]");
-    if (tree) new TreeDrag(tree, (id, before) => this.drop(id, before));
+    new TreeDrag(this, (id, before) => this.drop(id, before));
   }
 
   /** A row that is moved within the page loses the focus: whoever had it there keeps it, also within a name that is being written. */
@@ -101,7 +100,7 @@ export class TreeView extends PageElement {
     return row && "group" in row ? row.group : "";
   }
 
-  private moving(id: string, step: number): (() => void) | null {
+  moving(id: string, step: number): (() => void) | null {
     const ids = idsOfGroup(store.arranged, this.groupOf(id));
     const next = moved(ids, id, ids.indexOf(id) + step);
     return next && (() => this.put(next, id));
@@ -118,7 +117,7 @@ export class TreeView extends PageElement {
     order([...rest.slice(0, to), id, ...rest.slice(to)]);
   }
 
-  private toggle(group: string): void {
+  toggle(group: string): void {
     if (group === ARCHIVED) {
       if (this.archived) this.archived = null;
       else void this.loadArchived();
@@ -174,7 +173,7 @@ export class TreeView extends PageElement {
       ], place);
   }
 
-  private activate(row: Row): void {
+  activate(row: Row): void {
     if (row.type === "group") this.toggle(row.key);
     else if (row.type === "more") this.showAll(row.group);
     else if (row.type === "session" || row.type === "archived") void goTo(`/sessions/${row.session.id}/`);
@@ -188,68 +187,18 @@ export class TreeView extends PageElement {
 
   // Keys
 
-  private get stops(): Row[] {
+  get stops(): Row[] {
     return this.rows.filter((row) => row.type !== "none");
   }
 
-  private focusRow(key: string | undefined): void {
+  focusRow(key: string | undefined): void {
     if (!key) return;
     this.active = key;
     this.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`)?.focus();
   }
 
-  private readonly onKey = (event: KeyboardEvent): void => {
-    if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey) return;
-    const { stops } = this;
-    const at = stops.findIndex((row) => row.key === this.active);
-    const row = stops[at];
-    if (!row || event.isComposing) return;
-    if (event.altKey) {
-      const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-      if (!event.shiftKey || step === undefined || row.type !== "session") return;
-      this.moving(row.key, step)?.();
-    } else if (!this.walk(event.key, stops, at, row) && !this.act(event, row) && !this.find(event, stops, at)) return;
-    event.preventDefault();
-  };
-
-  /** Moves the focus; says whether the key was for that. */
-  private walk(key: string, stops: Row[], at: number, row: Row): boolean {
-    const parent = "group" in row ? row.group : "";
-    switch (key) {
-      case "ArrowDown": this.focusRow(stops[at + 1]?.key); return true;
-      case "ArrowUp": this.focusRow(stops[at - 1]?.key); return true;
-      case "Home": this.focusRow(stops[0]?.key); return true;
-      case "End": this.focusRow(stops.at(-1)?.key); return true;
-      case "ArrowRight":
-        if (row.type === "group") row.isOpen ? this.focusRow(stops[at + 1]?.key) : this.toggle(row.key);
-        return true;
-      case "ArrowLeft":
-        if (row.type === "group" && row.isOpen) this.toggle(row.key);
-        else if (parent) this.focusRow(parent);
-        return true;
-      default: return false;
-    }
-  }
-
-  private act(event: KeyboardEvent, row: Row): boolean {
-    const isMenu = event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey);
-    if (event.key === "Enter" || event.key === " ") this.activate(row);
-    else if (event.key === "F2" && (row.type === "session" || (row.type === "group" && row.project))) void this.edit(row.key);
-    else if (event.key === "Delete" && row.type === "session" && store.canWrite) void archive(row.key);
-    else if (isMenu) this.menu(row, this.placeOf(row.key));
-    else return false;
-    return true;
-  }
-
-  /** Letters go to the next row that begins with them. */
-  private find(event: KeyboardEvent, stops: Row[], at: number): boolean {
-    if (event.key.length !== 1 || !/[\p{L}\p{N}\-_.]/u.test(event.key)) return false;
-    this.typed = event.timeStamp - this.typedAt < TOGETHER_MS ? this.typed + event.key.toLowerCase() : event.key.toLowerCase();
-    this.typedAt = event.timeStamp;
-    const from = this.typed.length > 1 ? at : at + 1;
-    const found = [...stops.slice(from), ...stops.slice(0, from)].find((row) => nameOf(row).toLowerCase().startsWith(this.typed));
-    this.focusRow(found?.key);
-    return true;
+  menuOf(row: Row): void {
+    this.menu(row, this.placeOf(row.key));
   }
 
   private placeOf(key: string): Place {
@@ -260,27 +209,6 @@ export class TreeView extends PageElement {
   private readonly onFocus = (event: FocusEvent): void => {
     const key = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-key]")?.dataset.key : undefined;
     if (key && key !== this.active) this.active = key;
-  };
-
-  // Fingers: a long press opens the row's menu
-
-  private readonly onPress = (event: PointerEvent, row: Row): void => {
-    if (event.pointerType !== "touch") return;
-    const [x, y] = [event.clientX, event.clientY];
-    const stop = (): void => {
-      clearTimeout(this.press);
-      for (const name of ["pointerup", "pointercancel", "scroll"]) document.removeEventListener(name, stop, true);
-      document.removeEventListener("pointermove", onMove, true);
-    };
-    const onMove = (move: PointerEvent): void => void (Math.hypot(move.clientX - x, move.clientY - y) > 10 && stop());
-    this.press = setTimeout(() => {
-      stop();
-      // What is let go after this is no click on the row.
-      document.addEventListener("click", (click) => { click.preventDefault(); click.stopPropagation(); }, { capture: true, once: true });
-      setTimeout(() => this.menu(row, { left: x, top: y, bottom: y }));
-    }, LONG_PRESS_MS);
-    for (const name of ["pointerup", "pointercancel", "scroll"]) document.addEventListener(name, stop, { capture: true });
-    document.addEventListener("pointermove", onMove, { capture: true });
   };
 
   private readonly onContext = (event: MouseEvent, row: Row): void => {
@@ -298,7 +226,7 @@ export class TreeView extends PageElement {
     const total = store.inOrder.length;
     if (!this.stops.some((row) => row.key === this.active)) this.active = this.stops.find((row) => row.key === current)?.key ?? this.stops[0]?.key ?? "";
     return html`${total > FILTER_ABOVE || this.text ? this.filterField() : nothing}
-      ${this.rows.length ? html`<div class="tree-list" role="tree" aria-label=${gettext("Projects and sessions")} @keydown=${this.onKey} @focusin=${this.onFocus}>${repeat(this.rows, (row) => `${"group" in row ? row.group : ""} ${row.key}`, (row) => this.row(row))}</div>`
+      ${this.rows.length ? html`<div class="tree-list" role="tree" aria-label=${gettext("Projects and sessions")} @keydown=${this.keys.onKey} @focusin=${this.onFocus}>${repeat(this.rows, (row) => `${"group" in row ? row.group : ""} ${row.key}`, (row) => this.row(row))}</div>`
         : html`<p class="tree-none">${this.text ? gettext("No session of that name") : gettext("No projects yet")}</p>`}`;
   }
 
@@ -332,7 +260,7 @@ export class TreeView extends PageElement {
     const isGroup = row.type === "group";
     return html`<div class=${className} role="treeitem" aria-level=${isGroup ? 1 : 2} aria-expanded=${more.isOpen ?? nothing} aria-current=${more.isCurrent ? "page" : nothing} aria-label=${label}
       tabindex=${row.key === this.active ? 0 : -1} data-key=${row.key} data-in=${isGroup ? nothing : row.group} data-session=${row.type === "session" ? row.key : nothing}
-      @click=${(event: MouseEvent) => this.clicked(event, row)} @contextmenu=${(event: MouseEvent) => this.onContext(event, row)} @pointerdown=${(event: PointerEvent) => this.onPress(event, row)}>${content}</div>`;
+      @click=${(event: MouseEvent) => this.clicked(event, row)} @contextmenu=${(event: MouseEvent) => this.onContext(event, row)} @pointerdown=${(event: PointerEvent) => (this.unpress = longPress(event, (x, y) => this.menu(row, { left: x, top: y, bottom: y })))}>${content}</div>`;
   }
 
   private readonly clicked = (event: MouseEvent, row: Row): void => {
@@ -395,5 +323,3 @@ export class TreeView extends PageElement {
         }} /></div>`;
   }
 }
-
-const nameOf = (row: Row): string => (row.type === "session" || row.type === "archived" ? row.session.name : row.type === "group" ? (row.project?.name ?? "") : "");

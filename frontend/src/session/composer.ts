@@ -26,6 +26,8 @@ import type { PageSession } from "./session-head.ts";
 
 export interface Written { text: string; attachments: Attachment[]; isNow?: boolean }
 
+/** As wide as the longer hint in any language. */
+const WIDE_PX = 480;
 const GROWS_BY_ITSELF = CSS.supports("field-sizing", "content");
 const isTouchOnly = (): boolean => !matchMedia("(any-pointer: fine)").matches;
 
@@ -42,12 +44,14 @@ export class Composer extends PageElement {
   @state() private isDraggedOver = false;
   @state() private folded: readonly string[] = [];
   @state() private isEmpty = true;
+  @state() private isWide = false;
   @state() private aside: readonly Draft[] = [];
   @query("textarea") private area!: HTMLTextAreaElement;
   private images!: DraftImages;
   private drafts!: Drafts;
   private completing!: Completing;
   private readonly recalling = this.makeRecalling();
+  private readonly widths = new ResizeObserver(([entry]) => (this.isWide = (entry?.contentRect.width ?? 0) >= WIDE_PX));
 
   private get pictures(): Pictures {
     return this.images.pictures;
@@ -58,6 +62,7 @@ export class Composer extends PageElement {
     addEventListener("storage", this.onStorage);
     document.addEventListener("visibilitychange", this.onAwake);
     addEventListener("pageshow", this.onAwake);
+    this.widths.observe(this);
   }
 
   override disconnectedCallback(): void {
@@ -65,6 +70,7 @@ export class Composer extends PageElement {
     removeEventListener("storage", this.onStorage);
     document.removeEventListener("visibilitychange", this.onAwake);
     removeEventListener("pageshow", this.onAwake);
+    this.widths.disconnect();
     this.completing?.stop();
   }
 
@@ -362,7 +368,7 @@ export class Composer extends PageElement {
   private placeholder(): string {
     if (!this.canSend) return gettext("You cannot write in this session");
     if (this.isWorking) return gettext("Write on: it is sent after this turn");
-    return matchMedia("(max-width: 1200px)").matches ? gettext("What should the agent do?") : gettext("What should the agent do? / for commands, @ for files");
+    return this.isWide ? gettext("What should the agent do? / for commands, @ for files") : gettext("What should the agent do?");
   }
 
   private field(): TemplateResult {

@@ -2,7 +2,7 @@
 
 import type { ServerFrame } from "../protocol.ts";
 import { Fallback } from "./fallback.ts";
-import { LogFeed } from "./log-feed.ts";
+import { LogFeed, type NewestPage } from "./log-feed.ts";
 import { type ConnectionState, growing, type Listener, statusOf, type Surroundings, type Timer } from "./surroundings.ts";
 
 const BUSY_PAUSE_MS = 5000;
@@ -40,6 +40,11 @@ export class Connection {
 
   get lastSeq(): number {
     return this.feed.lastSeq;
+  }
+
+  /** Begins with what is known already: the newest page as it was a while ago. */
+  begin(page: NewestPage): void {
+    this.feed.begin(page);
   }
 
   open(): void {

@@ -2,6 +2,7 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { copyText } from "../copy.ts";
 import { PageElement, plain } from "../elements/base.ts";
 import { repeat } from "../elements/repeat.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
@@ -10,6 +11,7 @@ import "../markdown.ts";
 import { blockKey, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type UserItem } from "./conversation.ts";
 import { decisionView } from "./decision-view.ts";
 import { beginningView, endView } from "./edges-view.ts";
+import { copyConversation, saveConversation } from "./export.ts";
 import type { FindBar } from "./find-bar.ts";
 import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
@@ -19,12 +21,13 @@ import { begunView, compactedView, dayView, failureView, movedView, noticeView, 
 import type { Unsent } from "./outbox.ts";
 import { offerReadingActions } from "./reading-actions.ts";
 import type { RestoreDialog } from "./restore-dialog.ts";
-import { byTurn, itemRows, itemsOf, type Row } from "./rows.ts";
+import { nameOf } from "./row-names.ts";
+import { byTurn, itemRows, itemsOf, keysOf, type Row } from "./rows.ts";
 import { messageOf, toast } from "../toast.ts";
 import { ScrollWindow } from "./scroll-window.ts";
 import { toolView } from "./tool-view.ts";
 import { actionButton, footerView } from "./turn-footer.ts";
-import { copyText, linkedTurn, linkTo } from "./turn-links.ts";
+import { linkedTurn, linkTo } from "./turn-links.ts";
 
 const LOAD_AHEAD = 2000;
 const MARKED_MS = 2500;
@@ -211,28 +214,17 @@ export class ConversationView extends PageElement {
     this.folds.setAll(keysOf(this.rows), isOpen);
   }
 
-  private get exported(): string {
-    return `/api/sessions/${this.sessionId}/conversation.md`;
-  }
-
-  /** The whole conversation as Markdown, which the server makes of its log: nothing has to be loaded here. */
-  async copyAll(): Promise<void> {
-    try {
-      const answer = await fetch(this.exported, { credentials: "same-origin" });
-      if (!answer.ok) throw new Error(gettext("The conversation could not be read. Try again in a moment."));
-      await copyText(await answer.text());
-    } catch (error) {
-      toast(messageOf(error), undefined, "error");
-    }
-  }
-
-  saveAll(): void {
-    Object.assign(document.createElement("a"), { href: this.exported, download: "" }).click();
-  }
-
   private async copyItems(items: readonly Item[]): Promise<void> {
     const { itemsMarkdown } = await import("./copy-markdown.ts");
     await copyText(itemsMarkdown(items, this.read));
+  }
+
+  copyAll(): Promise<void> {
+    return copyConversation(this.sessionId);
+  }
+
+  saveAll(): void {
+    saveConversation(this.sessionId);
   }
 
   override render(): unknown {
@@ -266,15 +258,7 @@ export class ConversationView extends PageElement {
   private entry(index: number): TemplateResult {
     const row = this.rows[index] as Row;
     const size = this.history?.hasEarlier || this.isAway ? -1 : this.rows.length;
-    return html`<div class="entry is-${row.type === "item" ? row.item.type : row.type} ${row.key === this.marked ? "is-marked" : ""}" role="article" data-key=${row.key} aria-posinset=${index + 1} aria-setsize=${size} aria-label=${this.nameOf(row)}>${this.row(row)}</div>`;
-  }
-
-  private nameOf(row: Row): string {
-    if (row.type === "day") return gettext("A new day");
-    if (row.type === "group" || (row.type === "item" && row.item.type === "tool")) return gettext("What the agent did");
-    if (row.type === "item" && row.item.type === "user") return gettext("Message from {name}", { name: row.item.author || gettext("someone") });
-    if (row.type === "live" || (row.type === "item" && row.item.type === "text")) return gettext("The agent's words");
-    return row.type === "queued" || row.type === "unsent" ? gettext("A message that waits") : gettext("Note");
+    return html`<div class="entry is-${row.type === "item" ? row.item.type : row.type} ${row.key === this.marked ? "is-marked" : ""}" role="article" data-key=${row.key} aria-posinset=${index + 1} aria-setsize=${size} aria-label=${nameOf(row)}>${this.row(row)}</div>`;
   }
 
   private row(row: Row): unknown {
@@ -376,7 +360,3 @@ export class ConversationView extends PageElement {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
   }
 }
-
-/** What can be unfolded in these rows. */
-const keysOf = (rows: readonly Row[]): string[] =>
-  rows.flatMap((row) => (row.type === "group" ? [row.key, ...row.items.map((one) => one.key)] : row.type === "item" && (row.item.type === "tool" || row.item.type === "thinking") ? [row.key] : []));

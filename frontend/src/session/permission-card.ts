@@ -9,15 +9,15 @@ import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { str } from "../json.ts";
 import "../markdown.ts";
+import { alwaysView, type Scope } from "../permission/always-view.ts";
 import { askedView } from "../permission/asked.ts";
-import { GRACE_MS, isSettled, lastTypedAt, untilPaused, WORD_MS } from "../permission/readiness.ts";
+import { CardFocus } from "../permission/card-focus.ts";
 import { headingOf, summaryOf } from "../permission/words.ts";
 import type { Permission } from "../protocol.ts";
 import { Questions } from "./questions-view.ts";
 import { type Lasting, lastingOf } from "./suggestions.ts";
 
 type Step = "asking" | "denying" | "always" | "all";
-type Scope = "session" | "project";
 
 /** What has been done about one question so far; kept while others are looked at. */
 interface Work { step: Step; /** Those that "all" was said of, as they were listed. */ all: readonly string[]; scope: Scope; left: ReadonlySet<string>; reason: string; isBusy: boolean; error: unknown; questions: Questions | null }
@@ -34,17 +34,19 @@ export class PermissionCard extends PageElement {
   @property({ type: Boolean }) canAnswer = true;
   @state() private shownId = "";
   @state() private isSmall = false;
-  /** For a moment after a question came neither keys nor, when it took another one's place, buttons answer it. */
-  @state() private settling: "" | "keys" | "all" = "";
   @state() private works: ReadonlyMap<string, Work> = new Map();
-  private shownAt = 0;
   private withdraw: (() => void)[] = [];
-  private timer: ReturnType<typeof setTimeout> | undefined;
-  private focusing: ReturnType<typeof setTimeout> | undefined;
-  /** The focus came by itself: the first key may be the beginning of a word that was meant for the message. */
-  private isUnasked = false;
-  private deciding: ReturnType<typeof setTimeout> | undefined;
-  private begun = "";
+  private readonly focusing = this.makeFocus();
+
+  private makeFocus(): CardFocus {
+    const card = this;
+    return new CardFocus({
+      get element() { return card.querySelector<HTMLElement>(".permission"); },
+      get mayTakeFocus() { return card.canAnswer && !card.isSmall; },
+      changed: () => this.requestUpdate(),
+      write: (begun) => void this.dispatchEvent(new CustomEvent("slw-write", { detail: begun, bubbles: true })),
+    });
+  }
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -53,7 +55,7 @@ export class PermissionCard extends PageElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    for (const timer of [this.timer, this.focusing, this.deciding]) clearTimeout(timer);
+    this.focusing.end();
     for (const take of this.withdraw) take();
   }
 
@@ -79,62 +81,14 @@ export class PermissionCard extends PageElement {
   private show(id: string): void {
     // Who answered with the keyboard goes on with it; the next card's buttons are not under the finger yet.
     const hadFocus = this.shownId !== "" && this.contains(document.activeElement);
-    this.settle(this.shownId && this.shownId !== id ? "all" : "keys");
+    this.focusing.settle(this.shownId && this.shownId !== id ? "all" : "keys");
     this.shownId = id;
-    if (hadFocus) void this.focusCard();
-    else this.focusWhenPaused();
-  }
-
-  private async focusCard(): Promise<void> {
-    await this.updateComplete;
-    this.querySelector<HTMLElement>(".permission")?.focus();
-  }
-
-  /** From an empty message field, in which nobody writes, the focus comes here, so that the keys that are shown do what they say. */
-  private focusWhenPaused(): void {
-    clearTimeout(this.focusing);
-    if (!this.canAnswer || !matchMedia("(pointer: fine)").matches) return;
-    const wait = Math.max(GRACE_MS, untilPaused({ typedAt: lastTypedAt(), now: performance.now() }));
-    this.focusing = setTimeout(() => {
-      const { activeElement: at } = document;
-      if (!(at instanceof HTMLTextAreaElement) || !at.closest("slw-composer") || at.value || this.isSmall || document.querySelector("dialog[open]")) return;
-      if (untilPaused({ typedAt: lastTypedAt(), now: performance.now() }) > 0) return this.focusWhenPaused();
-      this.isUnasked = true;
-      void this.focusCard();
-    }, wait);
-  }
-
-  /** Does what a single key says; after a focus that came by itself a little later, since another letter would make it a word. */
-  private press(key: string, act: () => void): void {
-    if (!this.isUnasked || !this.contains(document.activeElement)) return act();
-    this.begun = key;
-    this.deciding = setTimeout(() => {
-      this.begun = "";
-      this.isUnasked = false;
-      act();
-    }, WORD_MS);
-  }
-
-  /** Whoever goes on writing meant the message: what was begun is put there, and the rest follows. */
-  private readonly onCardKey = (event: KeyboardEvent): void => {
-    if (!this.isUnasked || event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
-    const isLetter = event.key.length === 1 && event.key !== " ";
-    if (!isLetter || (!this.begun && /^[aAd1-9]$/.test(event.key))) return;
-    clearTimeout(this.deciding);
-    event.stopPropagation();
-    this.dispatchEvent(new CustomEvent("slw-write", { detail: this.begun, bubbles: true }));
-    this.begun = "";
-  };
-
-  private settle(what: "keys" | "all"): void {
-    this.shownAt = performance.now();
-    this.settling = what;
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => (this.settling = ""), GRACE_MS);
+    if (hadFocus) void this.updateComplete.then(() => this.focusing.take());
+    else this.focusing.takeWhenPaused();
   }
 
   private get isHeld(): boolean {
-    return this.work.isBusy || this.settling === "all";
+    return this.work.isBusy || this.focusing.settling === "all";
   }
 
   private get work(): Work {
@@ -149,8 +103,7 @@ export class PermissionCard extends PageElement {
   // Keys, offered to the one place that hears them
 
   private get isReady(): boolean {
-    const isNow = isSettled({ shownAt: this.shownAt, typedAt: lastTypedAt(), now: performance.now() });
-    return isNow && this.canAnswer && !this.isSmall && !this.work.isBusy && this.permission !== undefined;
+    return this.focusing.isSettled && this.canAnswer && !this.isSmall && !this.work.isBusy && this.permission !== undefined;
   }
 
   private offers(): Parameters<typeof offer>[0][] {
@@ -158,10 +111,10 @@ export class PermissionCard extends PageElement {
     const is = (kind: Permission["kind"]): boolean => this.isReady && this.permission?.kind === kind;
     const card = this;
     return [
-      { id: "permission-allow", get title() { return card.permission?.kind === "PLAN" ? gettext("Approve the plan") : gettext("Allow once"); }, group, keys: "a", isOffered: () => is("TOOL") || is("PLAN"), run: () => this.press("a", () => void this.answer("allow")) },
-      { id: "permission-always", title: gettext("Always allow…"), group, keys: "Shift+A", isOffered: () => is("TOOL") && this.lasting.length > 0, run: () => this.press("A", () => void this.go("always")) },
-      { id: "permission-edits", title: gettext("Approve the plan and accept edits"), group, keys: "Shift+A", isOffered: () => is("PLAN"), run: () => this.press("A", () => void this.answer("allow", { mode: PLAN_MODE })) },
-      { id: "permission-deny", get title() { return card.permission?.kind === "PLAN" ? gettext("Keep planning…") : gettext("Deny…"); }, group, keys: "d", isOffered: () => is("TOOL") || is("PLAN"), run: () => this.press("d", () => void this.go("denying")) },
+      { id: "permission-allow", get title() { return card.permission?.kind === "PLAN" ? gettext("Approve the plan") : gettext("Allow once"); }, group, keys: "a", isOffered: () => is("TOOL") || is("PLAN"), run: () => this.focusing.press("a", () => void this.answer("allow")) },
+      { id: "permission-always", title: gettext("Always allow…"), group, keys: "Shift+A", isOffered: () => is("TOOL") && this.lasting.length > 0, run: () => this.focusing.press("A", () => void this.go("always")) },
+      { id: "permission-edits", title: gettext("Approve the plan and accept edits"), group, keys: "Shift+A", isOffered: () => is("PLAN"), run: () => this.focusing.press("A", () => void this.answer("allow", { mode: PLAN_MODE })) },
+      { id: "permission-deny", get title() { return card.permission?.kind === "PLAN" ? gettext("Keep planning…") : gettext("Deny…"); }, group, keys: "d", isOffered: () => is("TOOL") || is("PLAN"), run: () => this.focusing.press("d", () => void this.go("denying")) },
       { id: "permission-next", title: gettext("Next question of the agent"), group, keys: "→", isOffered: () => this.pending.length > 1, run: () => this.turn(1) },
       { id: "permission-previous", title: gettext("Previous question of the agent"), group, keys: "←", isOffered: () => this.pending.length > 1, run: () => this.turn(-1) },
       ...Array.from({ length: 9 }, (_, index) => ({
@@ -175,7 +128,7 @@ export class PermissionCard extends PageElement {
     const at = this.pending.findIndex((one) => one.id === this.permission?.id);
     const next = this.pending[(at + step + this.pending.length) % this.pending.length];
     if (next) this.show(next.id);
-    if (this.settling) this.settle("keys"); // whoever turned the page knows what comes
+    if (this.focusing.settling) this.focusing.settle("keys"); // whoever turned the page knows what comes
   }
 
   private get lasting(): Lasting[] {
@@ -243,7 +196,7 @@ export class PermissionCard extends PageElement {
     if (!permission) return nothing;
     const label = { TOOL: gettext("May the agent do this?"), PLAN: gettext("Approve this plan?"), QUESTION: gettext("The agent asks") }[permission.kind];
     return html`<span class="unseen" role="alert">${this.spoken(permission)}</span>
-      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy} @keydown=${this.onCardKey} @focusout=${() => (this.isUnasked = false)}>
+      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.focusing.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy} @keydown=${this.focusing.onKey} @focusout=${this.focusing.onFocusOut}>
       ${this.head(permission)}
       <div class="permission-body">${this.asking(permission)}${this.body(permission)}</div>
       ${errorNote(this.work.error)}
@@ -271,7 +224,7 @@ export class PermissionCard extends PageElement {
   }
 
   private pager(): TemplateResult | typeof nothing {
-    if (this.pending.length < 2) return nothing;
+    if (this.pending.length < 2 || this.work.step === "all") return nothing; // the list is of several
     const at = this.pending.findIndex((one) => one.id === this.permission?.id) + 1;
     return html`<span class="permission-pager"><button class="button quiet square" type="button" aria-label=${gettext("Previous question")} title=${gettext("Previous (←)")} @click=${() => this.turn(-1)}>${icon("back")}</button>
       <span>${gettext("{n} of {all}", { n: at, all: this.pending.length })}</span>
@@ -286,7 +239,7 @@ export class PermissionCard extends PageElement {
 
   private fold(isSmall: boolean): void {
     this.isSmall = isSmall;
-    this.settle("keys");
+    this.focusing.settle("keys");
     void this.updateComplete.then(() => this.querySelector<HTMLElement>(isSmall ? ".permission-bar" : ".permission")?.focus());
   }
 
@@ -294,7 +247,7 @@ export class PermissionCard extends PageElement {
     if (this.work.step === "all") return this.list();
     if (permission.kind === "QUESTION") return this.work.questions?.view();
     if (permission.kind === "PLAN") return html`<slw-markdown class="prose" .text=${str(permission.input.plan) || gettext("The agent gave no plan.")}></slw-markdown>`;
-    return html`${askedView(permission)}${this.work.step === "always" ? this.whatAlways() : nothing}`;
+    return html`${askedView(permission)}${this.work.step === "always" ? alwaysView({ ...this.work, lasting: this.lasting }, (chosen) => this.change(chosen)) : nothing}`;
   }
 
   private list(): TemplateResult {
@@ -333,24 +286,6 @@ export class PermissionCard extends PageElement {
       ${this.button(gettext("Dismiss"), "", () => void this.answer("deny"))}</footer>`;
   }
 
-  /** Exactly what would hold from now on, and where. */
-  private whatAlways(): TemplateResult {
-    const { lasting, work } = this;
-    const scope = (name: Scope, word: string): TemplateResult => html`<label class="option"><input type="radio" name="scope" .checked=${work.scope === name} @change=${() => this.change({ scope: name })} /><span>${word}</span></label>`;
-    return html`<div class="always"><h3>${gettext("From now on the agent may do this without asking:")}</h3>
-      <ul>${lasting.map((one) => html`<li>${lasting.length > 1 ? this.lastingChoice(one) : lastingView(one)}</li>`)}</ul>
-      ${lasting.some((one) => one.rule) ? html`<fieldset class="scopes"><legend>${gettext("Where?")}</legend>${scope("session", gettext("In this session"))}${scope("project", gettext("In this project, in all of its sessions"))}</fieldset>` : nothing}</div>`;
-  }
-
-  private lastingChoice(one: Lasting): TemplateResult {
-    const { left } = this.work;
-    const toggle = (event: Event): void => {
-      const others = [...left].filter((place) => place !== one.place);
-      this.change({ left: new Set((event.target as HTMLInputElement).checked ? others : [...others, one.place]) });
-    };
-    return html`<label class="option"><input type="checkbox" .checked=${!left.has(one.place)} @change=${toggle} />${lastingView(one)}</label>`;
-  }
-
   private confirming(word: string, act: () => void, isNothing = false): TemplateResult {
     return html`<footer class="permission-actions"><button class="button primary" type="button" data-first ?disabled=${this.isHeld || isNothing} @click=${act}>${word}</button>
       ${this.button(gettext("Back"), "", () => void this.back(), "quiet")}</footer>`;
@@ -376,5 +311,3 @@ export class PermissionCard extends PageElement {
     }
   };
 }
-
-const lastingView = (one: Lasting): TemplateResult => html`<span class="lasting">${one.rule ? html`<code class="rule">${plain(one.rule)}</code>` : nothing}${one.words ? html` <span class=${one.rule ? "soft" : ""}>${plain(one.words)}</span>` : nothing}</span>`;

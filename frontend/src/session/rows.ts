@@ -81,3 +81,7 @@ export function itemsOf(row: Row): readonly Item[] {
   if (row.type === "item") return [row.item];
   return row.type === "group" ? row.items : [];
 }
+
+/** What can be unfolded in these rows. */
+export const keysOf = (rows: readonly Row[]): string[] =>
+  rows.flatMap((row) => (row.type === "group" ? [row.key, ...row.items.map((one) => one.key)] : row.type === "item" && (row.item.type === "tool" || row.item.type === "thinking") ? [row.key] : []));

@@ -1,8 +1,8 @@
 // What can be done with the session that is shown, for the palette and its keys.
 
 import { groups, offer } from "../actions.ts";
+import { copyName } from "../copy.ts";
 import { openPart } from "../dialogs.ts";
-import { toast } from "../elements/base.ts";
 import type { Manage } from "../elements/manage.ts";
 import { archive, togglePin } from "../frame/tree-acts.ts";
 import { gettext } from "../i18n.ts";
@@ -23,15 +23,6 @@ export interface Stage {
   rename(): void;
 }
 
-export async function copyText(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(gettext("Copied {text}", { text }));
-  } catch {
-    toast(text);
-  }
-}
-
 export const openMove = (sessionId: string): void => void openPart<MoveDialog>("slw-move", (dialog) => void dialog.openFor(sessionId));
 
 /** Offers it all until the returned function is called. */
@@ -48,8 +39,8 @@ export function offerSession(stage: Stage): () => void {
     offer({ id: "session-archive", title: gettext("Archive the session"), group, keys: "e", isOffered: canWrite, run: () => void archive(stage.sessionId) }),
     offer({ id: "session-move", title: gettext("Move the session to another environment"), group, words: gettext("docker ssh modal sandbox"), isOffered: () => stage.canWrite && !stage.isWorking, run: () => openMove(stage.sessionId) }),
     offer({ id: "session-details", title: gettext("Details and permission rules"), group, words: gettext("about"), run: () => stage.showDetails() }),
-    offer({ id: "session-branch", title: gettext("Copy the branch's name"), group, run: () => void copyText(stage.branch) }),
-    offer({ id: "session-link", title: gettext("Copy the link"), group, words: gettext("address URL"), run: () => void copyText(location.origin + location.pathname) }),
+    offer({ id: "session-branch", title: gettext("Copy the branch's name"), group, run: () => void copyName(stage.branch) }),
+    offer({ id: "session-link", title: gettext("Copy the link"), group, words: gettext("address URL"), run: () => void copyName(location.origin + location.pathname) }),
     offer({ id: "session-delete", title: gettext("Delete the session"), group, words: gettext("remove"), isOffered: canWrite, run: manage("delete") }),
     offer({ id: "side", title: gettext("Show or hide the side pane"), group: groups.view(), keys: "v", alsoKeys: "Ctrl+\\", words: gettext("changes split"), run: () => stage.toggleSide() }),
   ];

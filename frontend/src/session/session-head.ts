@@ -2,6 +2,7 @@
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import { copyName } from "../copy.ts";
 import { PageElement, plain } from "../elements/base.ts";
 import { statusWord } from "../format.ts";
 import { rename } from "../frame/tree-acts.ts";
@@ -10,7 +11,7 @@ import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { messageOf, toast } from "../toast.ts";
-import { copyText, openMove } from "./session-actions.ts";
+import { openMove } from "./session-actions.ts";
 
 export interface PageSession {
   id: string; organization_id: string; project_id: string; user_id: string; name: string; branch: string; environment: string; can_write: boolean; version: string;
@@ -118,7 +119,7 @@ export class SessionHead extends PageElement {
 
   private branch(): TemplateResult {
     const branch = this.session?.branch ?? this.page.branch;
-    return html`<button class="button quiet branch mono wide-only" type="button" aria-label=${gettext("Copy {branch}", { branch })} title=${gettext("Copy {branch}", { branch })} @click=${() => copyText(branch)}>${icon("gitBranch")}<span class="cut">${branch}</span></button>`;
+    return html`<button class="button quiet branch mono wide-only" type="button" aria-label=${gettext("Copy {branch}", { branch })} title=${gettext("Copy {branch}", { branch })} @click=${() => copyName(branch)}>${icon("gitBranch")}<span class="cut">${branch}</span></button>`;
   }
 
   private controls(): unknown {
@@ -134,8 +135,8 @@ export class SessionHead extends PageElement {
     return html`<details class="menu end"><summary class="button quiet square" aria-label=${gettext("More about this session")} title=${gettext("More")}>${icon("more")}</summary>
       <div class="menu-body">${manage("rename", gettext("Rename…"))}
         <button class="menu-item" type="button" @click=${this.openDetails}>${gettext("Details and permission rules…")}</button>
-        <button class="menu-item" type="button" @click=${() => copyText(branch)}>${gettext("Copy the branch's name")}</button>
-        <button class="menu-item" type="button" @click=${() => copyText(`${location.origin}/sessions/${this.page.id}/`)}>${gettext("Copy the link")}</button>
+        <button class="menu-item" type="button" @click=${() => copyName(branch)}>${gettext("Copy the branch's name")}</button>
+        <button class="menu-item" type="button" @click=${() => copyName(`${location.origin}/sessions/${this.page.id}/`)}>${gettext("Copy the link")}</button>
         <div class="menu-line"></div>
         <button class="menu-item" type="button" ?disabled=${this.isWorking} title=${this.isWorking ? gettext("Wait until the agent has finished, or stop it first") : ""} @click=${this.move}>${gettext("Move to another environment…")}</button>
         <button class="menu-item" type="button" @click=${() => this.emit("slw-archive")}>${gettext("Archive")}</button>

@@ -6,8 +6,10 @@ import { ApiError, call, get, post } from "../api.ts";
 import { PageElement, pageData } from "../elements/base.ts";
 import type { Managed } from "../elements/manage.ts";
 import { number } from "../format.ts";
+import { forget, keep, keptOf } from "../frame/kept-sessions.ts";
 import { Reading } from "../frame/reading.ts";
 import { archive } from "../frame/tree-acts.ts";
+import { store } from "../frame/tree-store.ts";
 import { gettext } from "../i18n.ts";
 import { icon, type IconName } from "../icons.ts";
 import { pageTitle, setPageTitle } from "../page-title.ts";
@@ -64,7 +66,7 @@ export class SessionView extends PageElement {
   @state() private counts: Record<string, number> = {};
   @state() private error: unknown = null;
   @state() private isRestarting = false;
-  private page: PageSession = pageData<PageSession>("session-data") ?? NO_PAGE;
+  private page = NO_PAGE;
   private connection: Connection | null = null;
   private readonly fetching: Fetching = {
     after: (seq) => get<EventPage>(`/sessions/${this.sessionId}/events?after=${seq}&limit=1000`, AbortSignal.timeout(FETCH_TIMEOUT_MS)),
@@ -75,6 +77,8 @@ export class SessionView extends PageElement {
   private readonly arriving = new Together<LogEvent>((events) => this.takeEvents(events));
   private outbox!: Outbox;
   private answeredHere = new Set<string>();
+  /** What is shown is from an earlier visit until the log is read up to here: a question in it may be answered by now. */
+  private oldUntil = 0;
   private withdraw: (() => void) | undefined;
   private reading: Reading | undefined;
   private refresh: ReturnType<typeof setTimeout> | undefined;
@@ -83,8 +87,11 @@ export class SessionView extends PageElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    // Not before: an element that is made for the next page would read what the present one came with.
+    this.page = pageData<PageSession>("session-data") ?? NO_PAGE;
     this.outbox = new Outbox(this.sessionId, () => this.requestUpdate(), (message, reason) => this.composer?.restore(message, reason));
     this.connection = new Connection(this.listener, browserSurroundings(this.sessionId, this.fetching));
+    this.beginWithKept(this.connection);
     this.connection.open();
     this.settling = setTimeout(() => (this.hasSettled = true), SETTLED_AFTER_MS);
     window.addEventListener("online", this.onWake);
@@ -99,12 +106,22 @@ export class SessionView extends PageElement {
     super.disconnectedCallback();
     this.connection?.close();
     this.arriving.flush();
+    if (this.isOver) forget(this.sessionId);
+    else keep(this.sessionId, { page: this.transcript.page, session: this.session });
     for (const timer of [this.settling, this.refresh, this.told]) clearTimeout(timer);
     window.removeEventListener("online", this.onWake);
     document.removeEventListener("visibilitychange", this.onWake);
     this.withdraw?.();
     this.reading?.stop();
     document.removeEventListener("slw-managed", this.onManaged);
+  }
+
+  private beginWithKept(connection: Connection): void {
+    const kept = keptOf(this.sessionId);
+    if (!kept) return;
+    this.oldUntil = Number.POSITIVE_INFINITY;
+    this.session = kept.session;
+    connection.begin(kept.page);
   }
 
   private readonly onWake = (): void => {
@@ -162,12 +179,14 @@ export class SessionView extends PageElement {
   }
 
   private show(): void {
-    this.conversation = this.transcript.conversation;
+    const { conversation } = this.transcript;
+    this.conversation = conversation.lastSeq < this.oldUntil ? { ...conversation, pending: [] } : conversation;
     this.requestUpdate();
   }
 
   private take(session: Session): void {
     this.session = session;
+    this.oldUntil = Math.min(this.oldUntil, session.last_seq ?? 0);
     if (session.queue) this.places = Object.fromEntries(session.queue.flatMap((job) => (job.place ? [[job.id, job.place]] : [])));
   }
 
@@ -203,7 +222,7 @@ export class SessionView extends PageElement {
   }
 
   private get status(): string {
-    return this.conversation.status?.status ?? this.session?.status ?? "INITIALIZING";
+    return this.conversation.status?.status ?? this.session?.status ?? store.session(this.sessionId)?.status ?? "INITIALIZING";
   }
 
   private get isWorking(): boolean {
@@ -366,13 +385,15 @@ export class SessionView extends PageElement {
 
   private side(): TemplateResult {
     const state = { sessionId: this.sessionId, checkpoints: this.conversation.checkpoints };
+    // Before that nobody knows how many checkpoints there are: what is loaded would be loaded again at once.
+    const isKnown = this.session !== null || this.conversation.lastSeq > 0;
     return html`<div class="pane-tabs" @dblclick=${(event: Event) => event.target === event.currentTarget && this.maximise()}>
         <div class="tabs" role="tablist" aria-label=${gettext("Side pane")}>${PANES.map((pane) => this.tab(pane))}</div>
         <span class="grow"></span>
         <button class="button quiet square" type="button" aria-pressed=${this.isMaximised} aria-label=${gettext("Maximise the pane")} title=${this.isMaximised ? gettext("Show the conversation beside it") : gettext("Maximise the pane")} @click=${() => this.maximise()}>${icon(this.isMaximised ? "restore" : "maximise")}</button>
         <button class="button quiet square" type="button" aria-label=${gettext("Close the side pane")} title=${gettext("Close (v)")} @click=${() => this.toggleSide()}>${icon("cross")}</button></div>
       ${PANES.map((pane) => html`<div class="pane-panel" role="tabpanel" id="pane-${pane.id}" aria-labelledby="tab-${pane.id}" ?hidden=${pane.id !== this.sidePane}
-        @slw-files=${(event: CustomEvent<number>) => (this.counts = { ...this.counts, [pane.id]: event.detail })}>${pane.render({ ...state, isShown: pane.id === this.sidePane })}</div>`)}`;
+        @slw-files=${(event: CustomEvent<number>) => (this.counts = { ...this.counts, [pane.id]: event.detail })}>${pane.render({ ...state, isShown: isKnown && pane.id === this.sidePane })}</div>`)}`;
   }
 
   /** A pane that was not looked at yet has counted nothing: the session itself knows. */

@@ -18,13 +18,16 @@ export function refusedNote(reason: string, force: (() => void) | null): Templat
     ${force ? html`<div><button class="button" type="button" @click=${force}>${gettext("Stop without saving…")}</button></div>` : nothing}</div></div>`;
 }
 
+/** Most reasons, which the log keeps in English, end with the next step. */
+const saysNextStep = (reason: string): boolean => /\bsend a message\b/i.test(reason);
+
 export function stateNote(conversation: Conversation, status: string, reason: string): TemplateResult | typeof nothing {
   if (status === "ERROR" && isTold(conversation)) return nothing;
   if (status === "STOPPED") {
-    return html`<p class="note" role="status">${icon("stop")}<span>${reason ? plain(reason) : gettext("The sandbox is stopped.")} ${gettext("Your next message starts it again, with all files and the conversation as they were.")} ${gettext("Terminals and background processes have ended.")}</span></p>`;
+    return html`<p class="note" role="status">${icon("stop")}<span>${reason ? plain(told(reason)) : gettext("The sandbox is stopped.")} ${saysNextStep(reason) ? nothing : gettext("Your next message starts it again, with all files and the conversation as they were.")} ${gettext("Terminals and background processes have ended.")}</span></p>`;
   }
   if (status === "ERROR") {
-    return html`<p class="note warning" role="status">${icon("warning")}<span>${reason ? plain(reason) : gettext("The agent or its sandbox ended.")} ${gettext("Your next message starts the agent again, with the work that was kept.")}</span></p>`;
+    return html`<p class="note warning" role="status">${icon("warning")}<span>${reason ? plain(told(reason)) : gettext("The agent or its sandbox ended.")} ${saysNextStep(reason) ? nothing : gettext("Your next message starts the agent again, with the work that was kept.")}</span></p>`;
   }
   return nothing;
 }

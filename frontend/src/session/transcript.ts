@@ -27,6 +27,11 @@ export class Transcript {
     return this.events.length;
   }
 
+  /** All that is held, as the page that it would begin with. */
+  get page(): { items: LogEvent[]; carried: readonly LogEvent[]; has_more: boolean; last_seq: number } {
+    return { items: this.events, carried: this.carried, has_more: this.hasEarlier, last_seq: this.last };
+  }
+
   /** The newest page: what was held before is let go of. */
   begin(page: LogPage): void {
     this.events = [...page.items];

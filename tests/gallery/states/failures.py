@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import psycopg
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from psycopg.sql import SQL, Identifier
 
 from tests.gallery.state import View, state
@@ -118,8 +118,20 @@ def _shut(server: Server) -> None:
         connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
 
 
+def _hold(page: Page) -> None:
+    """It would be loaded again by itself while it is looked at."""
+
+    def without_refresh(route: Route) -> None:
+        answer = route.fetch()
+        kept = {name: value for name, value in answer.headers.items() if name != "refresh"}
+        route.fulfill(response=answer, headers=kept)
+
+    page.route("**/", without_refresh)
+    page.reload()
+
+
 @state
 def database_away(world: World) -> View:
     assert world.bob
     _shut(world.broken)  # the last that happens to this server, which would start a database again that died
-    return View(world.bob, "/", shows="text=One moment", origin=world.broken.url, forgives=("status of 503",))
+    return View(world.bob, "/", _hold, shows="text=One moment", origin=world.broken.url, forgives=("status of 503",))

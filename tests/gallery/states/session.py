@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from sessions.engine import causes
-from sessions.upkeep import aging
+from tests.gallery import scripts
 from tests.gallery.state import PHONE, View, on, state
 from tests.gallery.world import World
 from tests.journeys.browsing import TURN_MS
@@ -120,13 +119,14 @@ def stopped(world: World) -> View:
 
 @state
 def too_little_memory(world: World) -> View:
-    reason = f"The sandbox used more than its 2048 MB of memory and was killed. {causes.KEPT}"
-    return View(world.alice, world.ended("big-build", "STOPPED", reason), _ready, shows=".dock .note")
+    return View(
+        world.alice, world.ended("big-build", "STOPPED", scripts.TOO_LITTLE_MEMORY), _ready, shows=".dock .note"
+    )
 
 
 @state
 def too_old_a_sandbox(world: World) -> View:
-    return View(world.alice, world.ended("long-lived", "STOPPED", aging.TOO_OLD), _ready, shows=".dock .note")
+    return View(world.alice, world.ended("long-lived", "STOPPED", scripts.TOO_OLD), _ready, shows=".dock .note")
 
 
 @state
