@@ -25,6 +25,12 @@ export class PromptSearch extends PageElement {
   private asking: AbortController | null = null;
   private known: readonly KnownPrompt[] = [];
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.timer);
+    this.asking?.abort();
+  }
+
   async open(): Promise<void> {
     this.isOpen = true;
     this.known = this.own().map((text) => ({ text }));

@@ -26,6 +26,20 @@ const modelDetails = (): Record<string, string> => ({
   opus: gettext("The most able one, for hard problems."), sonnet: gettext("Able and quick, for everyday work."), haiku: gettext("The quickest and cheapest, for small things."),
 });
 
+const asked = new Map<string, Promise<readonly Model[]>>();
+
+/** Asked once while the page is open: they are the same in all sessions of an organisation. */
+function modelsOf(organizationId: string): Promise<readonly Model[]> {
+  const known = asked.get(organizationId);
+  if (known) return known;
+  const models = get<{ items: Model[] }>(`/models?organization_id=${organizationId}`).then(({ items }) => items, () => {
+    asked.delete(organizationId);
+    return [];
+  });
+  asked.set(organizationId, models);
+  return models;
+}
+
 @customElement("slw-composer-tools")
 export class ComposerTools extends PageElement {
   @property() organizationId = "";
@@ -54,11 +68,7 @@ export class ComposerTools extends PageElement {
   }
 
   private async loadModels(): Promise<void> {
-    try {
-      this.models = (await get<{ items: Model[] }>(`/models?organization_id=${this.organizationId}`)).items;
-    } catch {
-      this.models = [];
-    }
+    this.models = await modelsOf(this.organizationId);
   }
 
   /** Goes on to the next mode and returns what to say of it; sent when no other follows at once, so that none is passed through. */
@@ -80,11 +90,6 @@ export class ComposerTools extends PageElement {
     };
     if (afterMs) this.settling = setTimeout(send, afterMs);
     else send();
-  }
-
-  /** What was chosen did not come to hold. */
-  forget(): void {
-    this.wished = {};
   }
 
   private emit(name: string, detail: unknown): void {

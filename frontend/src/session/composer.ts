@@ -72,6 +72,7 @@ export class Composer extends PageElement {
     removeEventListener("pageshow", this.onAwake);
     this.widths.disconnect();
     this.completing?.stop();
+    this.images?.pictures.release();
   }
 
   override willUpdate(): void {

@@ -78,6 +78,12 @@ export class Pictures {
     this.restore(now);
   }
 
+  /** What the server has is shown from there from now on: nothing of it is held here. */
+  release(): void {
+    for (const { attachment, file, url } of this.items) if (attachment && file) URL.revokeObjectURL(url);
+    this.items = this.items.map((one) => (one.attachment ? { ...one, file: null, url: attachmentUrl(this.sessionId, one.attachment.id) } : one));
+  }
+
   retry(id: string): void {
     const picture = this.items.find((one) => one.id === id);
     if (picture) void this.upload(picture);
