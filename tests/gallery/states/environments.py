@@ -141,16 +141,16 @@ def delete(world: World) -> View:
 
 @state
 def host_key_to_approve(world: World) -> View:
-    return View(world.manager, PAGE, _host_key, forgives=(NO_ENGINE,))
+    return View(world.manager, PAGE, _host_key)
 
 
 @state
 def image_being_built(world: World) -> View:
     path = world.environment(world.builder, "web")
-    return View(world.builder, path, _scroll_to_log, shows=".log", forgives=(NO_ENGINE,))
+    return View(world.builder, path, _scroll_to_log, shows=".log")
 
 
 @state
 def image_that_was_not_built(world: World) -> View:
     path = world.environment(world.builder, "web-next")
-    return View(world.builder, path, _scroll_to_log, shows=".log", forgives=(NO_ENGINE,))
+    return View(world.builder, path, _scroll_to_log, shows=".log")
