@@ -9,11 +9,11 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from accounts.handover import HandOn
-from environments import checking, services, volumes
+from environments import checking, services
 from environments.images import tasks as image_tasks
 from environments.services.checks import QUEUE, RUN_CHECK
 
-__all__ = ["image_tasks", "run_check", "tidy", "tidy_volumes"]  # Procrastinate looks for jobs here
+__all__ = ["image_tasks", "run_check", "tidy"]  # Procrastinate looks for jobs here
 
 
 @app.task(name=RUN_CHECK, queue=QUEUE, retry=HandOn())
@@ -28,9 +28,3 @@ async def tidy(timestamp: int) -> None:
     """Tests whose worker died, and what deleted environments have left."""
     await in_db(checking.rescue)(now=timezone.now())
     await in_db(services.purge_environments)(now=timezone.now())
-
-
-@app.periodic(cron="*/10 * * * *")
-@app.task(name="environments.tidy_volumes", queue=QUEUE, queueing_lock="environments.tidy_volumes")
-async def tidy_volumes(timestamp: int) -> None:
-    await volumes.tidy(now=timezone.now())

@@ -16,7 +16,7 @@ from pathlib import Path
 
 MOST_FILES = 2_000_000
 DEEPEST = 400  # each level costs two descriptors
-TIMEOUT_S = 60.0
+TIMEOUT_S = 20.0
 BLOCK = 512  # bytes of what `st_blocks` counts
 NICE = 10
 

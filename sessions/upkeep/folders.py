@@ -31,12 +31,12 @@ ASIDE = ".set-aside"
 async def settle(*, now: datetime) -> int:
     """Put aside what the database has never heard of, and have removed what belongs to deleted sessions; how many."""
     folders = await asyncio.to_thread(_folders)
-    known, doomed = await in_db(_known)(set(folders), now)
+    spoken_of, doomed = await in_db(known)(set(folders), now)
     settled = len(doomed)
     for session_id in doomed:
         await in_db(dispatch.defer_cleanup)(session_id)
     for home_id, path in folders.items():
-        settled += home_id not in known and await _set_aside(path, now)
+        settled += home_id not in spoken_of and await _set_aside(path, now)
     return settled
 
 
@@ -56,13 +56,13 @@ def is_young(path: Path) -> bool:
     return path.stat().st_mtime > file_time(path.parent) - OLD_S
 
 
-def _known(homes: set[uuid.UUID], now: datetime) -> tuple[set[uuid.UUID], list[uuid.UUID]]:
+def known(homes: set[uuid.UUID], now: datetime) -> tuple[set[uuid.UUID], list[uuid.UUID]]:
     """Those homes that a row speaks of, and the sessions with one that are deleted for good, when nobody removes it."""
     owners = AgentSession.with_deleted.filter(Q(home_id__in=homes) | Q(home_id=None, pk__in=homes))
     machines = Machine.objects.filter(home_id__in=homes, cleared_at=None).values_list("home_id", flat=True)
-    known = {home_id or pk for pk, home_id in owners.values_list("pk", "home_id")} | {id for id in machines if id}
+    spoken_of = {home_id or pk for pk, home_id in owners.values_list("pk", "home_id")} | {id for id in machines if id}
     doomed = without_tasks(owners.filter(deleted_at__lte=dispatch.for_good(now)))
-    return known, list(doomed.values_list("pk", flat=True))
+    return spoken_of, list(doomed.values_list("pk", flat=True))
 
 
 def _folders() -> dict[uuid.UUID, Path]:

@@ -21,7 +21,7 @@ from psycopg_pool import AsyncConnectionPool
 from projects import leftovers as vault_leftovers
 from runtime import metrics
 from sandbox import memory
-from sessions.upkeep import abandoned, aging, deaths, disks, folders, homes, idle, leftovers, orphans, pools
+from sessions.upkeep import abandoned, aging, deaths, disks, folders, homes, idle, leftovers, orphans, pools, volumes
 
 logger = structlog.get_logger(__name__)
 
@@ -63,11 +63,15 @@ async def _settle_folders(now: datetime) -> int:
     return await folders.settle(now=now)
 
 
+async def _sweep_volumes(now: datetime) -> int:
+    return await volumes.sweep(now=now)
+
+
 async def _sweep_vaults(now: datetime) -> int:
     return await asyncio.to_thread(vault_leftovers.sweep)
 
 
-LOOKS: dict[str, Step] = {"disks": _contain, "deaths": _notice, "idle": _in_db(idle.send_to_rest)}
+LOOKS: dict[str, Step] = {"deaths": _notice, "idle": _in_db(idle.send_to_rest), "disks": _contain}
 MENDS: dict[str, Step] = {
     "agents": _in_db(abandoned.hand_over),  # before sessions are taken for idle
     "sessions": _in_db(leftovers.settle_sessions),
@@ -79,6 +83,7 @@ MENDS: dict[str, Step] = {
     "tokens": _in_db(leftovers.revoke_tokens),
     "orphans": _end_orphans,
     "folders": _settle_folders,
+    "volumes": _sweep_volumes,
     "folders set aside": _in_thread(folders.sweep),
     "packs": _in_thread(leftovers.sweep_packs),
     "vaults": _sweep_vaults,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from accounts.errors import Invalid
+from environments import configs
+from environments.models import EnvironmentKind
 from sandbox import DockerSpec, Phase
 from sandbox.docker import volumes
 from sandbox.docker.engine import engine
@@ -103,3 +107,14 @@ class TestVolumes:
 
         assert [one.root for one in found] == [str(spec.root)] * 2
         assert all(one.made_at and abs(datetime.now(UTC) - one.made_at).total_seconds() < 60 for one in found)
+
+
+class TestNames:
+    def test_are_nobodys_to_choose(self, tmp_path: Path) -> None:
+        """Whoever could name a volume could name another tenant's: a home's are called after the home."""
+        for config in ({"storage": "slipway-other-home"}, {"volume": "x"}, {"storage": ["volume", "x"]}):
+            with pytest.raises(Invalid):
+                configs.parse(EnvironmentKind.DOCKER, config)
+
+        spec = DockerSpec("m", tmp_path / "0190", (), None, 60, "image", storage="volume")
+        assert volumes.name_of(spec, "work") == "slipway-0190-work"
