@@ -117,7 +117,7 @@ async def bounds_memory(sandbox: Sandbox) -> None:
 async def ends(sandbox: Sandbox) -> None:
     """Whatever runs; a sandbox that has ended already has nothing more to say."""
     with suppress(SandboxGone):
-        await sandbox.guest.exec(["sh", "-c", "trap '' TERM; sleep 300"])
+        await sandbox.guest.start_agent(f"check-{uuid.uuid4().hex[:8]}", ["sh", "-c", "trap '' TERM; sleep 300"])
     await sandbox.stop(grace_s=0.5)
     phase = await sandbox.poll()
     expect(phase in (Phase.STOPPED, Phase.GONE), f"After its end it is {phase.lower()}.")

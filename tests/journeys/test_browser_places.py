@@ -13,7 +13,7 @@ from sessions.engine import cli
 from tests import engine
 from tests.fakes import modal
 from tests.fakes.modal import LocalModal
-from tests.journeys.browsing import Visitor
+from tests.journeys.browsing import Visitor, script
 from tests.journeys.conftest import Shoot
 from tests.journeys.curl import wait_for
 from tests.journeys.looking import violations
@@ -116,7 +116,8 @@ class TestDocker:
         (folder / "SKILL.md").write_text("---\nname: tea\ndescription: Make tea.\n---\nMake tea.\n")
         (folder / "SKILL.md").chmod(0o600)
         project = alice.project()
-        session = alice.session(project, "hello", environment_id=place)
+        prompt = script([{"text": "Hello."}])
+        session = alice.session(project, prompt, environment_id=place)
         alice.wait_until_idle(session)
         headers = vendor.seen[-1]
         assert (headers["authorization"], headers.get("x-api-key")) == (f"Bearer {TOKEN}", None)
@@ -131,7 +132,7 @@ class TestDocker:
         page.get_by_role("dialog").get_by_role("button", name="Remove it").click()
         expect(mine.get_by_text("This server's key")).to_be_visible()
         before = len(vendor.seen)
-        alice.person.call("POST", f"/api/sessions/{session['id']}/messages", {"text": "again"})
+        alice.person.call("POST", f"/api/sessions/{session['id']}/messages", {"text": prompt})
         wait_for(lambda: len(vendor.seen) > before, 60)
         assert vendor.seen[-1].get("x-api-key") == KEY
         alice.wait_until_idle(session)
