@@ -22,7 +22,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.errors import DomainError
-from config import places, postgres
+from config import copies, places, postgres
 from config.env import BASE_DIR, Env, env
 from config.findings import Finding
 from environments import isolation
@@ -181,18 +181,22 @@ def check_keys() -> Finding:
     return Finding("keys", "ok", "readable by this user only")
 
 
-def check_database() -> Finding:
+def check_database() -> list[Finding]:
     mend = "see the message; with DATABASE_URL any PostgreSQL 15 or later will do"
     try:
         with _database():
             connection.ensure_connection()
-            version = connection.pg_version // 10000  # type: ignore[attr-defined]  # PostgreSQL's wrapper
             executor = MigrationExecutor(connection)
             behind = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-            is_superuser = _is_superuser()
+            found = [_database_finding(behind), *([] if behind else [copies.finding()])]
             connection.close()
     except (DatabaseError, postgres.PostgresUnavailable) as error:
-        return Finding("database", "error", str(error).strip(), mend)
+        return [Finding("database", "error", str(error).strip(), mend)]
+    return found
+
+
+def _database_finding(behind: int) -> Finding:
+    version = connection.pg_version // 10000  # type: ignore[attr-defined]  # PostgreSQL's wrapper
     if behind:
         return Finding(
             "database",
@@ -200,7 +204,7 @@ def check_database() -> Finding:
             f"PostgreSQL {version}, {behind} migrations behind",
             "python manage.py migrate (`serve` does it for the embedded one)",
         )
-    if is_superuser:
+    if _is_superuser():
         return Finding(
             "database",
             "warning",

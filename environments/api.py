@@ -101,7 +101,7 @@ def delete_environment(request: ActorRequest, environment_id: uuid.UUID, query: 
 @router.post("/environments/{uuid:environment_id}/undelete", response=EnvironmentOut)
 def undelete_environment(request: ActorRequest, environment_id: uuid.UUID) -> Environment:
     """Take a deletion back, within ten minutes."""
-    return services.undelete_environment(actor=request.actor, id=environment_id)
+    return services.undelete_environment(actor=request.actor, id=environment_id, now=timezone.now())
 
 
 @router.post("/environments/{uuid:environment_id}/tests", response={202: CheckOut})

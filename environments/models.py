@@ -12,10 +12,18 @@ from accounts.tenancy import AliveManager, TenantModel, TenantQuerySet
 
 
 class Deployment(models.Model):
-    """This deployment, in one row; its sandboxes carry the id, so that no other deployment ends them."""
+    """This deployment, in one row; its sandboxes carry the id, so that no other deployment ends them.
+
+    The data folder knows it, too (`environments.deployment`): a database without that folder is a copy.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     is_only = models.BooleanField(default=True, unique=True, editable=False)
+    is_marked = models.BooleanField(
+        default=False, db_default=False, editable=False
+    )  # whether the data folder was told of it
+    copy_of = models.UUIDField(null=True, editable=False)  # the deployment that the database was copied from
+    copied_at = models.DateTimeField(null=True, editable=False)  # when that was found out
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(is_only=True), name="one_deployment")]
@@ -111,7 +119,15 @@ class Machine(TenantModel):
     reason = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
+    made_of = models.CharField(
+        max_length=64, blank=True, default="", db_default=""
+    )  # while kept warm: the configuration's fingerprint
     cleared_at = models.DateTimeField(null=True, blank=True)  # when its home was removed
+    clear_tried_at = models.DateTimeField(null=True, blank=True)  # when that was tried last, in vain
+    clear_error = models.CharField(
+        max_length=500, blank=True, default="", db_default=""
+    )  # and why it could not be done
+    given_up_at = models.DateTimeField(null=True, blank=True)  # when it was left to people to remove the home
 
     def __str__(self) -> str:
         return f"{self.environment} {self.id}"

@@ -11,6 +11,12 @@ from accounts.models import Organization
 environment_deleted = Signal()
 """Sent within the deletion: `environment`, `now`. What runs in it ends, keeping its work."""
 
+environment_changed = Signal()
+"""Sent within the change of what its sandboxes are made of: `environment_id`."""
+
+deployment_copied = Signal()
+"""Sent when the database turns out to be a copy: `homes_here` (ids of the homes that came along), `now`."""
+
 uses_asked = Signal()
 """Sent with `environment`; receivers give the list of `environments.uses.Use` that they know of."""
 

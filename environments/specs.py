@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -31,6 +33,15 @@ def home_folder(home_id: uuid.UUID) -> Path:
 def sandboxes_root() -> Path:
     """The folder of all home folders on this machine."""
     return Path(settings.DATA_DIR) / "sandboxes"
+
+
+def homes_here() -> dict[uuid.UUID, Path]:
+    """The home folders on this machine, by the home's id."""
+    root, found = sandboxes_root(), {}
+    for path in root.iterdir() if root.is_dir() else ():
+        with contextlib.suppress(ValueError):
+            found[uuid.UUID(path.name)] = path
+    return found
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,12 @@ def spec_for(wanted: Wanted) -> AnySpec:
 def place_spec(environment: Environment, facts: Facts) -> AnySpec:
     """What names the place alone, to be asked what of ours runs there; nothing is started from it."""
     return spec_for(Wanted(environment=environment, facts=facts, machine_id="nobody", home_id=NOBODY))
+
+
+def fingerprint(environment: Environment, facts: Facts, mounts: Callable[[], tuple[Mount, ...]]) -> str:
+    """The same for all sandboxes that would be made alike there; secrets take no part, since they are not inside."""
+    wanted = Wanted(environment=environment, facts=facts, machine_id="nobody", home_id=NOBODY, mounts=mounts)
+    return hashlib.sha256(repr(spec_for(wanted)).encode()).hexdigest()
 
 
 def folder_spec(folder: Path) -> LocalSpec:

@@ -48,7 +48,12 @@ def listing(request: ActorRequest) -> HttpResponse:
         found = async_to_sync(health.statuses)([card.row for card in cards])
         for card in cards:
             card.status = found[card.row.pk]
-    context = around.context(section="environments", cards=cards, deleted=_deleted(request, around.organization.pk))
+    context = around.context(
+        section="environments",
+        cards=cards,
+        deleted=_deleted(request, around.organization.pk),
+        left_behind=services.left_behind(around.organization.pk),
+    )
     return render(request, "settings/environments.html", context)
 
 
@@ -187,7 +192,16 @@ def make_default(request: ActorRequest, environment_id: uuid.UUID) -> HttpRespon
 def undelete(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
     row = _row(request, environment_id, Role.ADMIN, Environment.with_deleted.all())
     with _refused(_above_the_list(request)):
-        services.undelete_environment(actor=request.actor, id=row.pk)
+        services.undelete_environment(actor=request.actor, id=row.pk, now=timezone.now())
+    return _back(row)
+
+
+@require_POST
+@login_required
+def seen_to(request: ActorRequest, environment_id: uuid.UUID) -> HttpResponse:
+    """What could not be removed there was removed by hand, or may lie."""
+    row = _row(request, environment_id, Role.ADMIN, Environment.with_deleted.all())
+    services.dismiss_left_behind(actor=request.actor, id=row.pk, now=timezone.now())
     return _back(row)
 
 

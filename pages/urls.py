@@ -34,5 +34,6 @@ urlpatterns = [
     ),
     path("settings/environments/<uuid:environment_id>/default/", environments.make_default, name="environment_default"),
     path("settings/environments/<uuid:environment_id>/undelete/", environments.undelete, name="environment_undelete"),
+    path("settings/environments/<uuid:environment_id>/left/", environments.seen_to, name="environment_left"),
     path("settings/environments/<uuid:environment_id>/test/", environments.test, name="environment_test"),
 ]

@@ -139,15 +139,12 @@ def defer_warm(session_id: uuid.UUID) -> None:
 
 def defer_pool(environment_id: uuid.UUID) -> None:
     """Look after an environment's warm sandboxes, one worker at a time; once, however often it is asked for."""
-    name = f"sessions.keep_pool:{environment_id}"
-    task = app.configure_task("sessions.keep_pool", queue=QUEUE, lock=name, queueing_lock=name)
-    with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
-        task.defer(environment_id=str(environment_id))
+    _defer_for("sessions.keep_pool", environment_id)
 
 
-def defer_clear_homes(session_id: uuid.UUID) -> None:
-    """Behind a move that may be under way."""
-    _defer_once("sessions.clear_homes", session_id)
+def defer_clear_homes(environment_id: uuid.UUID) -> None:
+    """Remove what nobody needs any more there, one worker at a time; once, however often it is asked for."""
+    _defer_for("sessions.clear_left_homes", environment_id)
 
 
 def defer_put_away(session_id: uuid.UUID) -> None:
@@ -170,6 +167,13 @@ def _defer_once(name: str, session_id: uuid.UUID) -> None:
     task = app.configure_task(name, queue=QUEUE, lock=f"{LOCK}{session_id}", queueing_lock=f"{name}:{session_id}")
     with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
         task.defer(session_id=str(session_id))
+
+
+def _defer_for(name: str, environment_id: uuid.UUID) -> None:
+    lock = f"{name}:{environment_id}"
+    task = app.configure_task(name, queue=QUEUE, lock=lock, queueing_lock=lock)
+    with contextlib.suppress(AlreadyEnqueued), transaction.atomic():
+        task.defer(environment_id=str(environment_id))
 
 
 @transaction.atomic

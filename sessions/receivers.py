@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from environments import services as environments
 from environments.models import Environment
 from environments.uses import Use
 from projects.models import Project
-from sessions import events, services
+from sessions import dispatch, events, services
 from sessions.models import AgentSession, Job, JobStatus, SessionStatus
 
 
@@ -42,10 +43,21 @@ def on_organization_suspended(sender: object, organization: Organization, now: d
 
 
 def on_environment_deleted(sender: object, environment: Environment, now: datetime, **_: Any) -> None:
-    """What runs in it stops and keeps its work; the next message goes on elsewhere."""
+    """What runs in it stops and keeps its work; the next message goes on elsewhere. What is kept warm ends."""
+    dispatch.defer_pool(environment.pk)
     for session in _sessions_in(environment):
         if session.is_running:
             services.stop_session(session=session, is_forced=True, now=now)
+
+
+def on_deployment_copied(sender: object, homes_here: Collection[uuid.UUID], now: datetime, **_: Any) -> None:
+    """Sessions of a copied database go on from the vault: what ran, and what lies elsewhere, is not theirs."""
+    services.leave_the_original(homes_here=homes_here, now=now)
+
+
+def on_environment_changed(sender: object, environment_id: uuid.UUID, **_: Any) -> None:
+    """What is kept warm there is made anew; nobody gets what was made before."""
+    dispatch.defer_pool(environment_id)
 
 
 def on_uses_asked(sender: object, environment: Environment, **_: Any) -> list[Use]:

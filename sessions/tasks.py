@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app
 from accounts.handover import HandOn
 from runtime import metrics
 from sessions import dispatch, services
-from sessions.engine import lifecycle, moving, pool, restoring, runner, warming
+from sessions.engine import homes, lifecycle, moving, pool, restoring, runner, warming
 from sessions.errors import StaleEpoch
 from sessions.log import LogWriter
 from sessions.upkeep import aging, idle
@@ -67,9 +67,9 @@ async def warm(*, session_id: str) -> None:
     await warming.warm(uuid.UUID(session_id))
 
 
-@app.task(name="sessions.clear_homes", queue="agents", retry=HandOn())
-async def clear_homes(*, session_id: str) -> None:
-    await moving.clear_left(uuid.UUID(session_id))
+@app.task(name="sessions.clear_left_homes", queue="agents", retry=HandOn())
+async def clear_left_homes(*, environment_id: str) -> None:
+    await homes.clear_left(uuid.UUID(environment_id))
 
 
 @app.task(name="sessions.keep_pool", queue="agents", retry=HandOn())

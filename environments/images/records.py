@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from environments.images.errors import BuildStopped
 from environments.images.models import BuildOutput, BuildStatus, ImageBuild
+from environments.signals import environment_changed
 
 SILENT_AFTER = timedelta(minutes=2)
 LOST = "The server stopped during the build; build it again."
@@ -60,11 +61,13 @@ def report(build: ImageBuild, text: str, values: Mapping[str, Any]) -> int:
     return last_seq
 
 
+@transaction.atomic
 def complete(build: ImageBuild, *, image_id: str, size_bytes: int) -> None:
-    """The image is there and has its name. Raises: BuildStopped."""
+    """The image is there and has its name; sandboxes are made of it from now on. Raises: BuildStopped."""
     done = {"status": BuildStatus.COMPLETED, "image_id": image_id, "size_bytes": size_bytes, "step": F("steps")}
     if not _ours(build).filter(cancel_requested_at=None).update(**done, finished_at=timezone.now()):
         raise BuildStopped
+    environment_changed.send(sender=ImageBuild, environment_id=build.environment_id)
 
 
 def end(build: ImageBuild, outcome: Outcome) -> bool:

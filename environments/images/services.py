@@ -25,6 +25,7 @@ from environments.images.errors import (
 from environments.images.models import BuildStatus, Dockerfile, ImageBuild
 from environments.images.rules import Checked
 from environments.models import Environment, EnvironmentKind
+from environments.signals import environment_changed
 
 BUILD, REMOVE_IMAGES = "environments.build_image", "environments.remove_images"
 QUEUE = "images"
@@ -74,6 +75,7 @@ def delete_dockerfile(*, actor: Actor, environment_id: uuid.UUID, now: datetime)
             raise BuildRunning
         Dockerfile.objects.filter(environment=environment).delete()
         _defer_removal(environment.pk)
+        environment_changed.send(sender=Dockerfile, environment_id=environment.pk)
     contexts.tidy(environment.pk)
 
 

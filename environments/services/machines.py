@@ -6,9 +6,14 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+import structlog
+from django.db.models import QuerySet
+
 from environments import configs
 from environments.images import choice
 from environments.models import Environment, Machine, MachineStatus
+
+logger = structlog.get_logger(__name__)
 
 LIVE = (MachineStatus.CREATING, MachineStatus.RUNNING)
 
@@ -49,5 +54,22 @@ def machine_ended(*, machine_id: uuid.UUID, status: MachineStatus, reason: str, 
 
 def home_cleared(*, machine: Machine, now: datetime) -> None:
     """The machine's home is no more; nor is that of the others which used it."""
+    _of_same_home(machine).update(cleared_at=now, clear_error="")
+
+
+def home_not_cleared(*, machine: Machine, error: str, now: datetime) -> None:
+    """It is tried again later, until it is given up."""
+    _of_same_home(machine).update(clear_tried_at=now, clear_error=error[:500])
+
+
+def give_up_homes(*, machines: QuerySet[Machine], now: datetime) -> int:
+    """Leave to people what could not be removed for long: the organisation's administrators are told; how many."""
+    given_up = machines.filter(cleared_at=None, given_up_at=None).update(given_up_at=now)
+    if given_up:
+        logger.error("homes_given_up", machines=given_up)
+    return given_up
+
+
+def _of_same_home(machine: Machine) -> QuerySet[Machine]:
     same = Machine.objects.filter(environment_id=machine.environment_id, home_id=machine.home_id, cleared_at=None)
-    same.filter(subject_id=machine.subject_id).update(cleared_at=now)
+    return same.filter(subject_id=machine.subject_id)

@@ -22,6 +22,7 @@ from environments.images import policy
 from environments.models import Environment, EnvironmentKind, Machine
 from environments.services.locking import free_name, locked
 from environments.services.machines import LIVE
+from environments.signals import environment_changed
 
 logger = structlog.get_logger(__name__)
 
@@ -124,8 +125,8 @@ def update_environment(
 ) -> Environment:
     """Rename, describe, configure, or make an environment the organisation's default; what is None stays.
 
-    A new configuration holds for sandboxes that are made from now on. Of `secrets` a text is kept in place of an
-    earlier one, None forgets it; when the address changes, a password is forgotten, too.
+    A new configuration holds for sandboxes that are made from now on; what is kept warm is made anew. Of `secrets` a
+    text is kept in place of an earlier one, None forgets it; when the address changes, a password is forgotten, too.
     Raises: NotFound, Forbidden; Invalid (also for taking the default away); KindNotAvailable; Conflict (the name is
         taken); EnvironmentInUse (sandboxes run where the environment would not be any more).
     """
@@ -145,6 +146,8 @@ def update_environment(
     with free_name():
         environment.save(update_fields=["name", "description", "is_default", "config"])
     _keep_secrets(environment, secrets or {}, now)
+    if config is not None or secrets:
+        environment_changed.send(sender=Environment, environment_id=environment.pk)
     return environment
 
 
@@ -155,8 +158,11 @@ def _configure(environment: Environment, config: dict[str, Any]) -> None:
     values = new.model_dump()
     configs.require_available(environment.kind, values)
     moved = sorted(name for name in new.place if values[name] != environment.config.get(name))
-    if moved and Machine.objects.filter(environment=environment, status__in=LIVE).exists():
+    living = Machine.objects.filter(environment=environment, status__in=LIVE)
+    if moved and living.exists():
         message = "Sessions run there. Stop them first, or add another environment."
+        if not living.exclude(subject_id=None).exists():
+            message = "Sandboxes are kept warm there. Keep none first, and change this a minute later."
         details = [{"field": f"config.{name}", "message": message} for name in moved]
         raise EnvironmentInUse(message, details=details)
     before, environment.config = environment.config, values

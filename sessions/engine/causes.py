@@ -12,7 +12,21 @@ from sandbox.answers import AgentStatus
 GO_ON = "Send a message to go on."
 KEPT = f"The files are kept. {GO_ON}"
 NOT_SAVED = "The session was not stopped, since its work could not be saved. Try again, or stop it without saving."
+NOT_ENDED = "The session was not stopped, since its sandbox could not be ended. Try again, or stop it without saving."
 MUTE = "The agent does not answer any more. Send a message to go on with a new one."
+
+
+def unsaved(error: str) -> str:
+    """What a stop by force may have cost."""
+    return (
+        "The session was stopped by force: what was changed since its last checkpoint could not be saved, and may be "
+        f"lost. {error}"
+    )
+
+
+def out_of_reach(error: str) -> str:
+    """Of a sandbox that was given up although it may run still."""
+    return f"The session left it by force while it could not be ended; it is ended when it can be reached. {error}"
 
 
 def agent_ending(status: AgentStatus) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import posixpath
 import tempfile
@@ -147,15 +148,16 @@ def _why_not_made(error: OSError) -> str:
 
 
 async def cause_of_loss(session_id: uuid.UUID) -> str | None:
-    """Why the session's sandbox is not there any more, as a sentence with the next step; None when it is there."""
+    """Why the session's sandbox is not there any more, as a sentence with the next step; None when it is there, or
+    cannot be asked."""
     place, machine = await in_db(_place_and_machine)(session_id)
     if place.machine is None:
         return None if machine is None else f"{machine.reason or 'The sandbox was stopped.'} {causes.KEPT}"
-    if (sandbox := await attached(place)) is None or await sandbox.glance() in (Phase.RUNNING, Phase.UNREACHABLE):
-        return None
-    cause = await sandbox.cause()
-    await _ended(place.machine, MachineStatus.LOST, cause)
-    return f"{cause} {causes.KEPT}"
+    with contextlib.suppress(SandboxError):
+        sandbox = await attached(place)
+        if sandbox is not None and await sandbox.glance() in (Phase.STOPPED, Phase.GONE):
+            return f"{await lost(sandbox, place)} {causes.KEPT}"
+    return None
 
 
 async def find_sandbox(place: Place) -> Sandbox | None:
@@ -170,19 +172,23 @@ async def find_sandbox(place: Place) -> Sandbox | None:
         if phase == Phase.RUNNING:
             return sandbox
         if phase != Phase.UNREACHABLE:
-            await _ended(place.machine, MachineStatus.LOST, await sandbox.cause())
+            await lost(sandbox, place)
             return None
     raise GuestSilent("The sandbox does not answer. Try again, or stop the session to start another one.")
 
 
 async def attached(place: Place) -> Sandbox | None:
-    """What the machine's handle names, in whatever phase; None when there was never a handle, or it is not believed."""
+    """What the machine's handle names, in whatever phase; None when there was never a handle, or it is not believed.
+
+    Raises: SandboxRefused (its environment does not say any more how to reach it).
+    """
     machine = place.machine
     if machine is None or not machine.handle:
         return None
+    spec = place.spec(machine)
     try:
         with metrics.sandbox_operation(machine.environment.kind, "attach"):
-            return await attach_sandbox(place.spec(machine), machine.handle)
+            return await attach_sandbox(spec, machine.handle)
     except SandboxRefused as error:
         await _ended(machine, MachineStatus.LOST, error.message)
         return None
@@ -299,6 +305,19 @@ async def stop_sandbox(sandbox: Sandbox, machine: Machine) -> None:
     await in_db(environments.machine_ended)(
         machine_id=machine.id, status=MachineStatus.STOPPED, reason="", now=timezone.now()
     )
+
+
+async def lost(sandbox: Sandbox, place: Place) -> str:
+    """Record that a sandbox has ended by itself; why."""
+    cause = await sandbox.cause()
+    if place.machine is not None:
+        await _ended(place.machine, MachineStatus.LOST, cause)
+    return cause
+
+
+async def give_up(machine: Machine, error: str) -> None:
+    """Leave a sandbox that cannot be ended to whoever looks for orphans: no living machine speaks of it any more."""
+    await _ended(machine, MachineStatus.STOPPED, causes.out_of_reach(error))
 
 
 async def _ended(machine: Machine, status: MachineStatus, reason: str) -> None:

@@ -57,11 +57,11 @@ async def move(session_id: uuid.UUID) -> None:
         except FAILURES as error:
             logger.warning("move_failed", session_id=str(session_id), error=str(error))
             await in_db(_failed)(work, str(error))
-    await clear_left(session_id)
+    await _clear_left(session_id)
     await in_db(dispatch.admit)()
 
 
-async def clear_left(session_id: uuid.UUID) -> None:
+async def _clear_left(session_id: uuid.UUID) -> None:
     """Remove what the session has left where it is not any more."""
     home_id = await in_db(_home_of)(session_id)
     if home_id is not None:

@@ -7,7 +7,9 @@ goes to one session, or is ended, never both. It has seen no project: its first 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from channels.db import database_sync_to_async as in_db
@@ -35,11 +37,25 @@ OLD = timedelta(minutes=30)  # an unused one is made anew, with what the environ
 FAILURES = (SandboxError, DomainError, OSError)
 
 
+@dataclass(frozen=True)
+class _Pool:
+    """One environment's, as the database has it; the newest machine first."""
+
+    environment: Environment
+    facts: specs.Facts
+    machines: list[Machine]
+    size: int
+    made_of: str
+
+
 def take(session: AgentSession, environment: Environment, *, epoch: int) -> Machine | None:
-    """A warm sandbox for a session that has no files yet, in the caller's transaction; None when there is none."""
+    """A warm sandbox for a session that has no files yet, in the caller's transaction; None when there is none.
+
+    One that was made before the environment was changed is not given away.
+    """
     if not size_of(environment) or Machine.objects.filter(subject_id=session.pk).exists():
         return None
-    free = _pooled().filter(environment=environment, status=MachineStatus.RUNNING)
+    free = _pooled().filter(environment=environment, status=MachineStatus.RUNNING, made_of=_made_of(environment))
     machine = free.select_for_update(skip_locked=True).order_by("pk").first()
     if machine is None:
         return None
@@ -52,16 +68,18 @@ def take(session: AgentSession, environment: Environment, *, epoch: int) -> Mach
 
 
 def size_of(environment: Environment) -> int:
-    """How many are kept: 0 as a rule; at least one while somebody is about to make a session."""
+    """How many are kept: 0 as a rule, and for suspended organisations; at least one while somebody is about to make a
+    session."""
     size = environment.config.get("warm_pool", 0)
-    if not isinstance(size, int) or environment.deleted_at is not None:
+    if not isinstance(size, int) or environment.deleted_at is not None or environment.organization.suspended_at:
         return 0
     return max(size, 1) if warming.is_expected(environment.pk) else size
 
 
 def to_keep() -> list[uuid.UUID]:
     """Environments whose pool is to be looked after."""
-    wanted = Q(config__warm_pool__gt=0, deleted_at=None) | Q(pk__in=_live().values("environment_id"))
+    wanted = Q(config__warm_pool__gt=0, deleted_at=None, organization__suspended_at=None)
+    wanted |= Q(pk__in=_live().values("environment_id"))
     return list(Environment.with_deleted.filter(wanted).values_list("pk", flat=True))
 
 
@@ -70,22 +88,23 @@ async def keep(environment_id: uuid.UUID) -> None:
     found = await in_db(_read)(environment_id)
     if found is None:
         return
-    environment, facts, machines = found
-    now, living = timezone.now(), 0
-    for machine in machines:
-        spec = _spec(machine, facts)
-        is_surplus = living >= size_of(environment) or _is_old(machine, now)
-        living += await _look(machine, spec, is_surplus=is_surplus)
+    size, living = found.size, 0
+    for machine in found.machines:
+        is_surplus = living >= size or machine.made_of != found.made_of or _is_old(machine, timezone.now())
+        living += await _look(machine, found.facts, is_surplus=is_surplus)
+    if not found.made_of:
+        return  # nothing can be made there now; whoever needs a sandbox is told why
     try:
-        for _ in range(size_of(environment) - living):
-            await _make(environment, facts)
+        for _ in range(size - living):
+            await _make(found)
     except FAILURES as error:
         logger.warning("pool_not_filled", environment_id=str(environment_id), error=str(error))
 
 
-async def _look(machine: Machine, spec: AnySpec, *, is_surplus: bool) -> bool:
-    """Whether it lives on. One whose maker died is taken over; what is dead, old or too many is ended."""
+async def _look(machine: Machine, facts: specs.Facts, *, is_surplus: bool) -> bool:
+    """Whether it lives on. One whose maker died is taken over; what is dead, old, outdated or too many is ended."""
     try:
+        spec = _spec(machine, facts)
         sandbox = await find_sandbox(spec) if not machine.handle else await attach_sandbox(spec, machine.handle)
         if sandbox is None or await sandbox.poll() in (Phase.STOPPED, Phase.GONE):
             await _end(machine, sandbox, MachineStatus.LOST)
@@ -110,40 +129,52 @@ async def _end(machine: Machine, sandbox: Sandbox | None, status: MachineStatus)
     await in_db(environments.home_cleared)(machine=machine, now=timezone.now())
 
 
-async def _make(environment: Environment, facts: specs.Facts) -> None:
-    machine = await in_db(_new)(environment)
+async def _make(pool: _Pool) -> None:
+    """One more; the row of one that could not be made goes, since it is tried again every minute."""
+    machine = await in_db(_new)(pool)
     try:
-        sandbox = await open_sandbox(_spec(machine, facts, to_make=True))
-    except FAILURES as error:
-        status, reason = MachineStatus.LOST, str(error)
-        await in_db(environments.machine_ended)(machine_id=machine.pk, status=status, reason=reason, now=timezone.now())
+        sandbox = await open_sandbox(_spec(machine, pool.facts, to_make=True))
+    except FAILURES:
+        await Machine.objects.filter(pk=machine.pk, subject_id=None).adelete()
         raise
     failpoint("pool.made_before_stored")
     await in_db(environments.machine_started)(machine_id=machine.pk, handle=sandbox.handle, now=timezone.now())
 
 
 @transaction.atomic
-def _new(environment: Environment) -> Machine:
-    machine = environments.create_machine(environment)
-    machine.home_id = machine.pk
-    machine.save(update_fields=["home_id"])
+def _new(pool: _Pool) -> Machine:
+    machine = environments.create_machine(pool.environment)
+    machine.home_id, machine.made_of = machine.pk, pool.made_of
+    machine.save(update_fields=["home_id", "made_of"])
     return machine
 
 
-def _read(environment_id: uuid.UUID) -> tuple[Environment, specs.Facts, list[Machine]] | None:
-    environment = Environment.with_deleted.filter(pk=environment_id).first()
+def _read(environment_id: uuid.UUID) -> _Pool | None:
+    rows = Environment.with_deleted.select_related("organization")
+    environment = rows.filter(pk=environment_id).first()
     if environment is None:
         return None
     machines = _live().filter(environment=environment).select_related("environment").order_by("-pk")
-    return environment, specs.facts_of([environment])[environment.pk], list(machines)
+    facts = specs.facts_of([environment])[environment.pk]
+    return _Pool(environment, facts, list(machines), size_of(environment), _made_of(environment, facts))
+
+
+def _made_of(environment: Environment, facts: specs.Facts | None = None) -> str:
+    """Fingerprint of what a sandbox made there now would be; empty when none can be made."""
+    facts = facts or specs.facts_of([environment])[environment.pk]
+    try:
+        return specs.fingerprint(environment, facts, partial(_mounts, environment))
+    except FAILURES:
+        return ""
+
+
+def _mounts(environment: Environment) -> tuple[Mount, ...]:
+    program = cli.find_cli().parent
+    return (Mount(program, str(program)), *credentials.mounts(environment))
 
 
 def _spec(machine: Machine, facts: specs.Facts, *, to_make: bool = False) -> AnySpec:
-    def mounts() -> tuple[Mount, ...]:
-        program = cli.find_cli().parent
-        return (Mount(program, str(program)), *credentials.mounts(machine.environment))
-
-    shown = mounts if to_make else tuple
+    shown = partial(_mounts, machine.environment) if to_make else tuple
     return specs.spec_for(specs.Wanted.of(machine, facts, mounts=shown, gateway_dir=sockets.socket_dir()))
 
 

@@ -18,7 +18,7 @@ from runtime.failpoints import failpoint
 from sandbox import Sandbox
 from sandbox.errors import SandboxError
 from sessions import dispatch, log
-from sessions.engine import claims, machines, turns
+from sessions.engine import claims, lifecycle, machines, turns
 from sessions.engine.claims import Lease
 from sessions.engine.turnstile import turnstile
 from sessions.errors import StaleEpoch
@@ -64,6 +64,8 @@ async def restore(session_id: uuid.UUID) -> None:
             logger.warning("restoration_failed", session_id=str(session_id), error=str(error))
             with contextlib.suppress(StaleEpoch):
                 await in_db(_failed)(work, str(error))
+            if work.is_stopped:
+                await lifecycle.stop_session(session_id)
     await in_db(_go_on)(session_id)
 
 

@@ -21,8 +21,8 @@ FAILURES = (SandboxError, DomainError, OSError)
 SILENT = "The sandbox does not answer."
 
 
-async def save(session_id: uuid.UUID, sandbox: Sandbox) -> None:
-    """End the agent and bring home what it leaves; a sandbox that has ended has nothing left to save.
+async def save(session_id: uuid.UUID, sandbox: Sandbox) -> bool:
+    """End the agent and bring home what it leaves; False when the sandbox has ended by itself, unsaved.
 
     The caller holds the session's lock, so that no turn runs. Harmless when repeated.
     Raises: FAILURES; the sandbox goes on.
@@ -31,12 +31,13 @@ async def save(session_id: uuid.UUID, sandbox: Sandbox) -> None:
     if phase == Phase.UNREACHABLE:
         raise GuestSilent(SILENT)
     if phase != Phase.RUNNING:
-        return
+        return False
     session = await in_db(AgentSession.with_deleted.get)(pk=session_id)
     await leaving.leave(sandbox.guest, session.agent_run, name=f"end-{session.epoch}-saved")
     await _save_tree(session, sandbox)
     await records.keep(session, sandbox.guest)
     failpoint("saving.saved")
+    return True
 
 
 async def _save_tree(session: AgentSession, sandbox: Sandbox) -> None:

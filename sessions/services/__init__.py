@@ -4,6 +4,7 @@ from sessions.services.archiving import archive_stretch, sessions_to_archive
 from sessions.services.attachments import Uploaded, add_attachment, prune_attachments
 from sessions.services.commands import prune_commands
 from sessions.services.control import cancel, delete_session, stop_session, update_session
+from sessions.services.copies import leave_the_original
 from sessions.services.creation import NewSessions, create_sessions
 from sessions.services.first_turn import start_first_turn
 from sessions.services.interrupts import interrupt
@@ -35,6 +36,7 @@ __all__ = [
     "deleted_sessions",
     "edit_message",
     "interrupt",
+    "leave_the_original",
     "mark_session",
     "move_session",
     "note_prompt",

@@ -14,20 +14,10 @@ from environments import configs
 from environments.models import Environment
 from runtime.failpoints import failpoint
 from sessions import dispatch
-from sessions.errors import AtWork, CommandIdTaken
-from sessions.models import (
-    AgentSession,
-    Job,
-    JobStatus,
-    Move,
-    PermissionStatus,
-    RestorationStatus,
-    SessionStatus,
-)
+from sessions.errors import CommandIdTaken
+from sessions.models import AgentSession, Job, Move, RestorationStatus
 from sessions.services.locking import locked
-
-NOT_OVER = (JobStatus.PENDING, JobStatus.PROCESSING)
-AT_WORK = "The agent is at work. Wait until it has finished, or stop it first."
+from sessions.services.resting import require_rest
 
 
 @transaction.atomic
@@ -46,7 +36,7 @@ def move_session(
         if (known.session_id, known.environment_id) != (session.pk, environment.pk):
             raise CommandIdTaken
         return known
-    _require_rest(session)
+    require_rest(session)
     if environment.organization_id != session.organization_id or environment.pk == session.environment_id:
         raise Invalid.field("environment_id", "Choose another environment: the session is in this one already.")
     configs.require_available(environment.kind)
@@ -61,16 +51,6 @@ def move_session(
     dispatch.defer_move(session.pk)
     failpoint("move.before_commit")
     return made
-
-
-def _require_rest(session: AgentSession) -> None:
-    has_turn = session.status == SessionStatus.RUNNING or session.jobs.filter(status__in=NOT_OVER).exists()
-    if has_turn or session.permission_requests.filter(status=PermissionStatus.PENDING).exists():
-        raise AtWork(AT_WORK)
-    if session.restorations.filter(status=RestorationStatus.PENDING).exists():
-        raise AtWork("The working tree is being restored. Wait until that has been done.")
-    if session.moves.filter(status=RestorationStatus.PENDING).exists():
-        raise AtWork("The session is being moved already.")
 
 
 def tell_with(job: Job) -> None:

@@ -11,13 +11,10 @@ from uuid_utils.compat import uuid7
 from accounts.models import User
 from runtime.failpoints import failpoint
 from sessions import dispatch
-from sessions.errors import AtWork, CommandIdTaken
-from sessions.models import AgentSession, Checkpoint, Job, JobStatus, Restoration, RestorationStatus, SessionStatus
+from sessions.errors import CommandIdTaken
+from sessions.models import AgentSession, Checkpoint, Job, Restoration, RestorationStatus
 from sessions.services.locking import locked
-
-NOT_OVER = (JobStatus.PENDING, JobStatus.PROCESSING)
-WORKING = (SessionStatus.RUNNING, SessionStatus.WAITING_INPUT)  # also while a cancelled turn is being ended
-AT_WORK = "The agent is at work. Wait until it has finished, or stop it first."
+from sessions.services.resting import require_rest
 
 
 @transaction.atomic
@@ -26,8 +23,8 @@ def restore_checkpoint(
 ) -> Restoration:
     """Have the session's working tree made what one of its checkpoints holds; the same key again changes nothing.
 
-    Raises: AtWork (a turn runs or waits, or another restoration); CommandIdTaken (the key was given to something
-        else); NotFound (deleted meanwhile).
+    Raises: AtWork (a turn runs or waits, or a move or another restoration); CommandIdTaken (the key was given to
+        something else); NotFound (deleted meanwhile).
     """
     session = locked(session)
     known = None if key is None else Restoration.objects.filter(pk=key).first()
@@ -35,10 +32,7 @@ def restore_checkpoint(
         if (known.session_id, known.checkpoint_id) != (session.pk, checkpoint.pk):
             raise CommandIdTaken
         return known
-    if session.status in WORKING or session.jobs.filter(status__in=NOT_OVER).exists():
-        raise AtWork(AT_WORK)
-    if session.restorations.filter(status=RestorationStatus.PENDING).exists():
-        raise AtWork("The working tree is being restored already.")
+    require_rest(session)
     made = Restoration.objects.create(
         id=key or uuid7(),
         organization_id=session.organization_id,

@@ -1,4 +1,9 @@
-"""Having a session's sandbox made before it is needed."""
+"""Having a session's sandbox made before it is needed.
+
+Who asks how often is counted in the cache, which all processes share: Redis, or the one process's own memory, since
+without Redis there is only one. What is forgotten there (a restart, Redis away) costs at most one more sandbox for each
+session or environment that is looked at: what is made is a row, found by whoever asks next.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +29,7 @@ ASIDE = ".set-aside"
 
 async def settle(*, now: datetime) -> int:
     """Put aside what the database has never heard of, and have removed what belongs to deleted sessions; how many."""
-    folders = await asyncio.to_thread(_folders)
+    folders = await asyncio.to_thread(specs.homes_here)
     spoken_of, doomed = await in_db(known)(set(folders), now)
     settled = len(doomed)
     for session_id in doomed:
@@ -63,14 +62,6 @@ def known(homes: set[uuid.UUID], now: datetime) -> tuple[set[uuid.UUID], list[uu
     spoken_of = {home_id or pk for pk, home_id in owners.values_list("pk", "home_id")} | {id for id in machines if id}
     doomed = without_tasks(owners.filter(deleted_at__lte=dispatch.for_good(now)))
     return spoken_of, list(doomed.values_list("pk", flat=True))
-
-
-def _folders() -> dict[uuid.UUID, Path]:
-    root, found = specs.sandboxes_root(), {}
-    for path in root.iterdir() if root.is_dir() else ():
-        with contextlib.suppress(ValueError):
-            found[uuid.UUID(path.name)] = path
-    return found
 
 
 async def _set_aside(path: Path, now: datetime) -> bool:

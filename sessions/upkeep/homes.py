@@ -1,35 +1,29 @@
-"""Homes that a session has left, in a place that could not be reached then: removed as soon as it can be."""
+"""Homes that nobody needs any more, in places that could not be reached then: removed as soon as they can be.
+
+What could not be removed for a month is given up, and left to the administrators of its organisation.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
-from django.db.models.functions import Coalesce
-
-from environments.models import Machine, MachineStatus
+from environments import services as environments
 from sessions import dispatch
-from sessions.models import AgentSession
+from sessions.engine import homes
 
-SETTLED = timedelta(minutes=2)
 GIVEN_UP = timedelta(days=30)
-AT_ONCE = 20
 
 
 def clear_left(*, now: datetime) -> int:
-    """Queue sessions with files where they are not any more; how many."""
-    sessions = AgentSession.objects.annotate(home=Coalesce("home_id", "pk"))
-    moved = sessions.filter(pk=OuterRef("subject_id")).exclude(home=OuterRef("home_id"))
-    ended = Machine.objects.filter(
-        cleared_at=None,
-        home_id__isnull=False,
-        status__in=(MachineStatus.STOPPED, MachineStatus.LOST),
-        stopped_at__gt=now - GIVEN_UP,
-        stopped_at__lt=now - SETTLED,
-    )
-    left = ended.filter(Exists(moved)).order_by("-stopped_at").values_list("subject_id", flat=True)
-    found = list(dict.fromkeys(left[: 5 * AT_ONCE]))[:AT_ONCE]
-    for session_id in found:
-        if session_id is not None:
-            dispatch.defer_clear_homes(session_id)
+    """Queue a look at each environment with files that nobody needs; how many."""
+    waiting = homes.due(now).order_by().values_list("environment_id", flat=True).distinct()
+    found = list(waiting)
+    for environment_id in found:
+        dispatch.defer_clear_homes(environment_id)
     return len(found)
+
+
+def give_up(*, now: datetime) -> int:
+    """Tell people of what was tried for long in vain; of how many machines."""
+    hopeless = homes.left(now).filter(stopped_at__lt=now - GIVEN_UP, clear_tried_at__isnull=False)
+    return environments.give_up_homes(machines=hopeless, now=now)

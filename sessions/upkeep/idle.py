@@ -16,6 +16,7 @@ from django.utils import timezone
 from environments import services as environments
 from gateway import services as gateway
 from sandbox import Phase
+from sandbox.errors import SandboxError
 from sessions import dispatch
 from sessions.engine import machines
 from sessions.engine.leaving import leave
@@ -53,10 +54,14 @@ async def rest(session_id: uuid.UUID) -> None:
     if resting is None:
         return
     place = await in_db(machines.place_of)(session_id)
-    sandbox = await machines.attached(place)
-    if sandbox is None or await sandbox.poll() != Phase.RUNNING:
+    try:
+        sandbox = await machines.attached(place)
+        if sandbox is None or await sandbox.poll() != Phase.RUNNING:
+            return
+        await leave(sandbox.guest, resting.run, name="end-idle")
+    except SandboxError as error:
+        logger.info("agent_not_sent_to_rest", session_id=str(session_id), error=str(error))
         return
-    await leave(sandbox.guest, resting.run, name="end-idle")
     await in_db(_rested)(resting)
     logger.info("agent_rests", session_id=str(session_id))
 

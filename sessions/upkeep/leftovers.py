@@ -83,6 +83,18 @@ def end_machines(*, now: datetime) -> int:
     return ended
 
 
+def leave_environments(*, now: datetime) -> int:
+    """Stop, by force, what still runs in an environment that was deleted, or for an organisation that is suspended:
+    the stop that was asked for then may have been lost; how many."""
+    before = now - SETTLED
+    forsaken = Q(machine__environment__deleted_at__lt=before) | Q(organization__suspended_at__lt=before)
+    rows = AgentSession.objects.filter(forsaken, machine__status__in=environments.LIVE)
+    found = list(without_tasks(rows).values_list("pk", flat=True))
+    for session_id in found:
+        dispatch.defer_stop(session_id, is_forced=True)
+    return len(found)
+
+
 def revoke_tokens(*, now: datetime) -> int:
     """Tokens that still open the gateway for a session that is deleted, stopped or gone; of how many sessions."""
     working = AgentSession.objects.exclude(status=SessionStatus.STOPPED).filter(pk=OuterRef("subject_id"))

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from channels.db import database_sync_to_async as in_db
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.errors import DomainError
 from environments import services as environments
@@ -30,6 +31,14 @@ JUST_ENDED = timedelta(seconds=20)  # who has written it may still be ending the
 MADE_WITHIN = timedelta(seconds=30)  # a machine that is being made for longer, with nobody at it, is not being made
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the rows say of machines, by their ids."""
+
+    unfinished: set[str]  # whose maker died before it could say that they run, and at which no task is
+    living: set[str]  # or ended just now
+
+
 async def end_orphans(*, now: datetime) -> int:
     """End what no living machine speaks of, and take over what was being made when its maker died; how many."""
     places = await in_db(_places)(now)
@@ -44,23 +53,27 @@ async def _settle(spec: AnySpec, now: datetime) -> int:
     except (SandboxError, TimeoutError, OSError) as error:
         logger.warning("place_not_asked", place=spec.place, error=str(error) or type(error).__name__)
         return 0
+    known = await in_db(_sorted)(set(running), now)
     settled = 0
     for machine_id, sandbox in running.items():
         try:
-            settled += await _settle_one(machine_id, sandbox, now)
+            if machine_id in known.unfinished:
+                settled += await _adopt(machine_id, sandbox, now)
+            elif machine_id not in known.living:
+                settled += await _end(machine_id, sandbox)
         except (SandboxError, TimeoutError, OSError) as error:
             logger.warning("orphan_not_ended", machine_id=machine_id, error=str(error) or type(error).__name__)
     return settled
 
 
-async def _settle_one(machine_id: str, sandbox: Sandbox, now: datetime) -> bool:
-    if await in_db(_is_unfinished)(machine_id, now):
-        handle = sandbox.handle
-        await in_db(environments.machine_started)(machine_id=uuid.UUID(machine_id), handle=handle, now=now)
-        logger.warning("sandbox_adopted", machine_id=machine_id)
-        return True
-    if not await in_db(_is_orphan)(machine_id, now):
-        return False
+async def _adopt(machine_id: str, sandbox: Sandbox, now: datetime) -> bool:
+    handle = sandbox.handle
+    await in_db(environments.machine_started)(machine_id=uuid.UUID(machine_id), handle=handle, now=now)
+    logger.warning("sandbox_adopted", machine_id=machine_id)
+    return True
+
+
+async def _end(machine_id: str, sandbox: Sandbox) -> bool:
     async with asyncio.timeout(ANSWER_S):
         await sandbox.stop()
     logger.warning("orphan_sandbox_ended", machine_id=machine_id)
@@ -70,7 +83,9 @@ async def _settle_one(machine_id: str, sandbox: Sandbox, now: datetime) -> bool:
 def _places(now: datetime) -> list[AnySpec]:
     """Every place where a machine of ours lives, or lived lately; once, however many environments name it."""
     lately = Q(created_at__gt=now - IN_USE) | Q(status__in=environments.LIVE)
-    used = Environment.with_deleted.filter(Exists(Machine.objects.filter(lately, environment=OuterRef("pk"))))
+    used = Environment.with_deleted.filter(
+        Exists(Machine.objects.filter(lately, environment=OuterRef("pk"))), purged_at=None
+    )
     rows = list(used)
     facts, found = specs.facts_of(rows), {}
     for environment in rows:
@@ -83,20 +98,20 @@ def _places(now: datetime) -> list[AnySpec]:
     return list(found.values())
 
 
-def _is_unfinished(machine_id: str, now: datetime) -> bool:
-    """Whether its maker died before it could say that it runs: no task is at the session that it was made for."""
-    rows = _rows(machine_id).filter(status=MachineStatus.CREATING, created_at__lt=now - MADE_WITHIN)
-    made_for = AgentSession.with_deleted.filter(machine__in=rows)
-    return without_tasks(made_for).exists()
+def _sorted(machine_ids: set[str], now: datetime) -> Known:
+    """As many questions for many as for one."""
+    rows = Machine.objects.filter(pk__in=filter(None, map(_uuid, machine_ids)))
+    lives = Q(status__in=environments.LIVE) | Q(stopped_at__gt=now - JUST_ENDED)
+    made = rows.filter(status=MachineStatus.CREATING, created_at__lt=now - MADE_WITHIN)
+    made_for = without_tasks(AgentSession.with_deleted.filter(machine__in=made))
+    return Known(
+        unfinished={str(id) for id in made_for.values_list("machine_id", flat=True)},
+        living={str(id) for id in rows.filter(lives).values_list("pk", flat=True)},
+    )
 
 
-def _is_orphan(machine_id: str, now: datetime) -> bool:
-    rows = _rows(machine_id)
-    return not rows.filter(Q(status__in=environments.LIVE) | Q(stopped_at__gt=now - JUST_ENDED)).exists()
-
-
-def _rows(machine_id: str) -> QuerySet[Machine]:
+def _uuid(text: str) -> uuid.UUID | None:
     try:
-        return Machine.objects.filter(pk=uuid.UUID(machine_id))
+        return uuid.UUID(text)
     except ValueError:
-        return Machine.objects.none()
+        return None

@@ -76,9 +76,11 @@ MENDS: dict[str, Step] = {
     "agents": _in_db(abandoned.hand_over),  # before sessions are taken for idle
     "sessions": _in_db(leftovers.settle_sessions),
     "machines": _in_db(leftovers.end_machines),
+    "deleted environments": _in_db(leftovers.leave_environments),
     "idle sandboxes": _in_db(aging.put_away),
     "old sandboxes": _in_db(aging.stop_old),
     "homes": _in_db(homes.clear_left),
+    "homes given up": _in_db(homes.give_up),
     "pools": _in_db(pools.keep),
     "tokens": _in_db(leftovers.revoke_tokens),
     "orphans": _end_orphans,

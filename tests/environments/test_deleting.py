@@ -56,11 +56,18 @@ class TestDelete:
             delete(alice, Environment.objects.get(organization=organization, is_default=True), force=True)
 
     def test_refuses_while_a_machine_lives_in_it_unless_forced(self, alice: User, second: Environment) -> None:
-        services.create_machine(second)
+        services.create_machine(second, subject_id=uuid.uuid4())
 
         with pytest.raises(EnvironmentInUse):
             delete(alice, second)
         delete(alice, second, force=True)
+
+        assert not Environment.objects.filter(pk=second.pk).exists()
+
+    def test_is_not_refused_for_what_is_only_kept_warm(self, alice: User, second: Environment) -> None:
+        services.create_machine(second)
+
+        delete(alice, second)
 
         assert not Environment.objects.filter(pk=second.pk).exists()
 
@@ -76,7 +83,7 @@ class TestUndelete:
         delete(alice, second)
 
         for _ in range(2):
-            services.undelete_environment(actor=actor_for(alice), id=second.pk)
+            services.undelete_environment(actor=actor_for(alice), id=second.pk, now=NOW)
 
         assert Environment.objects.get(pk=second.pk).deleted_at is None
 
@@ -87,14 +94,16 @@ class TestUndelete:
         add(alice, organization)
 
         with pytest.raises(Conflict, match="name"):
-            services.undelete_environment(actor=actor_for(alice), id=second.pk)
+            services.undelete_environment(actor=actor_for(alice), id=second.pk, now=NOW)
 
     def test_refuses_what_is_gone_for_good(self, alice: User, second: Environment) -> None:
         delete(alice, second)
-        services.purge_environments(now=NOW + KEPT + timedelta(seconds=1))
+        late = NOW + KEPT + timedelta(seconds=1)
 
-        with pytest.raises(Conflict, match="for good"):
-            services.undelete_environment(actor=actor_for(alice), id=second.pk)
+        for _ in range(2):
+            with pytest.raises(Conflict, match="for good"):  # what lies there may be on its way out already
+                services.undelete_environment(actor=actor_for(alice), id=second.pk, now=late)
+            services.purge_environments(now=late)
 
 
 class TestPurge:
@@ -130,6 +139,18 @@ class TestPurge:
 
         assert services.purge_environments(now=NOW + timedelta(days=6)) == 0
         assert services.purge_environments(now=NOW + timedelta(days=8)) == 1
+        machine.refresh_from_db()
+        assert (machine.given_up_at, machine.cleared_at) == (NOW + timedelta(days=8), None)
+
+    def test_gives_up_what_could_not_be_reached_for_a_week(self, alice: User, second: Environment) -> None:
+        machine = services.create_machine(second)
+        services.machine_started(machine_id=machine.pk, handle={"is": "there"}, now=NOW)
+        delete(alice, second, force=True)
+
+        purged = [services.purge_environments(now=NOW + timedelta(days=days)) for days in (6, 8, 8)]
+        machine.refresh_from_db()
+
+        assert (purged, machine.status, machine.given_up_at is not None) == ([0, 1, 0], "LOST", True)
 
     def test_is_done_when_the_files_are_removed(self, alice: User, second: Environment) -> None:
         machine = services.create_machine(second)

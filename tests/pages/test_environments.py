@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -110,3 +112,30 @@ class TestStrangers:
             client.force_login(user)
             assert {client.get(path).status_code for path in paths} == {status}
             assert client.post(f"{paths[0]}default/").status_code == status
+
+
+class TestLeftBehind:
+    def test_is_told_to_administrators_until_they_have_seen_to_it(
+        self, page: Client, bob: User, alice: User, organization: Organization
+    ) -> None:
+        environment = modal(alice, organization)
+        now, actor = timezone.now(), actor_for(alice)
+        for _ in range(2):
+            machine = services.create_machine(environment, subject_id=uuid.uuid4(), home_id=uuid.uuid4())
+            services.machine_started(machine_id=machine.pk, handle={"root": "/home/agent/.slipway/ab12"}, now=now)
+            services.home_not_cleared(machine=machine, error="Modal refused the token.", now=now)
+        services.delete_environment(actor=actor, id=environment.pk, force=True, now=now)
+        services.purge_environments(now=now + timedelta(days=8))
+        address = f"/settings/environments/?organization={organization.pk}"
+        other = Client()
+        other.force_login(bob)
+
+        shown = page.get(address).content.decode()
+
+        assert "The files of 2 sandboxes in “modal” could not be removed. Modal refused the token." in shown
+        assert "/home/agent/.slipway/ab12" in shown
+        assert "could not be removed" not in other.get(address).content.decode()
+        assert other.post(f"/settings/environments/{environment.pk}/left/").status_code == 403
+        for _ in range(2):
+            assert page.post(f"/settings/environments/{environment.pk}/left/").status_code == 302
+        assert "could not be removed" not in page.get(address).content.decode()

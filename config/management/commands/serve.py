@@ -21,6 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 
 from config import postgres
 from config.env import BASE_DIR, env
@@ -45,6 +46,8 @@ class Command(BaseCommand):
         # Static files are read synchronously, which is right for what is small and local.
         warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
         self._migrate()
+        if not options["no_worker"]:
+            self._settle_deployment()
         self._collect_static()
         plan = self._plan(has_web=not options["no_web"], has_worker=not options["no_worker"])
         try:
@@ -92,6 +95,17 @@ class Command(BaseCommand):
         if env.database_url:
             raise CommandError("the database is not migrated; run: python manage.py migrate")
         call_command("migrate", verbosity=0, interactive=False)
+        connection.close()
+
+    def _settle_deployment(self) -> None:
+        """Before anything is done with sandboxes, which another server may have, too."""
+        from environments import services as environments
+
+        if environments.settle_deployment(now=timezone.now()):
+            self.stderr.write(
+                "This database was copied from another server: sessions go on from their last checkpoints, and what "
+                "the other server runs is left alone. `python manage.py doctor` tells more."
+            )
         connection.close()
 
     def _collect_static(self) -> None:

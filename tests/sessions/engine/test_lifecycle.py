@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
@@ -10,12 +12,17 @@ from pytest_django.fixtures import Settings
 from environments import specs
 from environments.models import Machine
 from gateway.models import GatewayToken
-from sandbox import Phase
-from sandbox.errors import GitFailed, NotARepository
+from sandbox import Phase, Sandbox
+from sandbox.errors import GitFailed, NotARepository, SandboxError
 from sessions import services
-from sessions.engine import lifecycle
+from sessions.engine import lifecycle, machines
 from sessions.models import AgentRecord, AgentSession, PermissionRequest
+from sessions.upkeep import orphans
 from tests.sessions.stage import Stage, asks
+
+
+async def _refuses(*_: object, **__: object) -> None:
+    raise SandboxError("The machine cannot be reached.")
 
 
 class TestStopSession:
@@ -74,6 +81,87 @@ class TestStopSession:
 
         assert (stage.session.status, stage.session.stop_refused_at) == ("STOPPED", None)
         assert (stage.sandbox.phase, (await Machine.objects.aget()).status) == (Phase.STOPPED, "STOPPED")
+
+    async def test_by_force_says_what_may_be_lost(self, stage: Stage) -> None:
+        await stage.play(await stage.asend())
+        stage.guest.next_snapshot = GitFailed("No space left on device.")
+
+        for _ in range(2):
+            await lifecycle.stop_session(stage.session.pk, is_forced=True)
+
+        (told,) = [notice for notice in await stage.events("agent.notice") if "by force" in notice["text"]]
+        assert (told["level"], "No space left on device." in told["text"]) == ("warning", True)
+
+    async def test_by_force_gives_up_what_cannot_be_reached(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await stage.play(await stage.asend("one"))
+        old = stage.sandbox
+        old.phase, plain = Phase.UNREACHABLE, old.stop
+        monkeypatch.setattr(old, "stop", _refuses)
+
+        await lifecycle.stop_session(stage.session.pk)
+        await stage.session.arefresh_from_db()
+        refused = stage.session.status_reason
+        await lifecycle.stop_session(stage.session.pk, is_forced=True)
+        await stage.session.arefresh_from_db()
+        machine = await Machine.objects.aget()
+
+        assert refused.startswith("The session was not stopped")
+        assert (stage.session.status, stage.session.machine_id, machine.status) == ("STOPPED", None, "STOPPED")
+        assert "ended when it can be reached" in machine.reason
+        monkeypatch.setattr(old, "stop", plain)
+        old.phase = Phase.RUNNING
+        assert await orphans.end_orphans(now=timezone.now() + timedelta(minutes=1)) == 1
+        assert old.phase is Phase.STOPPED
+
+    async def test_is_refused_when_the_sandbox_cannot_be_ended(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await stage.play(await stage.asend())
+        monkeypatch.setattr(stage.sandbox, "stop", _refuses)
+
+        await lifecycle.stop_session(stage.session.pk)
+        await stage.session.arefresh_from_db()
+
+        assert (stage.session.status, (await Machine.objects.aget()).status) == ("ERROR", "RUNNING")
+        assert "could not be ended" in stage.session.status_reason
+
+    async def test_tells_of_a_sandbox_that_had_ended_by_itself(self, stage: Stage) -> None:
+        await stage.play(await stage.asend())
+        stage.sandbox.crash()
+
+        await lifecycle.stop_session(stage.session.pk)
+        await stage.session.arefresh_from_db()
+
+        assert (stage.session.status, (await Machine.objects.aget()).status) == ("STOPPED", "LOST")
+        assert stage.session.status_reason == "The sandbox ended. The files are kept. Send a message to go on."
+
+    async def test_ends_what_was_being_made_when_its_maker_died(self, stage: Stage) -> None:
+        await stage.play(await stage.asend())
+        await Machine.objects.aupdate(status="CREATING", handle={})
+
+        await lifecycle.stop_session(stage.session.pk)
+
+        assert (stage.sandbox.phase, (await Machine.objects.aget()).status) == (Phase.STOPPED, "STOPPED")
+
+    async def test_of_a_worker_that_was_taken_for_dead_stops_no_later_turn(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await stage.play(await stage.asend("one"))
+        plain = machines.stop_sandbox
+
+        async def frozen(sandbox: Sandbox, machine: Machine) -> None:
+            await plain(sandbox, machine)
+            monkeypatch.setattr(machines, "stop_sandbox", plain)
+            await lifecycle.stop_session(stage.session.pk)  # another worker has the task by now
+            await stage.play(await stage.asend("two"))
+
+        monkeypatch.setattr(machines, "stop_sandbox", frozen)
+        await lifecycle.stop_session(stage.session.pk)
+        await stage.session.arefresh_from_db()
+
+        assert (stage.session.status, stage.session.machine_id is not None) == ("COMPLETED", True)
 
     async def test_goes_on_after_a_refusal(self, stage: Stage) -> None:
         await stage.play(await stage.asend("one"))

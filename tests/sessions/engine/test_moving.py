@@ -14,14 +14,13 @@ from django.utils import timezone
 from accounts.errors import Invalid
 from environments.models import Environment, Machine
 from sandbox import Phase
-from sandbox.errors import GitFailed, SandboxError
+from sandbox.errors import GitFailed
 from sandbox.spec import LocalSpec
 from sandbox.testing import ScriptedSandbox
 from sessions import dispatch, services
 from sessions.engine import lifecycle, moving
 from sessions.errors import AtWork, CommandIdTaken
 from sessions.models import AgentSession, Move
-from sessions.upkeep import homes
 from tests.sessions.resting import forget_tasks, play, tasks
 from tests.sessions.stage import Stage, asks
 
@@ -150,25 +149,6 @@ class TestMove:
         assert len(await stage.events("session.moved")) == 1
         assert [machine.status async for machine in Machine.objects.order_by("pk")] == ["STOPPED", "RUNNING"]
         assert (job.status, stage.guest.files[path]) == ("COMPLETED", RECORD)
-
-    async def test_clears_later_what_could_not_be_reached(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-        await worked(stage)
-        await ask(stage, await elsewhere(stage))
-
-        async def refuse() -> None:
-            raise SandboxError("The engine does not answer.")
-
-        monkeypatch.setattr(stage.sandbox, "destroy", refuse)
-        await moving.move(stage.session.pk)
-        is_left = (await Machine.objects.aget()).cleared_at is None
-        monkeypatch.undo()
-        later = timezone.now() + timedelta(minutes=5)
-        found = [await in_db(homes.clear_left)(now=at) for at in (timezone.now(), later)]
-        await moving.clear_left(stage.session.pk)
-
-        assert (found, await in_db(homes.clear_left)(now=later)) == ([0, 1], 0)
-
-        assert (is_left, (await Machine.objects.aget()).cleared_at is not None) == (True, True)
 
     async def test_is_rescued_when_its_task_is_lost(self, stage: Stage) -> None:
         await worked(stage)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
 
+from accounts.auth import actor_for
+from accounts.models import Organization
+from environments import services as environments
 from environments.models import Environment, Machine
 from sandbox import Phase
 from sandbox.errors import BackendUnavailable
@@ -68,7 +73,49 @@ class TestKeep:
         await wanted(1)
         stage.backend.refusal = BackendUnavailable("There is no room.", hint="Make some.")
 
-        assert await keep(stage) == ["LOST"]
+        assert [await keep(stage) for _ in range(2)] == [[], []], "no row is left of what never was"
+
+    async def test_makes_anew_what_was_made_of_something_else(self, stage: Stage) -> None:
+        await wanted(1)
+        await keep(stage)
+        old = stage.sandbox
+        await Environment.objects.aupdate(config={"warm_pool": 1, "mount_credentials": True})
+
+        assert await keep(stage) == ["STOPPED", "RUNNING"]
+        assert (old.phase, stage.sandbox.phase) == (Phase.GONE, Phase.RUNNING)
+
+    async def test_ends_those_of_a_suspended_organisation(self, stage: Stage) -> None:
+        await wanted(1)
+        await keep(stage)
+        await Organization.objects.aupdate(suspended_at=timezone.now())
+
+        assert await keep(stage) == ["STOPPED"]
+        assert await in_db(pool.to_keep)() == []
+
+    @pytest.mark.parametrize("change", [{"config": {"warm_pool": 2}}, {"name": "other"}])
+    async def test_is_looked_after_at_once_when_the_environment_was_changed(
+        self, stage: Stage, change: dict[str, Any]
+    ) -> None:
+        id = stage.session.environment_id
+        assert id is not None
+
+        actor = await in_db(actor_for)(stage.owner)
+        await in_db(environments.update_environment)(actor=actor, id=id, now=timezone.now(), **change)
+
+        assert await in_db(tasks)() == (["sessions.keep_pool"] if "config" in change else [])
+
+    async def test_ends_with_the_environment(self, stage: Stage) -> None:
+        await wanted(1)
+        await keep(stage)
+        await Environment.objects.aupdate(is_default=False)
+        id = stage.session.environment_id
+        assert id is not None
+
+        actor = await in_db(actor_for)(stage.owner)
+        await in_db(environments.delete_environment)(actor=actor, id=id, now=timezone.now())
+
+        assert await in_db(tasks)() == ["sessions.keep_pool"]
+        assert await keep(stage) == ["STOPPED"]
 
     async def test_is_left_alone_by_the_reconciler(self, stage: Stage) -> None:
         await wanted(1)
@@ -106,6 +153,16 @@ class TestTake:
 
         statuses = [machine.status async for machine in Machine.objects.order_by("pk")]
         assert (job.status, statuses) == ("COMPLETED", ["LOST", "RUNNING"])
+
+    async def test_gives_away_nothing_that_was_made_of_something_else(self, stage: Stage) -> None:
+        await wanted(1)
+        await keep(stage)
+        await Machine.objects.aupdate(made_of="something else")
+
+        await play(stage)
+
+        taken = await Machine.objects.aget(subject_id=stage.session.pk)
+        assert (taken.home_id, await Machine.objects.filter(subject_id=None).acount()) == (stage.session.pk, 1)
 
     async def test_is_for_sessions_that_have_no_files_yet(self, stage: Stage) -> None:
         await play(stage)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import Organization, User
+from environments.models import Environment
 from sessions import dispatch, services
 from sessions.errors import AtWork, CommandIdTaken
 from sessions.models import AgentSession, Checkpoint, JobStatus, Restoration, RestorationStatus, SessionStatus
@@ -78,6 +79,13 @@ class TestRestoreCheckpoint:
         ask(session, checkpoint(session), bob)
 
         with pytest.raises(AtWork, match="restored already"):
+            ask(session, checkpoint(session), bob)
+
+    def test_is_refused_while_the_session_is_moved(self, session: AgentSession, bob: User) -> None:
+        elsewhere = Environment.objects.create(organization_id=session.organization_id, name="elsewhere", kind="HOST")
+        services.move_session(session=session, environment=elsewhere, by=bob, now=NOW)
+
+        with pytest.raises(AtWork, match="being moved"):
             ask(session, checkpoint(session), bob)
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async as in_db
 from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
 from pytest_django.fixtures import Settings
 
 from accounts.models import Organization
-from environments.models import Machine
+from environments.models import Environment, Machine
 from gateway import services as gateway
 from gateway.models import GatewayToken
 from sessions.dispatch import defer_turn
@@ -121,6 +122,24 @@ class TestEndMachines:
         await play(stage)
 
         assert await in_db(leftovers.end_machines)(now=at()) == 0
+
+
+class TestLeaveEnvironments:
+    @pytest.mark.parametrize("what", ["environment", "organisation"])
+    async def test_stops_by_force_what_should_have_stopped(self, stage: Stage, what: str) -> None:
+        await play(stage)
+        before = await in_db(leftovers.leave_environments)(now=at())
+        if what == "environment":
+            await Environment.objects.aupdate(is_default=False, deleted_at=timezone.now())
+        else:
+            await Organization.objects.aupdate(suspended_at=timezone.now())
+        young = await in_db(leftovers.leave_environments)(now=timezone.now())
+
+        found = [await in_db(leftovers.leave_environments)(now=at()) for _ in range(2)]
+
+        assert (before, young, found) == (0, 0, [1, 0])
+        task = await ProcrastinateJob.objects.aget(status="todo")
+        assert (task.task_name, task.args["is_forced"]) == ("sessions.stop_session", True)
 
 
 class TestRevokeTokens:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async as in_db
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from environments import specs
@@ -66,6 +69,19 @@ class TestEndOrphans:
 
         assert await orphans.end_orphans(now=later()) == 0
         assert (await Machine.objects.aget()).status == "CREATING"
+
+    async def test_asks_the_database_as_often_for_many_as_for_one(self, stage: Stage) -> None:
+        await play(stage)
+        machine = await Machine.objects.aget()
+
+        def queries(ids: set[str]) -> int:
+            with CaptureQueriesContext(connection) as captured:
+                known = orphans._sorted(ids, later())
+            assert known.living == {str(machine.pk)}
+            return len(captured)
+
+        many = {str(uuid.uuid4()) for _ in range(20)} | {"nobody's"}
+        assert await in_db(queries)({str(machine.pk)}) == await in_db(queries)({str(machine.pk), *many})
 
     async def test_asks_each_place_and_waits_for_none(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         await play(stage)
