@@ -15,7 +15,7 @@ from sandbox import folders
 from sandbox.base import Capabilities, Phase, Sandbox
 from sandbox.client import GuestClient
 from sandbox.connection import Streams
-from sandbox.docker import causes, containers, homes, labels, profile, quota, reach, volumes
+from sandbox.docker import causes, containers, homes, labels, processors, profile, quota, reach, volumes
 from sandbox.docker.engine import engine
 from sandbox.errors import BackendUnavailable, SandboxError, SandboxRefused
 from sandbox.guest_archive import guest_archive
@@ -186,9 +186,10 @@ def _check(spec: DockerSpec) -> None:
 async def _make(spec: DockerSpec) -> DockerSandbox:
     """A container that answers. What differs from the profile, or does not answer, is removed again."""
     owner = homes.owner()
-    wanted = profile.container(spec, owner, guest_archive(spec.root.parent / ".guest"))
+    archive = guest_archive(spec.root.parent / ".guest")
     async with engine(spec.engine) as client:
         await _remove_all(client, spec)
+        wanted = profile.container(spec, owner, archive, spared=await processors.to_spare(client))
         await asyncio.to_thread(homes.make, spec, owner)
         if spec.storage == "volume":
             await volumes.make(client, spec, owner)

@@ -8,6 +8,7 @@ MACHINE = "slipway.machine"
 ROOT = "slipway.root"
 DEPLOYMENT = "slipway.deployment"
 ORGANIZATION = "slipway.organization"
+SPARED = "slipway.spared"  # the processor that a container leaves to the others
 
 
 def of_container(spec: DockerSpec) -> dict[str, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 from sandbox import inside
-from sandbox.docker import labels, volumes
+from sandbox.docker import labels, processors, volumes
 from sandbox.docker.homes import Owner
 from sandbox.folders import check_owned
 from sandbox.spec import DockerSpec
@@ -29,8 +28,8 @@ HIDDEN = ("MaskedPaths", "ReadonlyPaths")  # of /proc and /sys: the engine's own
 Json = dict[str, Any]
 
 
-def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
-    """The body of the engine's create call.
+def container(spec: DockerSpec, owner: Owner, archive: Path, *, spared: int | None) -> Json:
+    """The body of the engine's create call, for a container that leaves one processor to the others.
 
     Raises: SandboxRefused (a mount's source is not the server's own real folder).
     """
@@ -42,7 +41,7 @@ def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
         "WorkingDir": "/",
         "Hostname": "sandbox",
         "Env": [],
-        "Labels": labels.of_container(spec),
+        "Labels": labels.of_container(spec) | ({} if spared is None else {labels.SPARED: str(spared)}),
         "Healthcheck": {"Test": ["NONE"]},
         "StopSignal": "SIGTERM",
         "HostConfig": {
@@ -55,7 +54,8 @@ def container(spec: DockerSpec, owner: Owner, archive: Path) -> Json:
             "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={spec.tmp_bytes},mode=1777"},
             "Memory": spec.memory_bytes,
             "MemorySwap": spec.memory_bytes,
-            "NanoCpus": math.ceil(min(spec.cpus, os.cpu_count() or 1) * 1e9),
+            "NanoCpus": math.ceil(processors.at_most(spec.cpus) * 1e9),
+            "CpusetCpus": processors.without(spared),
             "PidsLimit": spec.pids,
             "Ulimits": _ulimits(spec),
             "Init": True,

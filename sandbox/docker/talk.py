@@ -15,7 +15,28 @@ from sandbox.connection import STREAM_LIMIT, Streams
 
 CHUNK = 64 * 2**10
 STDOUT = 1
-_running: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks only weakly
+CLOSE_S = 5.0
+LOST = (DockerError, aiohttp.ClientError, OSError)
+
+
+class _Outgoing:
+    """Our end's way out; what carries it further is gone when it is closed, so that nothing outlives a conversation."""
+
+    def __init__(self, writer: asyncio.StreamWriter, carrying: asyncio.Task[None]) -> None:
+        self._writer, self._carrying = writer, carrying
+
+    def write(self, data: bytes, /) -> None:
+        self._writer.write(data)
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def wait_closed(self) -> None:
+        await asyncio.wait([self._carrying], timeout=CLOSE_S)
+        await self._writer.wait_closed()
 
 
 async def open_exec(client: Docker, container: str, argv: Sequence[str], user: str) -> Streams:
@@ -25,14 +46,18 @@ async def open_exec(client: Docker, container: str, argv: Sequence[str], user: s
     """
     execution = await client.containers.container(container).exec(argv, stdin=True, user=user)
     stream = execution.start(timeout=aiohttp.ClientTimeout(total=None))
-    await stream._init()
-    ours, theirs = socket.socketpair()
-    near = await asyncio.open_connection(sock=ours, limit=STREAM_LIMIT)
-    far = await asyncio.open_connection(sock=theirs, limit=STREAM_LIMIT)
-    task = asyncio.create_task(_carry(client, container, stream, *far))
-    _running.add(task)
-    task.add_done_callback(_running.discard)
-    return near
+    async with contextlib.AsyncExitStack() as opened:
+        opened.push_async_callback(_close, stream)
+        await stream._init()
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=STREAM_LIMIT)
+        opened.callback(writer.close)
+        far = await asyncio.open_connection(sock=theirs, limit=STREAM_LIMIT)
+        opened.callback(far[1].close)
+        carrying = asyncio.create_task(_carry(client, container, stream, *far))
+        await asyncio.sleep(0)  # a task that is cancelled before it has begun closes nothing
+        opened.pop_all()
+    return reader, _Outgoing(writer, carrying)
 
 
 async def _carry(
@@ -51,9 +76,13 @@ async def _carry(
             task.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
         writer.close()
-        with contextlib.suppress(DockerError, aiohttp.ClientError, OSError):
-            await stream.close()
+        await _close(stream)
         await client.close()
+
+
+async def _close(stream: Stream) -> None:
+    with contextlib.suppress(*LOST, AssertionError):  # the last when it has lost its connection
+        await stream.close()
 
 
 async def _inward(stream: Stream, reader: asyncio.StreamReader) -> None:
@@ -62,7 +91,7 @@ async def _inward(stream: Stream, reader: asyncio.StreamReader) -> None:
 
 
 async def _outward(stream: Stream, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(DockerError, aiohttp.ClientError, OSError):
+    with contextlib.suppress(*LOST):
         while (message := await stream.read_out()) is not None:
             if message.stream == STDOUT:
                 writer.write(message.data)
@@ -70,5 +99,5 @@ async def _outward(stream: Stream, writer: asyncio.StreamWriter) -> None:
 
 
 async def _ended(client: Docker, container: str) -> None:
-    with contextlib.suppress(DockerError, aiohttp.ClientError, OSError):
+    with contextlib.suppress(*LOST):
         await client.containers.container(container).wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,17 @@ class TestContainment:
             assert said[1] == "Resource temporarily unavailable\n"
         await made.stop(grace_s=0.1)
         assert await either.living(made._spec.machine_id) == 0  # type: ignore[attr-defined]
+
+    async def test_leaves_each_processor_to_somebody(self, either: DockerMaker) -> None:
+        known = os.sched_getaffinity(0)
+        made = [await either.open(deployment="processors") for _ in known]
+
+        async with engine(either.engine.url) as client:
+            for one in made:
+                told = await client.containers.get(one.handle["id"])
+                chosen = {int(number) for number in told["HostConfig"]["CpusetCpus"].split(",")}
+                assert len(known - chosen) == 1
+                assert os.sched_getaffinity(told["State"]["Pid"]) == chosen
 
     async def test_bounds_memory_and_kills_the_hog_alone(self, docker: DockerMaker) -> None:
         made, neighbour = await docker.open(memory_bytes=128 * 2**20), await docker.open()

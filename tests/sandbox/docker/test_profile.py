@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox import DockerSpec, Mount
-from sandbox.docker import containers, homes, profile, volumes
+from sandbox.docker import containers, homes, processors, profile, volumes
 from sandbox.docker.engine import engine
 from sandbox.guest_archive import guest_archive
 from tests.sandbox.backends import DockerMaker
@@ -38,8 +39,9 @@ async def inspected(spec: DockerSpec) -> tuple[profile.Json, profile.Json]:
     owner = homes.owner()
     spec.root.mkdir(exist_ok=True, mode=0o700)
     homes.make(spec, owner)
-    wanted = profile.container(spec, owner, guest_archive(spec.root.parent / ".guest"))
+    archive = guest_archive(spec.root.parent / ".guest")
     async with engine(spec.engine) as client:
+        wanted = profile.container(spec, owner, archive, spared=await processors.to_spare(client))
         if spec.storage == "volume":
             await volumes.make(client, spec, owner)
         made = await client.containers.create(wanted, name=f"slipway-{spec.machine_id}")
@@ -48,6 +50,12 @@ async def inspected(spec: DockerSpec) -> tuple[profile.Json, profile.Json]:
         finally:
             await containers.remove(client, made.id)
             await volumes.remove(client, spec)
+
+
+def spared_and_left() -> list[tuple[str, str]]:
+    """The processors of a container, and the one that it leaves to others: what there can be."""
+    known = sorted(os.sched_getaffinity(0))
+    return [(",".join(str(one) for one in known if one != spared), str(spared)) for spared in known]
 
 
 class TestProfile:
@@ -73,6 +81,7 @@ class TestProfile:
             "none",
             ["no-new-privileges:true"],
         )
+        assert (host["CpusetCpus"], config["Labels"]["slipway.spared"]) in spared_and_left()
         assert host["Memory"] == host["MemorySwap"] == spec.memory_bytes
         assert (host["PidsLimit"], host["ReadonlyRootfs"], host["Runtime"]) == (
             spec.pids,
@@ -105,6 +114,7 @@ class TestProfile:
             ("HostConfig.MemorySwap", -1),
             ("HostConfig.PidsLimit", None),
             ("HostConfig.NanoCpus", 0),
+            ("HostConfig.CpusetCpus", "0-1"),
             ("HostConfig.ReadonlyRootfs", False),
             ("HostConfig.Binds", ["/:/host"]),
             ("HostConfig.Devices", [{"PathOnHost": "/dev/sda"}]),
@@ -134,9 +144,10 @@ class TestProfile:
     def test_asks_for_no_more_processors_than_there_are(self, tmp_path: Path) -> None:
         spec = DockerSpec("m", tmp_path, (), None, 60, "image", cpus=100_000)
 
-        wanted = profile.container(spec, homes.Owner(1000, 1000), tmp_path / "guest.pyz")
+        wanted = profile.container(spec, homes.Owner(1000, 1000), tmp_path / "guest.pyz", spared=None)
 
         assert wanted["HostConfig"]["NanoCpus"] < 100_000e9
+        assert wanted["HostConfig"]["NanoCpus"] <= max(1, len(processors.ours()) - 1) * 1e9
 
 
 @pytest.fixture(scope="module")
