@@ -19,10 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 WANTED = [
     "entrance-sign-in-refused",
-    "projects-first-run",
     "projects-imports",
     "frame-palette-that",
-    "settings-usage-of-n",
 ]
 STUFF = """
 document.body.innerHTML = `<button id=small></button><button id=framed></button><p id=wide>wide</p>
@@ -70,7 +68,5 @@ class TestTheCommand:
         assert code == 0, told
         assert f"{len(WANTED)} states, {8 * len(WANTED)} pictures" in told
         names = {path.name for path in tmp_path.glob("*.png")}
-        assert {
-            f"projects-first-run-{width}-{theme}.png" for width in (1440, 360) for theme in ("light", "dark")
-        } < names
+        assert {f"projects-imports-{width}-{theme}.png" for width in (1440, 360) for theme in ("light", "dark")} < names
         assert all(name in (tmp_path / "index.html").read_text() for name in names)

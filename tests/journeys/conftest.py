@@ -20,6 +20,7 @@ from tests.projects.serving import GitServer, serve
 Visit = Callable[..., Visitor]
 Stranger = Callable[..., Page]
 Shoot = Callable[[Page, str], None]
+AT_BOTH_SIZES = pytest.mark.parametrize("alice", ["desktop", "phone"], indirect=True)  # where the width matters
 _numbers = itertools.count(1)
 
 
@@ -110,6 +111,12 @@ def visit(server: Server, browser: Browser) -> Iterator[Visit]:
     for visitor in visitors:
         visitor.close()
     assert [visitor.watch.wrong for visitor in visitors if visitor.watch.wrong] == []
+
+
+@pytest.fixture
+def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
+    """Someone new at a desk, or as `AT_BOTH_SIZES` says."""
+    return visit(size=getattr(request, "param", "desktop"))
 
 
 @pytest.fixture

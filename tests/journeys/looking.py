@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 from playwright.sync_api import Error, Page
@@ -61,9 +62,15 @@ class Screens:
     def open(self, path: str) -> list[Page]:
         """The page at the desk, and on the phone."""
         pages = [self.alice.context.new_page(), self.phone.new_page()]
+        for _ in self.turn(pages, path):
+            pass
+        return pages
+
+    def turn(self, pages: list[Page], path: str) -> Iterator[Page]:
+        """The same pages on another path, one after the other: a new page costs more than what it shows."""
         for page in pages:
             go(page, self.alice.server.url + path)
-        return pages
+            yield page
 
     def look(self, page: Page, state: str, within: str = "html") -> None:
         """What axe-core finds, what sticks out, and on the phone what a finger would miss."""

@@ -56,6 +56,10 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def is_in_full(self) -> bool:
+        return IN_FULL.items() <= self.extra.items()
+
+    @property
     def log_path(self) -> Path:
         return self.data_dir / "serve.log"
 
@@ -72,6 +76,8 @@ class Server:
             "SLIPWAY_AGENT_IDLE_S": "600",  # the agents of many journeys take 140 MB each
             "SECRET_CANARY": CANARY,
         }
+        if not self.is_in_full:
+            ours["DJANGO_SETTINGS_MODULE"] = "tests.served"
         return {**kept, **ours, **self.extra}
 
     def manage(self, *arguments: str) -> None:
@@ -82,7 +88,7 @@ class Server:
     def spawn(self, log_path: Path, *arguments: str) -> subprocess.Popen[bytes] | Forked:
         """`manage.py <arguments>`, which goes on beside us."""
         with log_path.open("ab") as log:
-            if not IN_FULL.items() <= self.extra.items():
+            if not self.is_in_full:
                 return forkserver.start(arguments, env=self.environment(), stdout=log, stderr=log)
             command = [sys.executable, "manage.py", *arguments]
             streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}

@@ -67,12 +67,12 @@ class TestLooking:
 
 class TestAxe:
     def test_finds_nothing_on_pages_without_sessions(self, screens: Screens, stranger: Stranger) -> None:
-        for path in ["/", *SETTINGS]:
-            for page in screens.open(path):
+        pages = screens.open("/settings/")
+        for path in SETTINGS:
+            for page in screens.turn(pages, path):
                 screens.look(page, path)
-                page.close()
-
-        for page in screens.open("/"):
+        for page in screens.turn(pages, "/"):
+            screens.look(page, "/")
             page.evaluate("document.querySelector('slw-new-project').openWith('UPLOAD')")
             expect(page.get_by_role("dialog")).to_be_visible()
             screens.look(page, "a new project")
@@ -97,9 +97,9 @@ class TestAxe:
         for session in (asking, question):
             alice.wait_until_asked(session)
 
-        for page in screens.open("/"):
+        pages = screens.open("/")
+        for page in pages:
             screens.look(page, "the projects")
-            page.close()
         shown = [
             (asking, "[aria-label='May the agent do this?']"),
             (question, "[aria-label='The agent asks']"),
@@ -108,13 +108,12 @@ class TestAxe:
             (empty, ".session-empty"),
         ]
         for session, last in shown:
-            for page in screens.open(session_path(session)):
+            for page in screens.turn(pages, session_path(session)):
                 expect(page.locator("slw-composer textarea")).to_be_enabled()
                 expect(page.locator(last).first).to_be_visible()
                 expect(page.get_by_text("Practice model", exact=True)).to_be_visible()
                 screens.look(page, session["name"])
-                page.close()
-        for page in screens.open(session_path(done)):
+        for page in screens.turn(pages, session_path(done)):
             expect(page.locator(".tool").first).to_be_visible()
             for summary in page.locator(".tool > summary").all():
                 summary.click()

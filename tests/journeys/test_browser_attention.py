@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.curl import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
@@ -49,9 +49,9 @@ def bodies(page: Page) -> list[str]:
     return [one["body"] for one in shown(page)]
 
 
-@pytest.fixture(params=["desktop", "phone"])
+@pytest.fixture
 def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
-    someone = visit(size=request.param)
+    someone = visit(size=getattr(request, "param", "desktop"))
     someone.context.add_init_script(EDGE)
     return someone
 
@@ -69,6 +69,7 @@ def opened(context: BrowserContext, alice: Visitor, count: int) -> list[Page]:
 
 
 class TestASessionThatWaits:
+    @AT_BOTH_SIZES
     def test_is_counted_and_told_of_once_for_all_tabs_and_again_when_it_ends(
         self, alice: Visitor, shoot: Shoot
     ) -> None:
@@ -143,6 +144,7 @@ class TestTheOffer:
         look_away(page, False)
         return page
 
+    @AT_BOTH_SIZES
     def test_comes_when_it_would_have_been_of_use_and_turns_them_on_by_a_click(
         self, alice: Visitor, shoot: Shoot
     ) -> None:

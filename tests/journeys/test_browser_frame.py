@@ -9,15 +9,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.journeys import logs
 from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.test_browser_connection import BLOCKABLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(params=["desktop", "phone"])
-def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
-    return visit(size=request.param)
 
 
 class TestThePalette:
@@ -53,6 +48,7 @@ class TestThePalette:
         box.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
 
+    @AT_BOTH_SIZES
     def test_does_what_it_names(self, alice: Visitor, shoot: Shoot) -> None:
         session = alice.session(alice.project())
         page = alice.open(session_path(session))
@@ -167,6 +163,7 @@ class TestTheTree:
         assert names(page) == ["first", "three", "two"]
         del two
 
+    @AT_BOTH_SIZES
     def test_takes_back_what_was_done(self, alice: Visitor, shoot: Shoot) -> None:
         session = alice.session(alice.project())
         page = alice.open("/")
@@ -365,9 +362,8 @@ class TestThePanes:
         expect(side).to_be_visible()
         assert chat.bounding_box() == after
 
-    @pytest.mark.parametrize("size", ["phone", "small"])
-    def test_are_one_at_a_time_on_a_phone(self, visit: Visit, size: str, shoot: Shoot) -> None:
-        alice = visit(size=size)
+    def test_are_one_at_a_time_on_a_phone(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit(size="small")
         session = alice.session(alice.project(), prompt=script(bash("touch new.txt")))
         asked = alice.wait_until_asked(session)
         page = alice.open(session_path(session))

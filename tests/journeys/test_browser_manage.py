@@ -9,14 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import Visitor, session_path
-from tests.journeys.conftest import Visit
+from tests.journeys.conftest import AT_BOTH_SIZES
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
-
-
-@pytest.fixture(params=["desktop", "phone"])
-def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
-    return visit(size=request.param)
 
 
 def choose(page: Page, menu: str, item: str) -> None:
@@ -54,6 +49,7 @@ class TestASession:
         expect(page.get_by_role("heading", name="feature")).to_be_visible()
         alice.watch.forgive("status of 409")
 
+    @AT_BOTH_SIZES
     def test_is_moved_to_another_environment(self, alice: Visitor) -> None:
         body = {"organization_id": alice.organization_id, "name": "Containers to be", "kind": "HOST"}
         alice.person.call("POST", "/api/environments", body)
@@ -69,6 +65,7 @@ class TestASession:
         expect(page.get_by_text("moved this session to Containers to be")).to_be_visible(timeout=20_000)
         assert alice.read(session)["environment_name"] == "Containers to be"
 
+    @AT_BOTH_SIZES
     def test_is_deleted_once_that_is_confirmed(self, alice: Visitor) -> None:
         session = alice.session(alice.project())
         page = alice.open(session_path(session))
@@ -124,6 +121,7 @@ class TestAProject:
 
         expect(page.get_by_role("heading", name="tools", exact=True)).to_be_visible()
 
+    @AT_BOTH_SIZES
     def test_is_deleted_by_whoever_types_its_name(self, alice: Visitor) -> None:
         alice.session(alice.project())
         page = alice.open("/")

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.journeys.browsing import Visitor, go, reload
-from tests.journeys.conftest import Visit
+from tests.journeys.conftest import AT_BOTH_SIZES, Visit
 from tests.journeys.patience import PATIENCE
 from tests.journeys.test_browser_images import png
 from tests.projects.serving import GitServer
@@ -19,11 +19,6 @@ from tests.projects.serving import GitServer
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
 IMPORT_MS = 20_000 * PATIENCE
-
-
-@pytest.fixture(params=["desktop", "phone"])
-def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
-    return visit(size=request.param)
 
 
 def zipped(name: str, *items: tuple[str, bytes]) -> FilePayload:
@@ -56,6 +51,7 @@ class TestAnImport:
         yield
         repository.delay_s = 0
 
+    @AT_BOTH_SIZES
     def test_shows_its_progress_and_then_the_project(self, alice: Visitor, repository: GitServer) -> None:
         page = alice.open("/")
         dialog = new_project(page, "From a URL")
@@ -238,6 +234,7 @@ class TestTheNewSessionDialog:
 
         page.wait_for_url("**/sessions/**")
 
+    @AT_BOTH_SIZES
     def test_says_what_is_missing_and_starts_all_the_same(self, alice: Visitor) -> None:
         alice.project()
         page = alice.open("/")
@@ -317,6 +314,7 @@ class TestTheNewSessionDialog:
 
 
 class TestANewSession:
+    @AT_BOTH_SIZES
     def test_opens_at_once_and_needs_nothing_but_what_is_to_be_done(self, alice: Visitor) -> None:
         project = alice.project()
         page = alice.open("/")
@@ -360,6 +358,7 @@ class TestANewSession:
             1,
         )
 
+    @AT_BOTH_SIZES
     def test_says_what_is_wrong_where_it_is_even_when_that_is_folded(self, alice: Visitor) -> None:
         alice.session(alice.project(), name="taken")
         page = alice.open("/")

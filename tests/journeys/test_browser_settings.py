@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import Visitor, go
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot
 from tests.journeys.curl import wait_for
 from tests.journeys.looking import is_phone
 
@@ -28,11 +28,6 @@ SECTIONS = [
 # The browser's own part, which no test can click: what it answers, and what is asked of it.
 PERMISSION = """Object.defineProperty(Notification, "permission", { get: () => localStorage.permission ?? "default" });
 Notification.requestPermission = async () => (localStorage.permission = localStorage.answer ?? "granted");"""
-
-
-@pytest.fixture(params=["desktop", "phone"])
-def alice(request: pytest.FixtureRequest, visit: Visit) -> Visitor:
-    return visit(size=request.param)
 
 
 def saved(page: Page, name: str) -> None:
@@ -93,6 +88,7 @@ class TestNotifications:
         go(page, page.url)
         return page
 
+    @AT_BOTH_SIZES
     def test_are_turned_on_by_a_click_and_off_again(self, alice: Visitor, shoot: Shoot) -> None:
         page = self.open(alice)
         expect(page.get_by_text("Browser notifications are off on this device")).to_be_visible()
@@ -123,6 +119,7 @@ class TestNotifications:
 
 
 class TestTheWayThrough:
+    @AT_BOTH_SIZES
     def test_leads_to_every_section_and_back(self, alice: Visitor) -> None:
         page = alice.open("/settings/")
         navigation = page.get_by_role("navigation", name="Settings")
