@@ -1,4 +1,4 @@
-"""Faults by one command: `python3 dev faults [--seeds 20 | --seed N | --only kill --times 20 | --only chaos]`."""
+"""Faults by one command: `python3 dev faults [--seeds 20 | --seed N | --only kill --times 20 | --only kinds | …]`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, help="only the place that this seed chooses")
     parser.add_argument("--only", choices=[*names, "chaos"], help="one part")
     parser.add_argument("--times", type=int, default=1, help="how often in a row the server is killed at each moment")
+    parser.add_argument("--away", type=float, default=60, help="kinds: how many seconds a place is out of reach")
     parser.add_argument("--journeys", action="store_true", help="chaos: the end-to-end journeys instead of stories")
     parser.add_argument("--every", type=float, default=20, help="chaos: seconds between two deaths")
     parser.add_argument("--minutes", type=float, default=5, help="how long chaos reigns")
     given, rest = parser.parse_known_args(arguments)
     seed = {} if given.seed is None else {"FAULT_SEED": str(given.seed)}
-    numbers = {"FAULT_ALL": "1", "FAULT_SEEDS": str(given.seeds), "FAULT_TIMES": str(given.times), **seed}
+    numbers = {"FAULT_ALL": "1", "FAULT_SEEDS": str(given.seeds), "FAULT_TIMES": str(given.times)}
+    numbers |= {"FAULT_AWAY_S": str(given.away), **seed}
     if given.journeys:
         numbers |= {"JOURNEYS": "chaos", "CHAOS_EVERY_S": str(given.every), "FAULT_SEED": str(given.seed or 0)}
         command = ["-m", "pytest", "-q", *(rest or [str(JOURNEYS)])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -49,6 +50,11 @@ class Places:
                 sshd.shared().start()
             else:
                 self.modal.outage("up")
+
+    def lose_volumes(self) -> None:
+        """What lies on Modal's volumes is gone; the volumes are there."""
+        for path in (self.modal.folder / "volumes").glob("*/*"):
+            shutil.rmtree(path)
 
     def _docker(self, runtime: str) -> tuple[dict[str, Any], dict[str, str]]:
         return {"image": engine.required().image, "runtime": runtime}, {}

@@ -14,6 +14,7 @@ from tests.faults.world import Client, World, script
 SEEDS = range(int(os.environ.get("FAULT_SEEDS", "1")))
 SEED = [int(os.environ["FAULT_SEED"])] if "FAULT_SEED" in os.environ else list(SEEDS)
 TIMES = int(os.environ.get("FAULT_TIMES", "1"))
+AWAY_S = float(os.environ.get("FAULT_AWAY_S", "6"))  # how long a place is out of reach
 
 SPOKEN = " ".join(f"word{number}" for number in range(60))
 COMMAND = "echo written >> file.txt; cat file.txt"
