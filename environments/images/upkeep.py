@@ -55,9 +55,11 @@ async def remove_images(environment_id: uuid.UUID, *, now: datetime) -> int:
 
 
 async def _remove_unused(client: Docker, now: datetime, only: uuid.UUID | None = None) -> int:
-    count = 0
-    label = labels.ours(await in_db(deployment_id)()) if only is None else f"{labels.ENVIRONMENT}={only}"
+    count, deployment = 0, await in_db(deployment_id)()
+    label = labels.ours(deployment) if only is None else f"{labels.ENVIRONMENT}={only}"
     for image in await images.list_images(client, label=label):
+        if image.labels.get(labels.DEPLOYMENT) != deployment:
+            continue  # a server whose database was copied to ours has an environment of this id, too
         for text in image.names:
             build_id = _build_of(text)
             if build_id is None or await in_db(_is_used)(build_id):

@@ -15,7 +15,7 @@ from accounts.tenancy import Actor
 from environments import credentials
 from environments.errors import EnvironmentInUse
 from environments.images import services as images
-from environments.models import Environment, Machine, MachineStatus
+from environments.models import CHECK_IS_LIVE, Environment, EnvironmentCheck, Machine, MachineStatus
 from environments.services.locking import free_name, locked
 from environments.services.machines import LIVE, give_up_homes
 from environments.signals import environment_deleted
@@ -46,6 +46,8 @@ def delete_environment(*, actor: Actor, id: uuid.UUID, force: bool = False, now:
         raise EnvironmentInUse(details=details)
     environment.deleted_at = now
     environment.save(update_fields=["deleted_at"])
+    # A test that waits finds it deleted; one that runs hears of this within a second, and removes its sandbox.
+    EnvironmentCheck.objects.filter(CHECK_IS_LIVE, environment=environment).update(cancel_requested_at=now)
     environment_deleted.send(sender=Environment, environment=environment, now=now)
 
 

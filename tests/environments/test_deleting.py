@@ -71,6 +71,14 @@ class TestDelete:
 
         assert not Environment.objects.filter(pk=second.pk).exists()
 
+    def test_ends_a_test_that_runs(self, alice: User, second: Environment) -> None:
+        check = services.request_check(actor=actor_for(alice), environment_id=second.pk, now=NOW)
+
+        delete(alice, second)
+
+        check.refresh_from_db()
+        assert check.cancel_requested_at == NOW
+
     def test_is_done_once(self, alice: User, second: Environment) -> None:
         delete(alice, second)
 

@@ -98,8 +98,9 @@ class TestWalk:
 
 
 def slow(seconds: float) -> str:
-    """A turn whose command takes so long."""
-    command = {"tool": "Bash", "input": {"command": f"sleep {seconds}; {COMMAND}"}}
+    """A turn whose command takes so long; the agent's program refuses long ones of `sleep`."""
+    wait = f"python3 -c 'import time; time.sleep({seconds})'"
+    command = {"tool": "Bash", "input": {"command": f"{wait}; {COMMAND}"}}
     return script([{"text": "I shall wait a little."}, command], {"text": "the end"})
 
 

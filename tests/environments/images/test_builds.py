@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from accounts.tenancy import Actor
 from environments.images import builds, choice, services, upkeep
 from environments.images.errors import ImageNotBuilt
 from environments.images.models import BuildStatus, ImageBuild
-from environments.models import Environment
+from environments.models import Deployment, Environment
 from tests.engine import Engine
 from tests.environments.images.conftest import docker_environment, log_of, request
 from tests.environments.images.looking import left_over, on_engine
@@ -156,6 +157,11 @@ class TestRun:
         assert first.image_id != second.image_id
         Environment.objects.filter(pk=again.pk).update(deleted_at=timezone.now(), purged_at=timezone.now())
         services.forget(again, now=timezone.now())
+        mine = Deployment.objects.get().pk
+        Deployment.objects.update(id=uuid.uuid4())  # as in a copy of the database
+        async_to_sync(upkeep.remove_images)(again.pk, now=timezone.now())
+        assert len(on_engine(docker, again.pk)) == 1
+        Deployment.objects.update(id=mine)
         async_to_sync(upkeep.remove_images)(again.pk, now=timezone.now())
         assert on_engine(docker, again.pk) == []
 
