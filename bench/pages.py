@@ -273,7 +273,7 @@ class _Bench:
         for number in range(times):
             path = paths[(number + 1) % len(paths)]
             one.page.evaluate(SWITCHED, path.split("/")[2])
-            answers.append(one.answer_ms(lambda at=path: one.page.locator(f".tree a[href='{at}']").first.click()))
+            answers.append(one.answer_ms(one.page.locator(f".tree a[href='{path}']").first.click))
             one.page.wait_for_function("switched.shown", timeout=60_000)
             heads.append(one.page.evaluate("switched.head"))
             shown.append(one.page.evaluate("switched.shown"))

@@ -95,7 +95,7 @@ class Camera:
                     found += measures.small_targets(page)
                 shots.wrong += [f"{width}: {one}" for one in found]
         if self.looks and view.is_ours:
-            shots.wrong += [one.partition(", ")[2] for one in violations(page, state.title)]
+            shots.wrong += [one.partition(", ")[2] for one in violations(page, state.title, view.looked_at)]
 
     def _show_whole(self, page: Page, width: int) -> None:
         """A page that scrolls within the frame gets a window in which all of it is seen."""

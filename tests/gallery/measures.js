@@ -20,6 +20,8 @@
         const found = tooLong(), root = document.documentElement, modal = document.querySelector("dialog:modal");
         const by = root.scrollWidth - root.clientWidth;
         if (by > 0) found.push(`the page scrolls sideways by ${by} px`);
+        for (const one of document.querySelectorAll(".page, dialog[open] .body, dialog[open] form"))
+            if (one.scrollWidth > one.clientWidth + 1 && isSeen(one)) found.push(`scrolls sideways: ${nameOf(one)}`);
         for (const one of (modal ?? document.body).querySelectorAll("*")) {
             const { left, right } = one.getBoundingClientRect();
             if (right <= root.clientWidth + 1 || left >= root.clientWidth || !isSeen(one) || isScrolledInside(one)) continue;

@@ -33,6 +33,7 @@ class View:
     script: str = ""  # runs before those of the page
     forgives: tuple[str, ...] = ()
     after: Callable[[], object] = lambda: None
+    looked_at: str = "html"  # what axe looks at: an open menu lies over things that nobody aims at
     is_ours: bool = True  # else axe and the targets say more of Django than of us
 
 

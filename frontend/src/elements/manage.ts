@@ -73,6 +73,6 @@ export class Manage extends FormDialog {
 
   private deleteButton(): TemplateResult | typeof nothing {
     const isMeant = this.kind === "session" || this.typed === this.name.trim();
-    return html`<button class="button danger" ?disabled=${this.isBusy || !isMeant}><span class="cut">${gettext("Delete {name}", { name: this.name })}</span></button>`;
+    return html`<button class="button danger primary" ?disabled=${this.isBusy || !isMeant}><span class="cut">${gettext("Delete {name}", { name: this.name })}</span></button>`;
   }
 }

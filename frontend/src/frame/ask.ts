@@ -18,7 +18,7 @@ export function ask({ title, text, yes }: Question): Promise<boolean> {
   const body = Object.assign(document.createElement("div"), { className: "body" });
   body.append(Object.assign(document.createElement("p"), { textContent: text }));
   const foot = document.createElement("footer");
-  foot.append(button(gettext("Cancel"), "button", ""), button(yes, "button danger", "yes"));
+  foot.append(button(gettext("Cancel"), "button", ""), button(yes, "button danger primary", "yes"));
   form.append(head, body, foot);
   dialog.append(form);
   document.body.append(dialog);

@@ -54,6 +54,11 @@ export class Outbox {
     }
   }
 
+  /** What did not get through is sent once more, now that the server is there again. */
+  retryAll(): void {
+    for (const { id, error } of this.messages) if (error) this.retry(id);
+  }
+
   retry(id: string): void {
     const message = this.messages.find((one) => one.id === id);
     if (message) void this.send(message);

@@ -94,7 +94,7 @@ export class SessionView extends PageElement {
     this.beginWithKept(this.connection);
     this.connection.open();
     this.settling = setTimeout(() => (this.hasSettled = true), SETTLED_AFTER_MS);
-    window.addEventListener("online", this.onWake);
+    window.addEventListener("online", this.onOnline);
     document.addEventListener("visibilitychange", this.onWake);
     this.withdraw = this.offerActions();
     this.reading = new Reading(this.sessionId);
@@ -109,7 +109,7 @@ export class SessionView extends PageElement {
     if (this.isOver) forget(this.sessionId);
     else keep(this.sessionId, { page: this.transcript.page, session: this.session });
     for (const timer of [this.settling, this.refresh, this.told]) clearTimeout(timer);
-    window.removeEventListener("online", this.onWake);
+    window.removeEventListener("online", this.onOnline);
     document.removeEventListener("visibilitychange", this.onWake);
     this.withdraw?.();
     this.reading?.stop();
@@ -128,10 +128,16 @@ export class SessionView extends PageElement {
     if (document.visibilityState === "visible") this.connection?.check();
   };
 
+  private readonly onOnline = (): void => {
+    this.onWake();
+    this.outbox.retryAll();
+  };
+
   private readonly listener: Listener = {
     hello: (session, live, version) => {
       this.arriving.flush();
       this.take(session);
+      this.outbox.retryAll();
       if (Date.now() - Date.parse(session.updated_at) < PREWARMED_WITHIN_MS) this.prewarm();
       this.transcript.hello(live);
       this.show();

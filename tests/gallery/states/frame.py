@@ -75,7 +75,8 @@ def account_menu(world: World) -> View:
 
 @state
 def organisation_menu(world: World) -> View:
-    return View(world.vera, f"/?organization={world.alice.organization_id}", _organizations)
+    path = f"/?organization={world.alice.organization_id}"
+    return View(world.vera, path, _organizations, looked_at="details.menu[open]")
 
 
 @state

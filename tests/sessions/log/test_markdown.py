@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from channels.db import database_sync_to_async as in_db
-from django.conf import settings
 from django.db import transaction
 from django.test import AsyncClient
 from django.utils import timezone, translation
 
 from accounts.models import Organization, User
+from config.env import BASE_DIR
 from sessions import log
 from sessions.events import Entry
 from sessions.live import export
@@ -140,7 +140,7 @@ class TestCalls:
         assert block.startswith(f"**{word}** `x`")
 
     def test_say_the_same_that_pages_say(self) -> None:
-        source = (settings.BASE_DIR / "frontend/src/session/tools.ts").read_text()
+        source = (BASE_DIR / "frontend/src/session/tools.ts").read_text()
         cases = re.findall(r'((?:case "\w+":\s*)+)return \{ icon: "\w+", verb: gettext\("([^"]+)"\)', source)
         said = {name: words for names, words in cases for name in re.findall(r'"(\w+)"', names)}
 
