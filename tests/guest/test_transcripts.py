@@ -92,7 +92,11 @@ class TestANote:
         assert mender.is_sound
 
     def test_that_names_a_lost_record_is_left_out(self) -> None:
-        records = [{"type": "last-prompt", "leafUuid": "lost"}, {"type": "last-prompt", "leafUuid": "d"}, TAIL]
+        records: list[dict[str, Any]] = [
+            {"type": "last-prompt", "leafUuid": "lost"},
+            {"type": "last-prompt", "leafUuid": "d"},
+            TAIL,
+        ]
         first = transcripts.Mender()
         first.read(self.lines(*records))
 
