@@ -21,7 +21,16 @@ from tests.client import ApiClient
 
 ROOT = Path(__file__).parent
 LONGER = {"cluster": 3, "chaos": 6}  # there are five processes to start, and those that died again
-SLOW = {"journeys", "faults", "bench", "config"}  # parts of which whole servers run
+# What takes longest comes first, so that at the end no worker is alone: files, then parts that run real processes.
+LONGEST = (
+    "faults/test_kinds.py",
+    "journeys/test_cluster.py",
+    "faults/test_kill.py",
+    "sandbox/test_conformance_agents.py",
+    "sandbox/test_conformance_git.py",
+    "sandbox/test_conformance_lifecycle.py",
+)
+REAL = ("journeys", "faults", "bench", "config", "sandbox", "contract", "gallery", "images")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,8 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long comes first, so that at the end no worker waits for another."""
-    items.sort(key=lambda item: not SLOW & set(item.path.relative_to(ROOT).parts))
+    items.sort(key=_turn)
     kind = os.environ.get("JOURNEYS", "")
     if kind == "chaos":
         without = [item for item in items if item.get_closest_marker("undisturbed")]
@@ -47,6 +55,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             mark = item.get_closest_marker("timeout")
             seconds = float(mark.args[0] if mark else config.getini("timeout"))
             item.add_marker(pytest.mark.timeout(seconds * LONGER[kind]), append=False)
+
+
+def _turn(item: pytest.Item) -> int:
+    """When it is an item's turn: the smaller, the earlier; items of one file stay together."""
+    path = item.path.relative_to(ROOT)
+    if str(path) in LONGEST:
+        return LONGEST.index(str(path))
+    return len(LONGEST) + (0 if set(REAL) & set(path.parts) else 1)
 
 
 @pytest.hookimpl(tryfirst=True)
