@@ -37,7 +37,7 @@ class TestAnswer:
     def test_takes_names_of_folders_only(self, tmp_path: Path, folder: str) -> None:
         (tmp_path / "x").mkdir()
 
-        for verb in ("look", "open", "call"):
+        for verb in ("look", "open", "trunk"):
             said = ask(tmp_path, verb=verb, folder=folder, machine_id="m")
             assert said["error"] == "bad_request"
 
