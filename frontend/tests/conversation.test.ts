@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { saysMore } from "../src/frame/session-title.ts";
 import { EVENT_KINDS, type LogEvent, type ServerFrame, type Session } from "../src/protocol.ts";
 import { applyDelta, applyEvents, applyHello, blockKey, type Conversation, EMPTY, withChanges } from "../src/session/conversation.ts";
 import { isInLine, isPlainlyWaiting, jobAtWork } from "../src/session/waiting.ts";
@@ -164,6 +165,23 @@ describe("applyEvents", () => {
     const state = applyEvents(EMPTY, kinds.map((kind, index) => event(index + 1, kind, wrong)));
 
     assert.equal(state.lastSeq, kinds.length);
+  });
+});
+
+describe("a turn that is interrupted", () => {
+  it("says so once", () => {
+    const text = "The turn was interrupted.";
+    const { items } = applyEvents(EMPTY, [event(1, "agent.notice", { level: "info", text, detail: "" }), event(2, "turn.completed", { is_error: true, error: text })]);
+    assert.deepEqual(items.map((item) => (item.type === "footer" ? item.turn.isTold : item.type)), ["notice", true]);
+  });
+});
+
+describe("a session's title", () => {
+  it("is shown where it says more than the name", () => {
+    assert.equal(saysMore("Run the tests find out", "Run the tests, find out why"), false);
+    assert.equal(saysMore("決済を直す", "決済"), false);
+    assert.equal(saysMore("Mend the cookie", "fix-login"), true);
+    assert.equal(saysMore("", "fix-login"), false);
   });
 });
 

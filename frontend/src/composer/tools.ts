@@ -118,7 +118,7 @@ export class ComposerTools extends PageElement {
 
   private modelPicker(): TemplateResult | typeof nothing {
     const model = this.session?.model ?? "";
-    const known = this.models.some((one) => one.name === model) || !model ? this.models : [{ name: model, label: model }, ...this.models];
+    const known = this.models.some((one) => one.name === model) || !model ? this.models : [{ name: model, label: model.charAt(0).toUpperCase() + model.slice(1) }, ...this.models];
     if (!known.length) return nothing;
     const details = modelDetails();
     return this.picker("model", gettext("Model"), known.map((one): Choice => ({ value: one.name, label: one.label, detail: details[one.name] ?? "" })), gettext("The model that answers, from the next step on"));

@@ -22,7 +22,7 @@ export interface MovedItem extends Entry { type: "moved"; by: string; to: string
 export interface FooterItem extends Entry { type: "footer"; jobId: string | null; turn: Turn; detail: string }
 export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RestoredItem | MovedItem;
 
-export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string }
+export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string; /** The notice before it says the same, as of a turn that was interrupted. */ isTold?: true }
 export interface ToolResult { at: string; isError: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
 export interface JobState { status: string; progress: number; message: string; error: string; messageId: string; isUrgent: boolean }
 export interface Resolution { status: string; reason: string; by: string; byId: string; rules: readonly string[] }
@@ -273,7 +273,10 @@ const HANDLERS: Record<string, Handler> = {
     draft.live = [];
     const isError = payload.is_error === true;
     const failure = takeFailure(draft, isError);
+    const last = draft.items.at(-1);
+    const isTold = isError && last?.type === "notice" && last.text === payload.error;
     const turn: Turn = {
+      ...(isTold ? { isTold } : {}),
       isError, error: str(payload.error) || (failure?.text ?? ""), durationMs: num(payload.duration_ms),
       inputTokens: num(payload.input_tokens) + num(payload.cache_read_tokens) + num(payload.cache_write_tokens),
       outputTokens: num(payload.output_tokens), costUsd: str(payload.cost_usd),

@@ -6,6 +6,7 @@ import { copyName } from "../copy.ts";
 import { PageElement, plain } from "../elements/base.ts";
 import { statusWord } from "../format.ts";
 import { rename } from "../frame/tree-acts.ts";
+import { saysMore } from "../frame/session-title.ts";
 import { store } from "../frame/tree-store.ts";
 import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
@@ -106,8 +107,8 @@ export class SessionHead extends PageElement {
     return html`<nav class="crumbs" aria-label=${gettext("Where this is")}><a class="crumb wide-only" href="/projects/${this.page.project_id}/" title=${project}><span class="cut">${plain(project)}</span></a>
       ${this.isEdited ? html`<input class="input head-rename" maxlength="100" autocomplete="off" spellcheck="false" aria-label=${gettext("New name of {name}", { name })} .value=${name}
         @blur=${(event: Event) => void this.save(event.target as HTMLInputElement, true)} @keydown=${this.onNameKey} />`
-        : html`<h1 title=${title && title !== name ? `${name} · ${title}` : name} @dblclick=${() => void this.edit()}><span class="cut">${plain(name)}</span></h1>
-          ${title && title !== name ? html`<span class="session-title cut" title=${title}>${plain(title)}</span>` : nothing}`}</nav>`;
+        : html`<h1 title=${saysMore(title, name) ? `${name} · ${title}` : name} @dblclick=${() => void this.edit()}><span class="cut">${plain(name)}</span></h1>
+          ${saysMore(title, name) ? html`<span class="session-title cut" title=${title}>${plain(title)}</span>` : nothing}`}</nav>`;
   }
 
   private readonly onNameKey = (event: KeyboardEvent): void => {
