@@ -21,16 +21,11 @@ from tests.client import ApiClient
 
 ROOT = Path(__file__).parent
 LONGER = {"cluster": 3, "chaos": 6}  # there are five processes to start, and those that died again
-# What takes longest comes first, so that at the end no worker is alone: files, then parts that run real processes.
-LONGEST = (
-    "faults/test_kinds.py",
-    "journeys/test_cluster.py",
-    "faults/test_kill.py",
-    "sandbox/test_conformance_agents.py",
-    "sandbox/test_conformance_git.py",
-    "sandbox/test_conformance_lifecycle.py",
-)
-REAL = ("journeys", "faults", "bench", "config", "sandbox", "contract", "gallery", "images")
+# Files that take longest come first, so that at the end no worker is alone.
+LONGEST = ("faults/test_kinds.py", "journeys/test_cluster.py", "sandbox/test_conformance_lifecycle.py")
+# Then those that mostly wait for containers and agents, evenly among those that mostly compute; the quick ones last.
+WAITING = {"sandbox", "contract", "images"}
+BUSY = {"journeys", "faults", "bench", "config", "gallery"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,7 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    items.sort(key=_turn)
+    turns = _turns(list(dict.fromkeys(item.path for item in items)))
+    items.sort(key=lambda item: turns[item.path])
     kind = os.environ.get("JOURNEYS", "")
     if kind == "chaos":
         without = [item for item in items if item.get_closest_marker("undisturbed")]
@@ -57,12 +53,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(seconds * LONGER[kind]), append=False)
 
 
-def _turn(item: pytest.Item) -> int:
-    """When it is an item's turn: the smaller, the earlier; items of one file stay together."""
-    path = item.path.relative_to(ROOT)
-    if str(path) in LONGEST:
-        return LONGEST.index(str(path))
-    return len(LONGEST) + (0 if set(REAL) & set(path.parts) else 1)
+def _turns(paths: list[Path]) -> dict[Path, float]:
+    """When it is a file's turn: the smaller, the earlier."""
+    turns = dict.fromkeys(paths, 1.0)
+    for parts in (WAITING, BUSY):
+        files = [path for path in paths if parts & set(path.relative_to(ROOT).parts)]
+        turns |= {path: number / len(files) for number, path in enumerate(files)}
+    return turns | {ROOT / name: number - len(LONGEST) for number, name in enumerate(LONGEST)}
 
 
 @pytest.hookimpl(tryfirst=True)
