@@ -53,12 +53,18 @@ export class Tour extends PageElement {
     if (this.step !== "watch") target?.classList.add("tour-target");
   }
 
+  /** On a phone the bar is below the message, which the card must not cover. */
+  private within(anchor: Element): Element {
+    const composer = this.step === "changes" && isNarrow() ? document.querySelector("slw-composer") : null;
+    return composer?.clientHeight ? composer : anchor;
+  }
+
   private place(): void {
     const card = this.querySelector<HTMLElement>(".tour");
     const { anchor } = this;
     this.mark(anchor);
     if (!card || !anchor) return;
-    const box = anchor.getBoundingClientRect();
+    const box = this.within(anchor).getBoundingClientRect();
     const view = windowSize();
     // A pane fills the height of the window: there the mark stands within it, at its end.
     const isPane = this.step === "watch" || (this.step === "changes" && !isNarrow());
