@@ -24,7 +24,9 @@ if [ -z "${WITHOUT_AGENT:-}" ]; then
     install --directory "$root/opt/claude" "$root/usr/local/bin"
     cp "$agents/package.json" "$agents/package-lock.json" "$root/opt/claude/"
     npm ci --prefix "$root/opt/claude" --ignore-scripts --omit=dev --loglevel=error
-    ln -s /opt/claude/node_modules/@anthropic-ai/claude-code-linux-*/claude "$root/usr/local/bin/claude"
+    # Inside, where the pattern finds something.
+    chroot "$root" sh -c 'ln -s /opt/claude/node_modules/@anthropic-ai/claude-code-linux-*/claude /usr/local/bin/claude'
+    chroot "$root" test -x /usr/local/bin/claude
 fi
 # What the first container would have to carry for nothing.
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/var/log/* "$root"/usr/share/doc/* \
