@@ -70,6 +70,7 @@ MODULES = {
         "daphne",
         "doctor",
         "env",
+        "copies",
         "findings",
         "localization",
         "management",
