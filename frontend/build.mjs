@@ -3,6 +3,7 @@
 
 import { mkdirSync } from "node:fs";
 import esbuild from "esbuild";
+import { drawings } from "./drawings.mjs";
 import { compress, DIST, removeOld, writeIcons, writeManifest } from "./manifest.mjs";
 import { together } from "./together.mjs";
 
@@ -30,11 +31,10 @@ const options = {
   minify: true,
   format: "esm",
   target: ["chrome123", "firefox120", "safari17.5"],
-  loader: { ".svg": "text" },
   legalComments: "linked",
   sourcemap: "linked",
   logLevel: "warning",
-  plugins: [together, { name: "manifest", setup: (build) => build.onEnd((result) => result.errors.length || finish(result.metafile)) }],
+  plugins: [together, drawings, { name: "manifest", setup: (build) => build.onEnd((result) => result.errors.length || finish(result.metafile)) }],
 };
 
 function finish(metafile) {

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { drawing } from "./drawings.mjs";
 
 export const DIST = new URL("../static/dist/", import.meta.url).pathname;
 const SOURCES = new URL("src/", import.meta.url).pathname;
@@ -48,8 +49,7 @@ export function writeManifest({ outputs }, entries, pages) {
 export function writeIcons() {
   const source = readFileSync(`${SOURCES}icons.ts`, "utf8");
   const found = [...source.matchAll(/^import (\w+) from "lucide-static\/icons\/([\w-]+\.svg)";$/gm)];
-  const drawing = (file) => readFileSync(ICONS + file, "utf8").replace(/<!--.*?-->/s, "").replace(/class="[^"]*"/, "").replace(/\s+/g, " ").trim();
-  write("icons.json", JSON.stringify(Object.fromEntries(found.map(([, name, file]) => [name, drawing(file)]))));
+  write("icons.json", JSON.stringify(Object.fromEntries(found.map(([, name, file]) => [name, drawing(ICONS + file)]))));
 }
 
 /** Writes what is sent to browsers compressed, too, once and as small as can be; returns the sizes with gzip. */

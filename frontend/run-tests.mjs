@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import esbuild from "esbuild";
+import { drawings } from "./drawings.mjs";
 
 const here = new URL(".", import.meta.url).pathname;
 const out = mkdtempSync(join(tmpdir(), "slipway-frontend-"));
@@ -18,7 +19,7 @@ try {
     bundle: true,
     platform: "node",
     format: "esm",
-    loader: { ".svg": "text" },
+    plugins: [drawings],
     sourcemap: "inline",
     logLevel: "warning",
   });

@@ -68,7 +68,6 @@ import trash from "lucide-static/icons/trash-2.svg";
 import upload from "lucide-static/icons/upload.svg";
 import warning from "lucide-static/icons/triangle-alert.svg";
 import wrench from "lucide-static/icons/wrench.svg";
-import { drawing } from "./shape.ts";
 
 const SHAPES = {
   arrowDown, back, bell, bot, brain, building, chat, check, chevron, choose, clipboard, collapse, copy, cross, expand, eye, eyeOff, filePen,
@@ -80,4 +79,4 @@ const SHAPES = {
 export type IconName = keyof typeof SHAPES;
 
 export const icon = (name: IconName): TemplateResult =>
-  html`<span class="icon" aria-hidden="true">${unsafeSVG(drawing(SHAPES[name]))}</span>`;
+  html`<span class="icon" aria-hidden="true">${unsafeSVG(SHAPES[name])}</span>`;
