@@ -5,13 +5,11 @@ import { customElement, property, state } from "lit/decorators.js";
 import { ApiError, call, get, post } from "../api.ts";
 import { PageElement, pageData } from "../elements/base.ts";
 import type { Managed } from "../elements/manage.ts";
-import { number } from "../format.ts";
 import { forget, keep, keptOf } from "../frame/kept-sessions.ts";
 import { Reading } from "../frame/reading.ts";
 import { archive } from "../frame/tree-acts.ts";
 import { store } from "../frame/tree-store.ts";
 import { gettext } from "../i18n.ts";
-import { icon, type IconName } from "../icons.ts";
 import { pageTitle, setPageTitle } from "../page-title.ts";
 import type { LogEvent, Session } from "../protocol.ts";
 import { emptyView, loadingView } from "./chat-parts.ts";
@@ -30,7 +28,7 @@ import type { SessionDetails } from "./session-details.ts";
 import type { PageSession } from "./session-head.ts";
 import type { SessionHead } from "./session-head.ts";
 import "./session-head.ts";
-import { keepPane, lastPane, type PaneKind, PANES } from "./panes.ts";
+import { OpenPanes, type Told } from "./open-panes.ts";
 import { offerSession } from "./session-actions.ts";
 import { attachSplit } from "./split.ts";
 import { uploadedAgain } from "./pictures.ts";
@@ -58,12 +56,7 @@ export class SessionView extends PageElement {
   @state() private hasNewVersion = false;
   @state() private answered = "";
   private hasPrewarmed = false;
-  /** Which one a phone shows. */
-  @state() private pane = "chat";
-  @state() private sidePane = lastPane();
-  @state() private isMaximised = false;
-  @state() private isSideOpen = localStorage.getItem("slipway.side") !== "closed";
-  @state() private counts: Record<string, number> = {};
+  private readonly panes = new OpenPanes(this);
   @state() private error: unknown = null;
   @state() private isRestarting = false;
   private page = NO_PAGE;
@@ -255,7 +248,7 @@ export class SessionView extends PageElement {
       get isWorking() { return view.isWorking; },
       get isStopped() { return view.isWorking || view.status === "STOPPED" || view.status === "INITIALIZING"; },
       act: (verb) => void this.act(verb),
-      toggleSide: () => this.toggleSide(),
+      toggleSide: () => this.panes.toggleSide(),
       showDetails: () => void this.showDetails(),
       writeMessage: () => this.writeMessage(),
       rename: () => void this.querySelector<SessionHead>("slw-session-head")?.edit(),
@@ -268,7 +261,7 @@ export class SessionView extends PageElement {
   }
 
   private writeMessage(): void {
-    this.pane = "chat";
+    this.panes.open("chat");
     void this.updateComplete.then(() => this.composer?.querySelector("textarea")?.focus());
   }
 
@@ -320,34 +313,25 @@ export class SessionView extends PageElement {
     if (message) this.composer?.restore(message);
   };
 
-  private toggleSide(): void {
-    this.isSideOpen = !this.isSideOpen;
-    this.isMaximised = false;
-    localStorage.setItem("slipway.side", this.isSideOpen ? "open" : "closed");
-  }
-
-  private maximise(): void {
-    this.isMaximised = !this.isMaximised;
-  }
-
   override render(): unknown {
-    const isSideShown = this.isSideOpen || this.pane !== "chat";
-    const sideTitle = PANES.find((pane) => pane.id === this.sidePane)?.title() ?? "";
+    const { panes } = this;
+    const told = this.forPanes;
+    const isChat = panes.current === "chat";
     const session = this.session && withChanges(this.session, this.conversation.changes);
     return html`<slw-session-head .page=${this.page} .session=${session} .status=${this.status} .isWaiting=${this.isWaiting} .isWorking=${this.isWorking}
-        .hasBegun=${this.conversation.lastSeq > 0} .isSideOpen=${this.isSideOpen} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)}
-        @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)} @slw-toggle-side=${() => this.toggleSide()} @slw-archive=${() => void archive(this.sessionId)}
+        .hasBegun=${this.conversation.lastSeq > 0} .isSideOpen=${panes.isSideOpen} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)}
+        @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)} @slw-toggle-side=${() => this.panes.toggleSide()} @slw-archive=${() => void archive(this.sessionId)}
         @slw-details=${() => void this.showDetails()}></slw-session-head>
-      <div class="panes ${isSideShown ? (this.isMaximised ? "is-side-only" : "") : "is-single"}">
-        <section class="pane chat ${this.pane === "chat" ? "is-current" : ""}" aria-label=${gettext("Conversation")} @input=${this.prewarm}
+      <div class="panes ${panes.isSideShown ? (panes.isMaximised ? "is-side-only" : "") : "is-single"}">
+        <section class="pane chat ${isChat ? "is-current" : ""}" aria-label=${gettext("Conversation")} @input=${this.prewarm}
           @slw-send=${(event: CustomEvent<Written>) => this.send(event.detail)} @slw-retry=${(event: CustomEvent<string>) => this.outbox.retry(event.detail)}
           @slw-discard=${this.onDiscard} @slw-restart=${this.restart} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)} @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)}
           @slw-return=${({ detail }: CustomEvent<Returned>) => this.composer?.restore(detail, detail.reason)} @slw-undo=${(event: CustomEvent<Returned>) => void this.undo(event.detail)}
           @slw-answering=${(event: CustomEvent<string>) => this.answeredHere.add(event.detail)} @slw-not-answered=${(event: CustomEvent<string>) => this.answeredHere.delete(event.detail)}>${this.chat(session)}</section>
-        ${isSideShown ? html`<div class="divider" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${gettext("Width of the conversation")}></div>
-          <section class="pane side ${this.pane === "chat" ? "" : "is-current"}" aria-label=${sideTitle}>${this.side()}</section>` : nothing}
+        ${panes.isSideShown ? html`<div class="divider" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${gettext("Width of the conversation")}></div>
+          <section class="pane side ${isChat ? "" : "is-current"}" aria-label=${panes.sideTitle}>${panes.sidePane(told)}</section>` : nothing}
       </div>
-      ${this.bottomBar()}
+      ${panes.bottomBar(told)}
       <slw-session-details .page=${this.page} .session=${session}></slw-session-details>`;
   }
 
@@ -382,46 +366,8 @@ export class SessionView extends PageElement {
     return ["open", "streaming", "polling"].includes(this.connectionState);
   }
 
-  private openPane(id: string): void {
-    this.pane = id;
-    if (id === "chat") return;
-    this.sidePane = id;
-    keepPane(id);
-  }
-
-  private side(): TemplateResult {
-    const state = { sessionId: this.sessionId, checkpoints: this.conversation.checkpoints };
-    // Before that nobody knows how many checkpoints there are: what is loaded would be loaded again at once.
-    const isKnown = this.session !== null || this.conversation.lastSeq > 0;
-    return html`<div class="pane-tabs" @dblclick=${(event: Event) => event.target === event.currentTarget && this.maximise()}>
-        <div class="tabs" role="tablist" aria-label=${gettext("Side pane")}>${PANES.map((pane) => this.tab(pane))}</div>
-        <span class="grow"></span>
-        <button class="button quiet square" type="button" aria-pressed=${this.isMaximised} aria-label=${gettext("Maximise the pane")} title=${this.isMaximised ? gettext("Show the conversation beside it") : gettext("Maximise the pane")} @click=${() => this.maximise()}>${icon(this.isMaximised ? "restore" : "maximise")}</button>
-        <button class="button quiet square" type="button" aria-label=${gettext("Close the side pane")} title=${gettext("Close (v)")} @click=${() => this.toggleSide()}>${icon("cross")}</button></div>
-      ${PANES.map((pane) => html`<div class="pane-panel" role="tabpanel" id="pane-${pane.id}" aria-labelledby="tab-${pane.id}" ?hidden=${pane.id !== this.sidePane}
-        @slw-files=${(event: CustomEvent<number>) => (this.counts = { ...this.counts, [pane.id]: event.detail })}>${pane.render({ ...state, isShown: isKnown && pane.id === this.sidePane })}</div>`)}`;
-  }
-
-  /** A pane that was not looked at yet has counted nothing: the session itself knows. */
-  private countOf(pane: string): number {
-    return this.counts[pane] ?? (pane === "changes" ? (this.session?.files_changed ?? 0) : 0);
-  }
-
-  private tab({ id, title }: PaneKind): TemplateResult {
-    const isShown = id === this.sidePane;
-    const count = this.countOf(id);
-    return html`<button class="tab" type="button" role="tab" id="tab-${id}" aria-selected=${isShown} aria-controls="pane-${id}" tabindex=${isShown ? 0 : -1} @click=${() => this.openPane(id)}>${title()}${count ? html` <span class="soft">${number(count)}</span>` : nothing}</button>`;
-  }
-
-  private bottomBar(): TemplateResult {
-    const button = (id: string, name: IconName, word: string, badge: string, label: string): TemplateResult =>
-      html`<button type="button" aria-current=${this.pane === id} @click=${() => this.openPane(id)}><span class="bar-icon">${icon(name)}${badge ? html`<span class="bar-badge" aria-hidden="true">${badge}</span>` : nothing}</span><span aria-hidden="true">${word}</span><span class="unseen">${label}</span></button>`;
-    return html`<nav class="bottom-bar" aria-label=${gettext("Panes")}>
-      ${button("chat", "chat", gettext("Chat"), this.isWaiting ? "!" : "", this.isWaiting ? gettext("Chat (waits)") : gettext("Chat"))}
-      ${PANES.map(({ id, icon: name, title }) => {
-        const count = this.countOf(id);
-        return button(id, name, title(), count ? number(count) : "", count ? gettext("{pane} ({n})", { pane: title(), n: number(count) }) : title());
-      })}
-    </nav>`;
+  private get forPanes(): Told {
+    const { checkpoints, lastSeq } = this.conversation;
+    return { sessionId: this.sessionId, checkpoints, isKnown: this.session !== null || lastSeq > 0, filesChanged: this.session?.files_changed ?? 0, isWaiting: this.isWaiting };
   }
 }
