@@ -104,7 +104,7 @@ def said_of(source: Source) -> str:
         case Origin.DEPLOYMENT:
             return gettext("This server's key")
         case _:
-            return gettext("None: a practice model answers")
+            return gettext("None; a practice model answers")
 
 
 def _own(source: Source) -> str:

@@ -93,7 +93,9 @@ OPTIONS: Mapping[str, Text] = {
 SECRETS: Mapping[str, Wording] = {
     "password": Wording(_("Password"), _("Forgotten when host, port or user change.")),
     "private_key": Wording(_("Private key"), _("In OpenSSH's form, without a passphrase. Make one for Slipway alone.")),
-    "token_id": Wording(_("Token ID")),
+    "token_id": Wording(
+        _("Token ID"), _("Of your account at Modal. Without one the server's own is used, if it has one.")
+    ),
     "token_secret": Wording(_("Token secret")),
 }
 SIGN_IN_BY: Mapping[str, str] = {"password": "password", "private_key": "key"}  # the `auth` of an SSH machine
