@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import getpass
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -21,7 +22,9 @@ import asyncssh
 from sandbox.spec import SshAccount
 from sandbox.ssh.keys import HostKey
 
+# Of each keyword the first line counts.
 CONFIG = """
+{more}
 Port {port}
 ListenAddress 127.0.0.1
 HostKey {folder}/host_key
@@ -37,7 +40,6 @@ LogLevel VERBOSE
 Subsystem {subsystem}
 PermitUserEnvironment no
 SetEnv HOME={folder}/home PATH={path}
-{more}
 """
 
 
@@ -133,6 +135,21 @@ def served(folder: Path, more: str = "", **options: str) -> Iterator[Sshd]:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def account_with_password() -> Iterator[tuple[str, str, Path]]:
+    """A new account of this machine, as only root can make one: its name, its password, its home."""
+    name, password = f"slipway-{secrets.token_hex(4)}", secrets.token_urlsafe()
+    home = Path(tempfile.mkdtemp(prefix="slipway-home-"))
+    subprocess.run(["useradd", "--no-create-home", "--home-dir", str(home), "--shell", "/bin/sh", name], check=True)
+    try:
+        subprocess.run(["chpasswd"], input=f"{name}:{password}", text=True, check=True)
+        shutil.chown(home, name)
+        yield name, password, home
+    finally:
+        subprocess.run(["userdel", "--force", name], check=True, stderr=subprocess.DEVNULL)
+        shutil.rmtree(home)
 
 
 def _children(pid: int) -> list[int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import resource
 import subprocess
 import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ from tests.sandbox.waiting import until
 CONNECT = "import socket; s = socket.socket(socket.AF_UNIX); s.connect({path!r}); print(s.recv(100))"
 
 
+OUTAGE_S = 2.0  # a minute was tried by hand
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A short one: the path of a socket below it has to fit into its address."""
@@ -51,6 +56,17 @@ def spec_on(account: SshAccount, folder: Path, **fields: Any) -> SshSpec:
     name = uuid.uuid4().hex
     defaults: dict[str, Any] = {"work_dir": str(folder / "w"), "gateway_dir": None, "lifetime_s": 600}
     return SshSpec(machine_id=name, deployment="tests", account=account, folder=name, **(defaults | fields))
+
+
+async def _read_to(made: Sandbox, needle: bytes) -> bytes:
+    """An agent's output up to and with the needle, however long that takes."""
+    seen = b""
+    async with aclosing(made.guest.read_agent("run", 0)) as stream:
+        async for data in stream:
+            seen += data
+            if needle in seen:
+                return seen
+    raise AssertionError(seen)
 
 
 async def python(made: Sandbox, script: str) -> str:
@@ -151,6 +167,28 @@ class TestSignIn:
             with pytest.raises(SignInRefused, match="does not accept this password for agent"):
                 await ask(replace(account, password="wrong"), str(folder / "w"), request)
             await lines().close()  # else the server would wait for us
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make an account")
+    @pytest.mark.parametrize("ways", [("KbdInteractive",), ("Password", "KbdInteractive")])
+    async def test_with_a_password_that_the_system_checks(self, folder: Path, ways: tuple[str, ...]) -> None:
+        (folder / "sshd").mkdir()
+        os.chmod(folder, 0o755)
+        with sshd.account_with_password() as (name, password, home):
+            more = [f"{way}Authentication yes" for way in ways]
+            more += ["UsePAM yes", f"SetEnv HOME={home} PATH=/usr/bin:/bin"]
+            with sshd.served(folder / "sshd", "\n".join(more)) as server:
+                account = SshAccount("127.0.0.1", server.port, name, server.host_key.text, password=password)
+                spec = spec_on(account, folder, work_dir="~/work")
+
+                made = await sandbox.open_sandbox(spec)
+                said = await made.guest.run(["id", "-un"])
+                await made.destroy()
+                with pytest.raises(SignInRefused, match=f"does not accept this password for {name}"):
+                    await sandbox.open_sandbox(replace(spec, account=replace(account, password="wrong")))
+
+                assert said.stdout.decode().strip() == name
+                assert list((home / "work").iterdir()) == [home / "work/.guest"]
+                await lines().close()
 
     async def test_shows_secrets_to_nobody(self) -> None:
         account = replace(sshd.shared().account, password="correct horse")
@@ -365,6 +403,22 @@ class TestForbiddenForwarding:
                 await made.destroy()
 
 
+async def test_a_trunk_carries_a_hundred_megabytes_to_a_slow_reader_in_little_memory(folder: Path) -> None:
+    (folder / "sshd").mkdir()
+    with sshd.served(folder / "sshd", FORBIDDING[0]) as server:
+        made = await sandbox.open_sandbox(spec_on(server.account, folder))
+        before, size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0
+        async with await made.guest.exec(["head", "-c", "100000000", "/dev/zero"]) as process:
+            async for _, data in process:
+                if size == 0:
+                    await asyncio.sleep(1)  # the command has to wait
+                    assert (await made.guest.run(["pgrep", "-f", "head -c 100000000"])).exit_code == 0
+                size += len(data)
+        assert size == 10**8
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024
+        await made.destroy()
+
+
 class TestOutage:
     async def test_is_a_phase_of_its_own_and_waited_out_by_a_stream(self, server: sshd.Sshd, folder: Path) -> None:
         made = await sandbox.open_sandbox(spec_on(server.account, folder))
@@ -384,6 +438,46 @@ class TestOutage:
         assert await reading == b"".join(b"%d\n" % n for n in range(1, 1001))
         assert await made.poll() is Phase.RUNNING
         await made.destroy()
+
+    async def test_is_waited_out_by_all_sessions_of_a_connection(self, server: sshd.Sshd, folder: Path) -> None:
+        made = [await sandbox.open_sandbox(spec_on(server.account, folder)) for _ in range(4)]
+        for one in made:
+            await one.guest.start_agent("run", ["sh", "-c", "for n in $(seq 600); do echo $n; sleep 0.004; done; cat"])
+        reading = [asyncio.create_task(_read_to(one, b"\n600\n")) for one in made]
+        await asyncio.sleep(0.7)
+
+        server.kill()
+        await asyncio.sleep(OUTAGE_S)
+        server.start()
+
+        whole = b"".join(b"%d\n" % n for n in range(1, 601))
+        assert await asyncio.gather(*reading) == [whole] * 4
+        assert (server.folder / "log").read_text().count("Accepted publickey") == 2
+        for one in made:
+            await one.destroy()
+
+    async def test_is_over_for_nobody_while_the_machine_has_another_key(self, server: sshd.Sshd, folder: Path) -> None:
+        """What runs there runs on; no word is said until a person has approved the new key."""
+        spec = spec_on(server.account, folder)
+        made = await sandbox.open_sandbox(spec)
+        await made.guest.start_agent("run", ["sh", "-c", "for n in $(seq 300); do echo $n; sleep 0.004; done; cat"])
+        reading = asyncio.create_task(_read_to(made, b"\n300\n"))
+        await asyncio.sleep(0.5)
+        server.kill()
+        server.change_host_key()
+        server.start()
+
+        with pytest.raises(HostKeyChanged):
+            await reading
+        with pytest.raises(HostKeyChanged):
+            await made.guest.send_agent("run", "m1", b"more\n")
+        assert await made.poll() is Phase.UNREACHABLE
+        assert "approve its new key" in await made.cause()
+
+        approved = await sandbox.attach_sandbox(replace(spec, account=server.account), made.handle)
+        assert await approved.poll() is Phase.RUNNING
+        assert await _read_to(approved, b"\n300\n") == b"".join(b"%d\n" % n for n in range(1, 301))
+        await approved.destroy()
 
     async def test_does_not_lose_what_is_asked_meanwhile(self, server: sshd.Sshd, folder: Path) -> None:
         made = await sandbox.open_sandbox(spec_on(server.account, folder))
