@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from unittest import mock
@@ -13,9 +12,10 @@ from unittest import mock
 import modal
 
 from bench.figures import Figure
-from sandbox import ModalSpec, Sandbox, open_sandbox
+from sandbox import Sandbox, open_sandbox
 from sandbox.modal.lines import lines
 from tests.fakes.modal import running
+from tests.fakes.modal.specs import modal_spec
 
 MIB = 2**20
 
@@ -43,7 +43,7 @@ async def measure(size: Size) -> list[Figure]:
 async def _figures(size: Size, app: modal.App, client: modal.Client) -> list[Figure]:
     await _open_ours()  # the image is built from now on
     opened = await _compare(size.rounds, _open_ours, lambda: _open_bare(app, client))
-    ours, bare = await open_sandbox(_spec()), await _bare(app, client)
+    ours, bare = await open_sandbox(modal_spec()), await _bare(app, client)
     output = ["head", "-c", str(size.stream_mib * MIB), "/dev/zero"]
     command = await _compare(size.rounds, lambda: _run_ours(ours, ["true"]), lambda: _run_bare(bare, ["true"]))
     stream = await _compare(size.rounds, lambda: _run_ours(ours, output), lambda: _run_bare(bare, output))
@@ -58,24 +58,30 @@ async def _figures(size: Size, app: modal.App, client: modal.Client) -> list[Fig
 
 
 async def _compare(
-    rounds: int, ours: Callable[[], Awaitable[None]], bare: Callable[[], Awaitable[None]]
+    rounds: int, ours: Callable[[], Awaitable[float]], bare: Callable[[], Awaitable[float]]
 ) -> tuple[float, float]:
     """Median seconds of both, turn by turn, so that a busy moment hits both."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
         for way, found in zip((ours, bare), times, strict=True):
-            began = time.monotonic()
-            await way()
-            found.append(time.monotonic() - began)
+            found.append(await way())
     return statistics.median(times[0]), statistics.median(times[1])
 
 
-async def _open_ours() -> None:
-    await (await open_sandbox(_spec())).destroy()
+async def _open_ours() -> float:
+    began = time.monotonic()
+    made = await open_sandbox(modal_spec())
+    taken = time.monotonic() - began
+    await made.destroy()
+    return taken
 
 
-async def _open_bare(app: modal.App, client: modal.Client) -> None:
-    await (await _bare(app, client)).terminate.aio()
+async def _open_bare(app: modal.App, client: modal.Client) -> float:
+    began = time.monotonic()
+    made = await _bare(app, client)
+    taken = time.monotonic() - began
+    await made.terminate.aio()
+    return taken
 
 
 async def _bare(app: modal.App, client: modal.Client) -> modal.Sandbox:
@@ -83,36 +89,17 @@ async def _bare(app: modal.App, client: modal.Client) -> modal.Sandbox:
     return await modal.Sandbox.create.aio("sleep", "600", app=app, client=client, image=image, block_network=True)
 
 
-async def _run_ours(sandbox: Sandbox, argv: list[str]) -> None:
+async def _run_ours(sandbox: Sandbox, argv: list[str]) -> float:
+    began = time.monotonic()
     async with await sandbox.guest.exec(argv) as process:
         await process.wait()
+    return time.monotonic() - began
 
 
-async def _run_bare(sandbox: modal.Sandbox, argv: list[str]) -> None:
+async def _run_bare(sandbox: modal.Sandbox, argv: list[str]) -> float:
+    began = time.monotonic()
     process = await sandbox.exec.aio(*argv, text=False)
     async for _ in process.stdout:
         pass
     await process.wait.aio()
-
-
-def _spec() -> ModalSpec:
-    return ModalSpec(
-        machine_id=uuid.uuid4().hex,
-        home_id=str(uuid.uuid4()),
-        organization_id=str(uuid.uuid4()),
-        deployment="bench",
-        labels=(),
-        credential=None,
-        app="slipway",
-        image="",
-        agent_version="1.0.0",
-        cpus=1.0,
-        memory_mb=1024,
-        block_network=True,
-        domains=(),
-        skills_volume="",
-        gateway_dir=None,
-        lifetime_s=600,
-        idle_timeout_s=600,
-        longest_s=3600,
-    )
+    return time.monotonic() - began

@@ -49,7 +49,7 @@ class ModalSandbox(Sandbox):
     def __init__(self, spec: ModalSpec, sandbox_id: str) -> None:
         self._spec = spec
         self._id = sandbox_id
-        self._address = Address(spec.credential, sandbox_id, spec.gateway_dir)
+        self.address = Address(spec.credential, sandbox_id, spec.gateway_dir)
         self._guest = DistantGuest(self._connect)
 
     @property
@@ -103,7 +103,7 @@ class ModalSandbox(Sandbox):
                 await self._stop_guest(handle, grace_s)
             if await handle.poll.aio() is None:
                 await handle.terminate.aio(wait=True)
-        await lines.hang_up(self._address)
+        await lines.hang_up(self.address)
 
     async def destroy(self) -> None:
         await self.stop(grace_s=0.5)
@@ -130,7 +130,7 @@ class ModalSandbox(Sandbox):
         return await modal.Sandbox.from_id.aio(self._id, client=await clients.client(self._spec.credential))
 
     async def _connect(self) -> Streams:
-        return await lines.connect(self._address)
+        return await lines.connect(self.address)
 
 
 class ModalBackend:
@@ -151,7 +151,8 @@ class ModalBackend:
     async def prewarm(self, spec: ModalSpec) -> ModalSandbox:
         """Let Modal make the sandbox, or find it, without waiting until it has started; `open` goes on from there."""
         _check(spec)
-        return await self.find(spec) or await self._create(spec)
+        found, app = await asyncio.gather(self.find(spec), _app(spec))
+        return found or await self._create(spec, app)
 
     def attach(self, spec: ModalSpec, handle: dict[str, Any]) -> ModalSandbox:
         sandbox_id = handle.get("id")
@@ -178,8 +179,7 @@ class ModalBackend:
         """The sandboxes of the spec's deployment that run in its app, by machine id."""
         with mapped():
             async with asyncio.timeout(ASK_TIMEOUT_S):
-                client = await clients.client(spec.credential)
-                app = await modal.App.lookup.aio(spec.app, create_if_missing=True, client=client)
+                client, app = await clients.client(spec.credential), await _app(spec)
                 listing = modal.Sandbox.list.aio(app_id=app.app_id, tags={"deployment": spec.deployment}, client=client)
                 handles = [handle async for handle in listing]
                 tags = await asyncio.gather(*(handle.get_tags.aio() for handle in handles))
@@ -188,10 +188,9 @@ class ModalBackend:
             for handle, each in zip(handles, tags, strict=True)
         }
 
-    async def _create(self, spec: ModalSpec) -> ModalSandbox:
+    async def _create(self, spec: ModalSpec, app: modal.App) -> ModalSandbox:
         with mapped():
             client = await clients.client(spec.credential)
-            app = await modal.App.lookup.aio(spec.app, create_if_missing=True, client=client)
             try:
                 handle = await modal.Sandbox.create.aio(
                     *entry.first_command(spec),
@@ -214,7 +213,9 @@ class ModalBackend:
                 if found is None:
                     raise SandboxGone from None
                 return found
-        return ModalSandbox(spec, handle.object_id)
+        made = ModalSandbox(spec, handle.object_id)
+        lines.adopt(made.address, handle)
+        return made
 
 
 backend = ModalBackend()
@@ -229,6 +230,12 @@ def tags_of(spec: ModalSpec) -> dict[str, str]:
     """By which it is found; an empty value is none."""
     tags = {**dict(spec.labels), "deployment": spec.deployment, "machine": spec.machine_id}
     return {name: value for name, value in tags.items() if value}
+
+
+async def _app(spec: ModalSpec) -> modal.App:
+    with mapped():
+        client = await clients.client(spec.credential)
+        return await modal.App.lookup.aio(spec.app, create_if_missing=True, client=client)
 
 
 def _check(spec: ModalSpec) -> None:

@@ -56,6 +56,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._trunks: dict[Address, asyncio.Task[Trunk]] = {}
+        self._fresh: dict[Address, modal.Sandbox] = {}
         self._keepers: set[asyncio.Task[None]] = set()
 
     async def connect(self, address: Address) -> Streams:
@@ -68,6 +69,10 @@ class Lines:
         except ModalAway as error:
             raise Unreachable(error.message) from error
         return await streams(trunk, sock)
+
+    def adopt(self, address: Address, handle: modal.Sandbox) -> None:
+        """Use what making the sandbox has told for its first trunk, instead of asking for it again."""
+        self._fresh[address] = handle
 
     async def hang_up(self, address: Address) -> None:
         """End the trunk to a sandbox, if there is one."""
@@ -91,7 +96,7 @@ class Lines:
     async def _make(self, address: Address) -> Trunk:
         making = asyncio.current_task()
         try:
-            trunk, handle = await _begun(address)
+            trunk, handle = await _begun(address, self._fresh.pop(address, None))
         except BaseException:
             self._forget(address, making)
             raise
@@ -113,6 +118,7 @@ class Lines:
         await handle.detach.aio()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
 
     async def _hang_up(self, address: Address) -> None:
+        self._fresh.pop(address, None)
         making = self._trunks.pop(address, None)
         if making is not None:
             (trunk,) = await asyncio.gather(making, return_exceptions=True)
@@ -128,11 +134,12 @@ class Lines:
 lines = Lines()
 
 
-async def _begun(address: Address) -> tuple[Trunk, modal.Sandbox]:
+async def _begun(address: Address, handle: modal.Sandbox | None) -> tuple[Trunk, modal.Sandbox]:
     """A trunk that answers. Raises: as `Lines.connect`."""
     with mapped():
-        client = await clients.client(address.credential)
-        handle = await modal.Sandbox.from_id.aio(address.sandbox_id, client=client)
+        if handle is None:
+            client = await clients.client(address.credential)
+            handle = await modal.Sandbox.from_id.aio(address.sandbox_id, client=client)
         process = await handle.exec.aio(*entry.trunk_command(), text=False)
     trunk = Trunk(ExecPipe(process))
     try:

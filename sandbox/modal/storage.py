@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from typing import Any
 
@@ -49,12 +51,14 @@ async def has_files(spec: ModalSpec) -> bool:
 async def remove(spec: ModalSpec) -> None:
     """Remove all that is kept of the session; the mark last, so that a removal that was cut short is repeated."""
     client = await clients.client(spec.credential)
-    for place in PLACES:
-        with mapped():
-            try:
-                await _volume(spec, place, client).remove_file.aio(f"/{spec.home_id}", recursive=True)
-            except (NotFoundError, FileNotFoundError):
-                continue
+    with mapped():
+        await asyncio.gather(*(_remove(spec, place, client) for place in PLACES if place != MARK))
+        await _remove(spec, MARK, client)
+
+
+async def _remove(spec: ModalSpec, place: str, client: modal.Client) -> None:
+    with contextlib.suppress(NotFoundError, FileNotFoundError):
+        await _volume(spec, place, client).remove_file.aio(f"/{spec.home_id}", recursive=True)
 
 
 def _volume(spec: ModalSpec, place: str, client: modal.Client) -> modal.Volume:

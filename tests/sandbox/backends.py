@@ -26,6 +26,7 @@ from sandbox.spec import ModalSpec, SshSpec
 from tests import engine as engines
 from tests import sshd
 from tests.fakes.modal.shared import local_modal
+from tests.fakes.modal.specs import modal_spec
 
 # Without `ls`, whose newer system calls are unknown to older gVisors.
 COUNT = "cd /proc; set -- [0-9]*; echo $#"
@@ -218,26 +219,7 @@ class ModalMaker(Maker):
             self._patch.setenv(name, value)
 
     def spec(self, **fields: Any) -> ModalSpec:
-        defaults: dict[str, Any] = {"gateway_dir": None, "lifetime_s": 600}
-        return ModalSpec(
-            machine_id=uuid.uuid4().hex,
-            home_id=str(uuid.uuid4()),
-            organization_id=str(uuid.uuid4()),
-            deployment="tests",
-            labels=(),
-            credential=None,
-            app="slipway",
-            image="",
-            agent_version="1.0.0",
-            cpus=1.0,
-            memory_mb=1024,
-            block_network=True,
-            domains=(),
-            skills_volume="",
-            idle_timeout_s=600,
-            longest_s=3600,
-            **(defaults | fields),
-        )
+        return modal_spec(**fields)
 
     async def signal_guest(self, made: Sandbox, number: int) -> None:
         os.kill(await asyncio.to_thread(self._guest_pid, made), number)

@@ -268,11 +268,11 @@ class TestNetwork:
     async def test_nothing_is_kept_of_sandboxes_that_have_ended(self, modal: ModalMaker) -> None:
         made = await modal.open()
         await made.guest.hello()
-        assert made._address in lines._trunks  # type: ignore[attr-defined]
+        assert made.address in lines._trunks  # type: ignore[attr-defined]
         local_modal().finish(made.handle["id"], "TERMINATED")
 
         async def is_forgotten() -> bool:
-            return made._address not in lines._trunks  # type: ignore[attr-defined]
+            return made.address not in lines._trunks  # type: ignore[attr-defined]
 
         await until(is_forgotten)
         with pytest.raises(SandboxGone):
