@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
@@ -27,8 +29,9 @@ def created(tenant: Tenant) -> Case:
 
 
 def deleted(tenant: Tenant) -> Case:
+    """It may be taken back for an hour more."""
     case = environment(tenant)
-    Environment.objects.filter(pk=case.params["environment_id"]).update(deleted_at=timezone.now())
+    Environment.objects.filter(pk=case.params["environment_id"]).update(deleted_at=timezone.now() + timedelta(hours=1))
     return case
 
 

@@ -119,7 +119,7 @@ class TestChooseEnvironment:
 class TestDeleteEnvironment:
     def test_refuses_while_a_machine_runs_in_it(self, alice: User, organization: Organization) -> None:
         second = add(alice, organization)
-        machine = services.create_machine(second)
+        machine = services.create_machine(second, subject_id=uuid.uuid4())
 
         with pytest.raises(EnvironmentInUse):
             services.delete_environment(actor=actor_for(alice), now=NOW, id=second.id)

@@ -176,6 +176,9 @@ async def _hear(client: aiohttp.ClientSession, url: str, headers: dict[str, str]
         line.frames.append(json.loads(message.data))
     writer.cancel()
     await asyncio.gather(writer, return_exceptions=True)
+    if ws._writer.transport is not None:
+        ws._writer.transport.abort()  # what a server that hung up has not read would keep it open beyond the loop
+        await asyncio.sleep(0)
     line.close_code = ws.close_code
     return line.is_left or line.close_code not in LOST
 
