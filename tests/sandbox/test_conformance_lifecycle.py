@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,8 @@ class TestOpenSandbox:
         first = await maker.open_spec(spec)
         await first.guest.write_file("kept", b"x")
         await first.guest.start_agent("run", ["sh", "-c", "echo said; cat"])
+        async with aclosing(first.guest.read_agent("run", 0)) as saying:
+            await anext(saying)
         await first.stop()
 
         second = await maker.open_spec(spec)
