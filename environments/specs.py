@@ -233,7 +233,14 @@ def modal_credential(secrets: Mapping[str, str]) -> tuple[ModalCredential, bool]
         return ModalCredential(str(own[0]), str(own[1])), True
     if not (settings.MODAL_TOKEN_ID and settings.MODAL_TOKEN_SECRET):
         raise SandboxRefused("Enter a Modal token, its id and its secret, in the environment's settings.")
-    return ModalCredential(settings.MODAL_TOKEN_ID, settings.MODAL_TOKEN_SECRET), False
+    return deployment_credential(), False
+
+
+def deployment_credential() -> ModalCredential:
+    """The deployment's own token, for its operator's commands. Raises: SandboxRefused (it is not, or half set)."""
+    if not (settings.MODAL_TOKEN_ID and settings.MODAL_TOKEN_SECRET):
+        raise SandboxRefused("Set SLIPWAY_MODAL_TOKEN_ID and SLIPWAY_MODAL_TOKEN_SECRET, both halves of one token.")
+    return ModalCredential(settings.MODAL_TOKEN_ID, settings.MODAL_TOKEN_SECRET)
 
 
 def pinned_version() -> str:

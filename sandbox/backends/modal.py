@@ -46,9 +46,10 @@ class ModalSandbox(Sandbox):
 
     capabilities = CAPABILITIES
 
-    def __init__(self, spec: ModalSpec, sandbox_id: str) -> None:
+    def __init__(self, spec: ModalSpec, sandbox_id: str, made: modal.Sandbox | None = None) -> None:
         self._spec = spec
         self._id = sandbox_id
+        self._made = made  # for the first conversation, which takes it over
         self.address = Address(spec.credential, sandbox_id, spec.gateway_dir)
         self._guest = DistantGuest(self._connect)
 
@@ -130,7 +131,8 @@ class ModalSandbox(Sandbox):
         return await modal.Sandbox.from_id.aio(self._id, client=await clients.client(self._spec.credential))
 
     async def _connect(self) -> Streams:
-        return await lines.connect(self.address)
+        made, self._made = self._made, None
+        return await lines.connect(self.address, made)
 
 
 class ModalBackend:
@@ -213,9 +215,7 @@ class ModalBackend:
                 if found is None:
                     raise SandboxGone from None
                 return found
-        made = ModalSandbox(spec, handle.object_id)
-        lines.adopt(made.address, handle)
-        return made
+        return ModalSandbox(spec, handle.object_id, handle)
 
 
 backend = ModalBackend()

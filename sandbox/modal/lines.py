@@ -56,23 +56,20 @@ class Lines:
 
     def __init__(self) -> None:
         self._trunks: dict[Address, asyncio.Task[Trunk]] = {}
-        self._fresh: dict[Address, modal.Sandbox] = {}
         self._keepers: set[asyncio.Task[None]] = set()
 
-    async def connect(self, address: Address) -> Streams:
+    async def connect(self, address: Address, made: modal.Sandbox | None = None) -> Streams:
         """A conversation with the guest, on the caller's own loop.
+
+        `made` is what making the sandbox has told: the trunk takes it over, and need not ask for it again.
 
         Raises: SandboxGone (it has ended), Unreachable (Modal cannot be reached), BackendUnavailable (it refuses).
         """
         try:
-            trunk, sock = await thread.shared.run(self._open(address))
+            trunk, sock = await thread.shared.run(self._open(address, made))
         except ModalAway as error:
             raise Unreachable(error.message) from error
         return await streams(trunk, sock)
-
-    def adopt(self, address: Address, handle: modal.Sandbox) -> None:
-        """Use what making the sandbox has told for its first trunk, instead of asking for it again."""
-        self._fresh[address] = handle
 
     async def hang_up(self, address: Address) -> None:
         """End the trunk to a sandbox, if there is one."""
@@ -82,21 +79,21 @@ class Lines:
         """End every trunk."""
         await thread.shared.run(self._close())
 
-    async def _open(self, address: Address) -> tuple[Trunk, socket.socket]:
-        trunk = await self._trunk(address)
+    async def _open(self, address: Address, made: modal.Sandbox | None) -> tuple[Trunk, socket.socket]:
+        trunk = await self._trunk(address, made)
         return trunk, trunk.open()
 
-    async def _trunk(self, address: Address) -> Trunk:
+    async def _trunk(self, address: Address, made: modal.Sandbox | None) -> Trunk:
         making = self._trunks.get(address)
         if making is None or _is_spent(making):
-            making = self._trunks[address] = asyncio.create_task(self._make(address))
+            making = self._trunks[address] = asyncio.create_task(self._make(address, made))
         # Shielded: whoever is in a hurry and leaves must not end what others wait for.
         return await asyncio.shield(making)
 
-    async def _make(self, address: Address) -> Trunk:
+    async def _make(self, address: Address, made: modal.Sandbox | None) -> Trunk:
         making = asyncio.current_task()
         try:
-            trunk, handle = await _begun(address, self._fresh.pop(address, None))
+            trunk, handle = await _begun(address, made)
         except BaseException:
             self._forget(address, making)
             raise
@@ -118,7 +115,6 @@ class Lines:
         await handle.detach.aio()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
 
     async def _hang_up(self, address: Address) -> None:
-        self._fresh.pop(address, None)
         making = self._trunks.pop(address, None)
         if making is not None:
             (trunk,) = await asyncio.gather(making, return_exceptions=True)

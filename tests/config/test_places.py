@@ -61,7 +61,7 @@ class TestModalSetup:
     def test_says_what_is_missing(self, settings: Settings) -> None:
         settings.MODAL_TOKEN_SECRET = ""
 
-        with pytest.raises(CommandError, match="token"):
+        with pytest.raises(CommandError, match="SLIPWAY_MODAL_TOKEN_SECRET"):
             said("modal_setup")
         assert levels() == {"modal token": "error"}
 

@@ -211,7 +211,7 @@ OUTPUT = (
     "[1/3] FROM debian:12\n",
     "[2/3] RUN apt-get update && apt-get install -y git python3 nodejs\n",
     *(
-        f"Get:{number} http://deb.debian.org/debian bookworm/main amd64 package-{number} [38.{number} kB]\n"
+        f"Get:{number} http://packages.example/debian bookworm/main amd64 package-{number} [38.{number} kB]\n"
         for number in range(40)
     ),
 )

@@ -29,7 +29,7 @@ class Command(BaseCommand):
         from sandbox.modal import setting_up
 
         try:
-            credential, _ = specs.modal_credential({})
+            credential = specs.deployment_credential()
             version = specs.pinned_version()
             rows = Environment.objects.filter(kind=EnvironmentKind.MODAL).select_related("organization")
             wanted = [spec for row in rows if (spec := _spec(row)) is not None]

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if not name:
             raise CommandError("Set SLIPWAY_MODAL_SKILLS_VOLUME to the name of the volume, such as slipway-skills.")
         try:
-            credential, _ = specs.modal_credential({})
+            credential = specs.deployment_credential()
             done = asyncio.run(setting_up.upload_skills(credential, name, options["folder"]))
         except SandboxError as error:
             hint = f" {error.hint}" if isinstance(error, BackendUnavailable) else ""
