@@ -94,9 +94,9 @@ class Carrier:
                 elif frame[0] == END and writer.can_write_eof():
                     writer.write_eof()
         finally:
+            writer.close()  # First: whoever leaves this may be cancelled once more while he waits.
             inward.cancel()
             await asyncio.gather(inward, return_exceptions=True)
-            writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 

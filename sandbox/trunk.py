@@ -239,12 +239,14 @@ class Trunk:
             pass  # The caller has left without reading everything.
         finally:
             outward.cancel()
-            await asyncio.gather(outward, return_exceptions=True)
-            channel.sock.close()
-            self._channels.pop(channel.number, None)
-            self._send(CLOSE, channel.number)
-            if self.is_idle:
-                self._idle_since = time.monotonic()
+            try:
+                await asyncio.gather(outward, return_exceptions=True)
+            finally:  # Whoever leaves may be cancelled once more while he waits.
+                channel.sock.close()
+                self._channels.pop(channel.number, None)
+                self._send(CLOSE, channel.number)
+                if self.is_idle:
+                    self._idle_since = time.monotonic()
 
     async def _carry_in(self, channel: Channel) -> None:
         loop = asyncio.get_running_loop()

@@ -23,6 +23,7 @@ import sandbox
 from sandbox import Phase, Sandbox
 from sandbox.errors import BackendUnavailable, SandboxError, SandboxGone, Unreachable
 from sandbox.spec import SshAccount, SshSpec
+from sandbox.ssh import ways
 from sandbox.ssh.commands import archive_name, ask
 from sandbox.ssh.dialing import HostKeyChanged, SignInRefused, fetch_host_key
 from sandbox.ssh.keys import HostKey
@@ -514,7 +515,7 @@ class TestGateway:
             assert "b'ours'" in await python(made, CONNECT.format(path=path))
             await made.destroy()
 
-    async def test_is_another_servers_when_ours_is_killed(self, server: sshd.Sshd, folder: Path) -> None:
+    async def test_is_another_servers_when_one_is_gone(self, server: sshd.Sshd, folder: Path) -> None:
         async with Greeter(folder / "gateway", "ours") as ours, Greeter(folder / "other", "theirs") as theirs:
             spec = spec_on(server.account, folder, gateway_dir=ours.folder)
             made = await sandbox.open_sandbox(spec)
@@ -528,10 +529,15 @@ class TestGateway:
             beside.stdin.write_eof()
             assert await beside.stdout.readline() == b"connected\n"
 
-            assert "b'theirs'" in await python(made, CONNECT.format(path=path))  # the newest
+            # While both wait for a connection either may take it: so this process leaves, then the other one.
+            await ways.leave(spec.account, made.handle["root"])
+            aside = await sandbox.attach_sandbox(replace(spec, gateway_dir=None), made.handle)
+            assert await python(aside, CONNECT.format(path=path)) == "b'theirs'\n"
+            await ways.leave(spec.account, made.handle["root"])
+            await made.guest.hello()
             beside.kill()
             await beside.wait()
-            assert "b'ours'" in await python(made, CONNECT.format(path=path))
+            assert await python(made, CONNECT.format(path=path)) == "b'ours'\n"
             await made.destroy()
 
     async def test_is_led_to_a_new_guest_on_the_same_files(self, folder: Path) -> None:
