@@ -22,9 +22,9 @@ from environments.images.reporter import REPORT_EVERY_S, Reporter
 from runtime.failpoints import failpoint
 from sandbox.docker import building as engine_building
 from sandbox.docker import images
-from sandbox.docker.building import Bounds, BuildFailed, Layer, Made, Printed, Step
+from sandbox.docker.building import Bounds, BuildFailed, EngineStopped, Layer, Made, Printed, Step
 from sandbox.docker.engine import engine
-from sandbox.errors import BackendUnavailable, SandboxError
+from sandbox.errors import SandboxError
 
 logger = structlog.get_logger(__name__)
 
@@ -92,19 +92,15 @@ async def _build(build: ImageBuild, reporters: list[Reporter]) -> None:
         try:
             while not (await asyncio.wait({work}, timeout=REPORT_EVERY_S))[0]:
                 await reporter.flush()
-            made = await work
-            await _publish(client, build, reporter, made)
-        except BuildFailed:
-            with contextlib.suppress(BuildStopped):
-                await reporter.flush(now=True)
-            raise
+            await reporter.finish()
+            await _publish(client, build, await work)
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
 
 
 async def _work(client: Docker, build: ImageBuild, reporter: Reporter, checked: rules.Checked, text: str) -> str:
-    """Let the engine build. Returns: the image's id. Raises: BuildFailed, SandboxError."""
+    """Let the engine build. Returns: the image's id. Raises: BuildFailed, EngineStopped, SandboxError."""
     for base in checked.bases:
         await _check_base(client, str(base))
     context = contexts.sent(text, build.environment_id, build.context_sha256)
@@ -148,12 +144,11 @@ async def _check_size(client: Docker, id: str) -> None:
         raise BuildFailed(f"The image is larger than {settings.IMAGE_MAX_BYTES // 2**20} MiB.")
 
 
-async def _publish(client: Docker, build: ImageBuild, reporter: Reporter, image_id: str) -> None:
+async def _publish(client: Docker, build: ImageBuild, image_id: str) -> None:
     """Name and row, in this order: a name without a row is swept away, a row without its image would be a lie."""
-    await reporter.flush(now=True)
     found = await images.inspect(client, image_id) if image_id else None
     if found is None or found.labels.get(labels.BUILD) != str(build.pk):  # the last step's, which nobody else can do
-        raise BackendUnavailable("The Docker engine stopped in the middle of the build.", hint="See the engine's log.")
+        raise EngineStopped
     name = names.built(build.environment_id, build.pk)
     await images.tag(client, image_id, repository=name.repository, tag=name.tag)
     failpoint("build.before_commit")
@@ -166,8 +161,9 @@ async def _publish(client: Docker, build: ImageBuild, reporter: Reporter, image_
 
 async def sweep(environment_id: uuid.UUID) -> None:
     """Containers and nameless images of the environment's builds; a failure is left to the next sweep."""
+    its = labels.leftovers(environment_id, await in_db(deployment_id)())
     try:
         async with asyncio.timeout(SWEEP_TIMEOUT_S), engine(settings.DOCKER_HOST or None) as client:
-            await images.remove_leftovers(client, labels.leftovers(environment_id))
+            await images.remove_leftovers(client, its)
     except (SandboxError, TimeoutError) as error:
         logger.warning("build_leftovers_stay", environment_id=str(environment_id), error=str(error))

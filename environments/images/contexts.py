@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import shutil
 import tarfile
 import tempfile
@@ -155,14 +156,17 @@ async def sent(dockerfile: str, environment_id: uuid.UUID, sha256: str) -> Async
     yield member.tobuf() + data + bytes(-len(data) % tarfile.BLOCKSIZE) + _END
 
 
-def tidy(environment_id: uuid.UUID) -> None:
-    """Remove contexts of an environment that neither its Dockerfile nor a build needs any more."""
+def tidy(environment_id: uuid.UUID, *, before: float = math.inf) -> None:
+    """Remove contexts of an environment that neither its Dockerfile nor a build needs any more.
+
+    `before` is the time of the newest file that may go: one that is just being kept is in no row yet.
+    """
     needed = set(Dockerfile.objects.filter(environment_id=environment_id).values_list("context_sha256", flat=True))
     builds = ImageBuild.objects.live().filter(environment_id=environment_id)
     needed |= set(builds.values_list("context_sha256", flat=True))
     with contextlib.suppress(FileNotFoundError):
         for path in (root() / str(environment_id)).iterdir():
-            if path.stem not in needed:
+            if path.stem not in needed and path.stat().st_mtime < before:
                 path.unlink(missing_ok=True)
 
 

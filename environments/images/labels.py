@@ -27,11 +27,14 @@ def finished(build: ImageBuild, deployment: str) -> dict[str, str]:
     }
 
 
-def leftovers(environment_id: uuid.UUID) -> str:
-    """The filter that finds what builds of this environment have left on their way."""
-    return f"{BUILDING}={environment_id}"
+def leftovers(environment_id: uuid.UUID | str, deployment: str) -> dict[str, str]:
+    """What finds all that builds of this environment have left on their way; of all environments without an id."""
+    return {BUILDING: str(environment_id), DEPLOYMENT: deployment}
 
 
-def ours(deployment: str) -> str:
-    """The filter that finds all that this deployment has built, or begun to."""
-    return f"{DEPLOYMENT}={deployment}"
+def ours(deployment: str, environment_id: uuid.UUID | None = None) -> dict[str, str]:
+    """What finds all that this deployment has built, for this environment or for any.
+
+    A server whose database was copied to ours has environments of the same ids.
+    """
+    return {DEPLOYMENT: deployment} | ({ENVIRONMENT: str(environment_id)} if environment_id else {})

@@ -81,3 +81,10 @@ class Reporter:
             return  # an outage of the database is no reason to give up a build
         self._waiting = self._waiting[len(taken) :]
         self._is_changed |= bool(self._waiting)
+
+    async def finish(self) -> None:
+        """Store all that has gathered. Raises: BuildStopped."""
+        for _ in range(MAX_LOG // MAX_PIECE + 1):
+            await self.flush(now=True)
+            if not self._waiting:
+                return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from aiodocker import Docker
@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async as in_db
 from django.conf import settings
 
 from environments.deployment import deployment_id
-from environments.images import builds, choice, contexts, labels, names, records
+from environments.images import choice, contexts, labels, names, records
 from environments.images.models import ImageBuild
 from environments.images.names import BadImageName
 from environments.models import Environment
@@ -25,14 +25,43 @@ from sandbox.errors import BackendUnavailable
 logger = structlog.get_logger(__name__)
 
 YOUNG_S = 3600.0  # what is younger may be on its way in
+BEGINNING = timedelta(seconds=10)  # what is younger may be of a build that has begun meanwhile
 
 
 async def rescue(*, now: datetime) -> int:
-    """End builds whose worker has died, with what they left; how many."""
+    """End builds whose worker has died; how many."""
     lost = await in_db(records.rescue)(now=now)
-    for build in lost:
-        await builds.sweep(build.environment_id)
+    await sweep(now=now)
     return len(lost)
+
+
+async def sweep(*, now: datetime) -> int:
+    """Remove what builds that are over have left, since their worker died or the engine was away.
+
+    Returns: of how many environments.
+    """
+    if not await in_db(ImageBuild.objects.exists)():
+        return 0
+    try:
+        async with engine(settings.DOCKER_HOST or None) as client:
+            return await _sweep(client, now)
+    except BackendUnavailable:
+        return 0  # until it is back
+
+
+async def _sweep(client: Docker, now: datetime) -> int:
+    deployment = await in_db(deployment_id)()
+    found = await images.leftovers(client, labels.leftovers("", deployment))
+    left = {its[labels.BUILDING] for its in found} - {"", *await in_db(_building)()}
+    for environment_id in left:
+        its = labels.leftovers(environment_id, deployment)
+        await images.remove_leftovers(client, its, before=now - BEGINNING)
+    return len(left)
+
+
+def _building() -> set[str]:
+    """Environments whose builds sweep by themselves."""
+    return {str(id) for id in ImageBuild.objects.live().values_list("environment_id", flat=True)}
 
 
 async def tidy(*, now: datetime) -> int:
@@ -49,17 +78,13 @@ async def tidy(*, now: datetime) -> int:
 
 async def remove_images(environment_id: uuid.UUID, *, now: datetime) -> int:
     """Those of one environment that it does not use; all of them when it is gone."""
-    await builds.sweep(environment_id)
     async with engine(settings.DOCKER_HOST or None) as client:
         return await _remove_unused(client, now, only=environment_id)
 
 
 async def _remove_unused(client: Docker, now: datetime, only: uuid.UUID | None = None) -> int:
     count, deployment = 0, await in_db(deployment_id)()
-    label = labels.ours(deployment) if only is None else f"{labels.ENVIRONMENT}={only}"
-    for image in await images.list_images(client, label=label):
-        if image.labels.get(labels.DEPLOYMENT) != deployment:
-            continue  # a server whose database was copied to ours has an environment of this id, too
+    for image in await images.labelled(client, labels.ours(deployment, only)):
         for text in image.names:
             build_id = _build_of(text)
             if build_id is None or await in_db(_is_used)(build_id):
@@ -88,10 +113,12 @@ def _is_used(build_id: uuid.UUID) -> bool:
 
 
 def tidy_contexts(young_s: float = YOUNG_S) -> None:
-    """Folders of environments that are gone, and what an upload that was cut off left."""
+    """Contexts that were replaced during a build, or whose environment is gone; uploads that were cut off."""
     before = file_time(contexts.root()) - young_s if contexts.root().exists() else time.time()
-    known = {str(id) for id in Environment.with_deleted.filter(purged_at=None).values_list("pk", flat=True)}
+    known = {str(id): id for id in Environment.with_deleted.filter(purged_at=None).values_list("pk", flat=True)}
     with contextlib.suppress(FileNotFoundError):
         for path in contexts.root().iterdir():
-            if path.name not in known and path.stat().st_mtime < before:
+            if path.name in known:
+                contexts.tidy(known[path.name], before=before)
+            elif path.stat().st_mtime < before:
                 contexts.remove_folder(path)

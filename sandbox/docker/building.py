@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 from aiodocker import Docker
 
 from sandbox.errors import SandboxError
@@ -28,6 +29,10 @@ _NOISE = re.compile(
 
 class BuildFailed(SandboxError):
     """The image could not be built."""
+
+
+class EngineStopped(SandboxError):
+    """The Docker engine stopped in the middle of the build; build it again."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ async def build(
 ) -> AsyncGenerator[Told]:
     """Build from a tar with a `Dockerfile` in it; whoever stops reading stops the build.
 
-    Raises: BuildFailed (with the engine's words), and what the engine's client raises when it goes away.
+    Raises: BuildFailed (with the engine's words), EngineStopped.
     """
     params: dict[str, str | int] = {
         "version": "1",
@@ -99,6 +104,8 @@ async def build(
             async for message in _messages(response.content):
                 for told in _told(message):
                     yield told
+        except aiohttp.ClientError as error:
+            raise EngineStopped from error
         finally:
             response.close()  # the engine ends a build that nobody listens to
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +20,15 @@ ENDED = (404, 409)  # it has ended, is gone, or somebody else removes it just no
 State = dict[str, Any]
 
 
-async def labelled(client: Docker, labels: dict[str, str], *, only_running: bool) -> list[DockerContainer]:
+def wanted(labels: Mapping[str, str]) -> list[str]:
+    """As a filter of the engine's; an empty value asks for the label alone."""
+    return [f"{name}={value}" if value else name for name, value in labels.items()]
+
+
+async def labelled(client: Docker, labels: Mapping[str, str], *, only_running: bool) -> list[DockerContainer]:
     """The containers that carry all these labels; an empty value asks for the label alone."""
-    wanted = [f"{name}={value}" if value else name for name, value in labels.items()]
-    return await client.containers.list(filters=json.dumps({"label": wanted}), all="false" if only_running else "true")
+    filters = json.dumps({"label": wanted(labels)})
+    return await client.containers.list(filters=filters, all="false" if only_running else "true")
 
 
 async def state_of(client: Docker, container: str) -> State | None:

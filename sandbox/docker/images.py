@@ -10,6 +10,8 @@ from typing import Any
 
 from aiodocker import Docker, DockerError
 
+from sandbox.docker import containers
+
 NOT_FOUND, IN_USE = 404, 409
 REMOVALS, REMOVAL_S = 40, 0.25  # the engine takes a moment to end what runs
 
@@ -35,10 +37,15 @@ class Inspected:
     labels: Mapping[str, str]
 
 
-async def list_images(client: Docker, **filters: str) -> list[Image]:
-    """All images with a name, or those that the filters leave (`label`, `reference`, `dangling`), newest first."""
-    found = await client.images.list(filters={name: [value] for name, value in filters.items()} or None)
-    return [_image(entry) for entry in found]
+async def list_images(client: Docker) -> list[Image]:
+    """All images that have a name, newest first."""
+    return [_image(entry) for entry in await client.images.list()]
+
+
+async def labelled(client: Docker, its: Mapping[str, str], *, only_nameless: bool = False) -> list[Image]:
+    """The images that carry all these labels; an empty value asks for the label alone."""
+    filters = {"label": containers.wanted(its)} | ({"dangling": ["true"]} if only_nameless else {})
+    return [_image(entry) for entry in await client.images.list(filters=filters)]
 
 
 async def inspect(client: Docker, name: str) -> Inspected | None:
@@ -70,33 +77,34 @@ async def remove(client: Docker, reference: str) -> bool:
     return True
 
 
-async def remove_leftovers(client: Docker, label: str) -> int:
-    """Containers, and images without a name, that carry `label` (name=value): what a build that was cut off leaves.
+async def leftovers(client: Docker, its: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """The labels of each container, and of each image without a name, that carries these."""
+    ended = await containers.labelled(client, its, only_running=False)
+    nameless = await labelled(client, its, only_nameless=True)
+    return [*(container["Labels"] for container in ended), *(image.labels for image in nameless)]
 
-    Returns: how many images were removed.
+
+async def remove_leftovers(client: Docker, its: Mapping[str, str], *, before: datetime | None = None) -> None:
+    """Containers, and images without a name, that carry these labels: what a build that was cut off leaves.
+
+    With `before` only those that had been made by then.
     """
+    until = (before or datetime.max.replace(tzinfo=UTC)).timestamp()
     for _ in range(REMOVALS):
-        containers = await client.containers.list(all=True, filters={"label": [label]})
-        if not containers:
+        found = await containers.labelled(client, its, only_running=False)
+        old = [container for container in found if container["Created"] < until]
+        if not old:
             break
-        for container in containers:
-            await _remove_container(container)
+        for container in old:
+            await containers.remove(client, container.id)
         await asyncio.sleep(REMOVAL_S)
     # Each pass takes those that nothing was built upon; what they were built upon is in the next one.
-    count = 0
-    while removed := [
-        one for one in await list_images(client, dangling="true", label=label) if await remove(client, one.id)
+    while [
+        one
+        for one in await labelled(client, its, only_nameless=True)
+        if one.created_at.timestamp() < until and await remove(client, one.id)
     ]:
-        count += len(removed)
-    return count
-
-
-async def _remove_container(container: Any) -> None:
-    try:
-        await container.delete(force=True, v=True)
-    except DockerError as error:
-        if error.status not in (NOT_FOUND, IN_USE):  # the engine is at it by itself
-            raise
+        pass
 
 
 def _image(entry: Mapping[str, Any]) -> Image:

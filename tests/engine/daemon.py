@@ -35,18 +35,18 @@ class _Connection(http.client.HTTPConnection):
 class Daemon:
     """One dockerd with its containerd; everything of it lies in `folder`."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = folder / "docker.sock"
         self._process: subprocess.Popen[bytes] | None = None
-        (folder / "daemon.json").write_text(json.dumps(self._config() | settings))
 
     @property
     def url(self) -> str:
         return f"unix://{self.socket}"
 
-    def start(self) -> None:
-        """Start it and wait until it answers. Raises: RuntimeError (with the end of its log)."""
+    def start(self, **settings: Any) -> None:
+        """Start it, set otherwise than usual, and wait until it answers. Raises: RuntimeError (the end of its log)."""
+        (self.folder / "daemon.json").write_text(json.dumps(self._config() | settings))
         with (self.folder / "log").open("ab") as log:
             command = ["dockerd", "--config-file", str(self.folder / "daemon.json"), "--group", str(os.getegid())]
             self._process = subprocess.Popen(
@@ -78,6 +78,10 @@ class Daemon:
             status, said = self.ask("POST", f"/images/create?fromSrc=-&repo={repository}&tag={tag}", file, headers)
         if status != 200 or b'"error"' in said:
             raise RuntimeError(f"The image could not be imported: {said.decode()[-500:]}")
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """End dockerd as a crash would; its containers and their shims are left to themselves."""

@@ -16,12 +16,27 @@ SEED = [int(os.environ["FAULT_SEED"])] if "FAULT_SEED" in os.environ else list(S
 TIMES = int(os.environ.get("FAULT_TIMES", "1"))
 AWAY_S = float(os.environ.get("FAULT_AWAY_S", "6"))  # how long a place is out of reach
 
+BYPASS = {"permission_mode": "bypassPermissions"}
 SPOKEN = " ".join(f"word{number}" for number in range(60))
 COMMAND = "echo written >> file.txt; cat file.txt"
 STORY = script(
     [{"text": SPOKEN, "chunks": 30, "delay": 0.02}, {"tool": "Bash", "input": {"command": COMMAND}}],
     {"text": "the end"},
 )
+
+
+def slow(seconds: float) -> str:
+    """A turn whose command takes so long; the agent's program refuses long ones of `sleep`."""
+    wait = f"python3 -c 'import time; time.sleep({seconds})'"
+    command = {"tool": "Bash", "input": {"command": f"{wait}; {COMMAND}"}}
+    return script([{"text": "I shall wait a little."}, command], {"text": "the end"})
+
+
+def bash(client: Client, session_id: str, command: str) -> str:
+    """What a command of the agent's prints."""
+    client.send(session_id, script({"tool": "Bash", "input": {"command": command}}, {"text": "done"}))
+    client.until_done(session_id)
+    return str(client.of_kind(session_id, "tool.result")[-1]["text"])
 
 
 def tell(alice: Client, *, prompt: str = STORY, during: Callable[[str], None] = lambda _: None) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,19 +12,14 @@ from typing import Any
 
 import pytest
 
-from tests import engine
-from tests.engine import image
-from tests.engine.daemon import Daemon
-from tests.faults.invariants import NEXT_STEP
 from tests.faults.places import KINDS, Places, places
-from tests.faults.stories import AWAY_S, COMMAND
-from tests.faults.world import PATIENCE_S, Client, World, newcomer, script, worlds
+from tests.faults.stories import AWAY_S, BYPASS, COMMAND, bash, slow
+from tests.faults.world import PATIENCE_S, Client, World, script
 from tests.journeys.wire import query
 
 pytestmark = [pytest.mark.cli, pytest.mark.fault, pytest.mark.timeout(600)]
 
 WALK = script([{"text": "I shall write a file."}, {"tool": "Bash", "input": {"command": COMMAND}}], {"text": "the end"})
-BYPASS = {"permission_mode": "bypassPermissions"}
 BEGIN = "echo '*.log' > .gitignore; echo begun > file.txt; git add . && git commit -qm begun; echo ignored > x.log"
 
 
@@ -47,13 +40,6 @@ def waiting(client: Client, session_id: str) -> dict[str, Any]:
         lambda: (found := client.session(session_id))["pending_permissions"] and found, "a permission is asked for"
     )
     return session
-
-
-def bash(client: Client, session_id: str, command: str) -> str:
-    """What a command of the agent's prints."""
-    client.send(session_id, script({"tool": "Bash", "input": {"command": command}}, {"text": "done"}))
-    client.until_done(session_id)
-    return str(client.of_kind(session_id, "tool.result")[-1]["text"])
 
 
 def until_moved(client: Client, session_id: str, times: int) -> dict[str, Any]:
@@ -95,13 +81,6 @@ class TestWalk:
         assert bash(alice, session_id, "cat file.txt") == "written"
         assert alice.session(session_id)["claude_session_id"] == shown["claude_session_id"]
         alice.surely("DELETE", f"/sessions/{session_id}")
-
-
-def slow(seconds: float) -> str:
-    """A turn whose command takes so long; the agent's program refuses long ones of `sleep`."""
-    wait = f"python3 -c 'import time; time.sleep({seconds})'"
-    command = {"tool": "Bash", "input": {"command": f"{wait}; {COMMAND}"}}
-    return script([{"text": "I shall wait a little."}, command], {"text": "the end"})
 
 
 class TestOutage:
@@ -175,40 +154,6 @@ class TestLifetime:
         assert now["container_id"] not in (None, shown["container_id"])
         assert are_volumes_lost or now["claude_session_id"] == shown["claude_session_id"]
         alice.surely("DELETE", f"/sessions/{session_id}")
-
-
-class TestEngine:
-    @pytest.mark.thorough
-    def test_that_was_killed_leaves_a_true_state_and_nobody_behind(self) -> None:
-        if reason := engine.why_not():
-            pytest.skip(reason)
-        daemon = Daemon(Path(tempfile.mkdtemp(prefix="slipway-engine-")))
-        try:
-            daemon.start()
-            daemon.import_image(image.archive(), engine.IMAGE)
-            with worlds(None, SLIPWAY_DOCKER_HOST=daemon.url) as world:
-                self.kill_it_during_a_turn(daemon, newcomer(world, "alice"))
-        finally:
-            daemon.remove()
-
-    def kill_it_during_a_turn(self, daemon: Daemon, alice: Client) -> None:
-        body = {"organization_id": alice.organization_id, "name": "containers", "kind": "DOCKER"}
-        config = {"config": {"image": engine.IMAGE}}
-        made = alice.person.call("POST", "/api/environments", body | config)
-        session_id = alice.begin(slow(AWAY_S), environment_id=made["id"], **BYPASS)
-        alice.until_event(session_id, "tool.call")
-
-        daemon.kill()
-        time.sleep(AWAY_S)
-        daemon.start()
-        shown = alice.until_done(session_id)
-
-        assert shown["status"] in ("COMPLETED", "ERROR", "STOPPED")
-        assert shown["status"] == "COMPLETED" or NEXT_STEP.search(shown["status_reason"])
-        assert bash(alice, session_id, "echo there") == "there"
-        assert len(json.loads(daemon.ask("GET", "/containers/json")[1])) == 1
-        alice.surely("POST", f"/sessions/{session_id}/stop")
-        alice.world.until(lambda: json.loads(daemon.ask("GET", "/containers/json")[1]) == [], "no container runs")
 
 
 class TestMove:

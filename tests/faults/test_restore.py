@@ -7,12 +7,12 @@ import uuid
 import pytest
 
 from tests.faults.invariants import assert_invariants
+from tests.faults.stories import BYPASS, bash
 from tests.faults.test_kill import kill_at
 from tests.faults.world import Client, World, script
 
 pytestmark = [pytest.mark.cli, pytest.mark.fault, pytest.mark.timeout(300)]
 
-BYPASS = {"permission_mode": "bypassPermissions"}
 POINTS = [
     pytest.param("restore.before_commit", marks=pytest.mark.thorough),
     pytest.param("machine.created_before_stored", marks=pytest.mark.thorough),
@@ -22,13 +22,6 @@ POINTS = [
 ]
 WRITE = "echo two > file.txt; echo new > new.txt; git add new.txt; git commit -qm new; echo kept > ignored.log"
 LOOK = "cat file.txt; ls; git log --format=%s | head -1"
-
-
-def bash(client: Client, session_id: str, command: str) -> str:
-    """What a command of the agent's prints."""
-    client.send(session_id, script({"tool": "Bash", "input": {"command": command}}, {"text": "done"}))
-    client.until_done(session_id)
-    return str(client.of_kind(session_id, "tool.result")[-1]["text"])
 
 
 def restore(client: Client, session_id: str, checkpoint_id: str, times: int) -> dict[str, object]:

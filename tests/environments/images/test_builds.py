@@ -32,10 +32,10 @@ def run(build: ImageBuild) -> ImageBuild:
 
 
 async def run_until_it_works(build: ImageBuild, text: str) -> asyncio.Task[None]:
-    """The build under way, once it has printed `text`."""
+    """The build under way, once it has printed this line."""
     task = asyncio.create_task(builds.run(build.pk))
     async with asyncio.timeout(30):
-        while text not in await sync_to_async(log_of)(build):  # noqa: ASYNC110
+        while f"\n{text}\n" not in await sync_to_async(log_of)(build):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return task
 

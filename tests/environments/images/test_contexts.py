@@ -195,3 +195,23 @@ class TestTidy:
 
         assert [path.name for path in (data_dir / "contexts").iterdir()] == [str(environment.pk)]
         assert sent(kept)
+
+    def test_removes_what_a_build_needed_when_it_was_replaced(
+        self, alice_actor: Actor, environment: Environment, data_dir: Path
+    ) -> None:
+        from environments.images import upkeep
+
+        now = timezone.now()
+        put(alice_actor, environment, tar({"a": b"1"}), text="FROM debian")
+        build = services.request_build(actor=alice_actor, environment_id=environment.pk, now=now)
+        kept = put(alice_actor, environment, tar({"a": b"2"}), text="FROM debian")
+        upkeep.tidy_contexts(young_s=-10.0)
+        assert len(on_disk(data_dir)) == 2
+        services.cancel_build(actor=alice_actor, id=build.pk, now=now)
+
+        upkeep.tidy_contexts()
+        assert len(on_disk(data_dir)) == 2  # what is young may be on its way in
+        upkeep.tidy_contexts(young_s=-10.0)
+
+        assert len(on_disk(data_dir)) == 1
+        assert sent(kept)

@@ -46,3 +46,22 @@ class TestFlush:
         await reporter.flush(now=True)
 
         assert stored == ["", "one\n"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestFinish:
+    async def test_stores_all_that_waits_however_much(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        reporter, stored = Reporter(ImageBuild(), [1], {1: "RUN x"}), list[str]()
+
+        def report(build: ImageBuild, piece: str, values: dict[str, Any]) -> int:
+            stored.append(piece)
+            return len(stored)
+
+        monkeypatch.setattr(records, "report", report)
+        text = "".join(f"line {number}\n" for number in range(20_000))
+        reporter.print(text)
+
+        await reporter.finish()
+
+        assert "".join(stored) == text
+        assert len(stored) > 1

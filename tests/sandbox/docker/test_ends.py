@@ -1,22 +1,15 @@
-"""However a container ends, its phase is true and its reason is told; and an engine that dies takes nobody along."""
+"""However a container ends, its phase is true and its reason is told."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from asgiref.sync import async_to_sync
 
 from sandbox import Phase, Sandbox
-from sandbox.backends.docker import backend
 from sandbox.docker.engine import engine
 from sandbox.errors import SandboxError
-from tests.engine import IMAGE, Engine, image
-from tests.engine.daemon import Daemon
 from tests.sandbox.backends import DockerMaker
 from tests.sandbox.waiting import until
 
@@ -79,54 +72,3 @@ class TestCause:
 
         assert await made.poll() is Phase.GONE
         assert await made.cause() == "The sandbox's folder was removed."
-
-
-class OwnEngine(DockerMaker):
-    """Containers on an engine that the test may kill."""
-
-    def __init__(self, daemon: Daemon, restores: bool) -> None:
-        super().__init__()
-        self.daemon = daemon
-        self.engine = Engine(daemon.folder)
-        self.restores = restores
-
-
-@pytest.fixture(params=[True, False], ids=["live-restore", "without"])
-def own(request: pytest.FixtureRequest) -> Iterator[OwnEngine]:
-    folder = Path(tempfile.mkdtemp(prefix="slipway-engine-own-"))
-    daemon = Daemon(folder, **{"live-restore": request.param})
-    try:
-        daemon.start()
-        daemon.import_image(image.archive(), IMAGE)
-        maker = OwnEngine(daemon, request.param)
-        yield maker
-        async_to_sync(maker.close)()
-    finally:
-        daemon.remove()
-
-
-class TestEngineKilled:
-    async def test_goes_on_or_ends_in_a_true_state(self, own: OwnEngine) -> None:
-        spec = own.spec()
-        made = await own.open_spec(spec)
-        await made.guest.start_agent("run", ["sh", "-c", "echo up; cat"])
-        await asyncio.to_thread(own.daemon.kill)
-
-        assert await made.glance() is Phase.UNREACHABLE
-        assert (await made.guest.agent_status("run")).is_alive  # the guest needs no engine to be spoken to
-        with pytest.raises(SandboxError):
-            await backend.running(spec)
-        await asyncio.to_thread(own.daemon.start)
-
-        if own.restores:
-            assert await made.poll() is Phase.RUNNING
-            assert (await made.guest.agent_status("run")).is_alive
-            assert list(await backend.running(spec)) == [spec.machine_id]
-        else:
-            assert await made.poll() is Phase.STOPPED
-            assert "engine stopped the sandbox" in await made.cause()
-            assert await backend.running(spec) == {}
-        again = await own.open_spec(spec)
-        assert (await again.guest.agent_status("run")).is_alive is own.restores
-        await again.destroy()
-        assert await own.living(spec.machine_id) == 0
