@@ -69,15 +69,18 @@ async def _carry(
         asyncio.create_task(_outward(stream, writer)),
         asyncio.create_task(_ended(client, container)),
     ]
-    try:
+    async with contextlib.AsyncExitStack() as left:  # each of them also when this is cancelled once more meanwhile
+        left.push_async_callback(client.close)
+        left.push_async_callback(_close, stream)
+        left.push_async_callback(_give_up, ways)
+        left.callback(writer.close)
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in ways:
-            task.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
-        writer.close()
-        await _close(stream)
-        await client.close()
+
+
+async def _give_up(ways: Sequence[asyncio.Task[None]]) -> None:
+    for task in ways:
+        task.cancel()
+    await asyncio.gather(*ways, return_exceptions=True)
 
 
 async def _close(stream: Stream) -> None:
