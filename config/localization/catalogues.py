@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,9 @@ TAKES = (
     'all.plurals=said.plurals;if(isLast){all.isWhole=true;dispatchEvent(new Event("slw-texts"))}})'
 )
 PLURALS = {"ja": "nplurals=1; plural=0;"}
+# Into which the server puts values: the scripts look for these in what it says, word by word.
+TOLD = re.compile(r"\{\d\}")
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def path_of(language: str, domain: str, locale: Path = LOCALE) -> Path:
@@ -83,6 +87,15 @@ def problems(texts: dict[str, list[Text]], locale: Path = LOCALE) -> Iterator[st
                 yield from (f"{language} {domain}: {problem}" for problem in _problems_of(entry))
                 said.setdefault(entry.msgid, set()).add(entry.msgstr or entry.msgstr_plural.get(0, ""))
         yield from (f"{language} has two translations of: {one}" for one, ways in sorted(said.items()) if len(ways) > 1)
+    yield from _same_marks(text.one for text in texts["djangojs"])
+
+
+def _same_marks(texts: Iterable[str]) -> Iterator[str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        other = found.setdefault(mark(text), text)
+        if other != text:
+            yield f"these have the same mark, so one of them needs other words: {other} / {text}"
 
 
 def _problems_of(entry: polib.POEntry) -> Iterator[str]:
@@ -117,10 +130,23 @@ def plurals_of(catalogue: polib.POFile) -> list[int]:
     return forms if any(forms) else []
 
 
+def mark(text: str) -> str:
+    """What stands for a text in the scripts, as `markOf` in i18n.ts has it: the end of its FNV-1a hash, in base 36."""
+    value = 0x811C9DC5
+    for unit in memoryview(text.encode("utf-16-le")).cast("H"):
+        value = (value ^ unit) * 0x01000193 & 0xFFFFFFFF
+    digits = ""
+    while value:
+        value, digit = divmod(value, len(DIGITS))
+        digits = DIGITS[digit] + digits
+    return digits[-5:]
+
+
 def script(entries: Iterable[polib.POEntry], plurals: list[int], *, is_last: bool) -> str:
-    """`texts` by their English, lists where there are plural forms, and `plurals`: they come in any order."""
+    """`texts` by marks of their English, lists where there are plural forms, and `plurals`: they come in any order."""
     texts: dict[str, str | list[str]] = {}
     for entry in entries:
-        texts[entry.msgid] = list(entry.msgstr_plural.values()) if entry.msgid_plural else entry.msgstr
+        key = entry.msgid if TOLD.search(entry.msgid) else mark(entry.msgid)
+        texts[key] = list(entry.msgstr_plural.values()) if entry.msgid_plural else entry.msgstr
     told = json.dumps({"texts": texts, "plurals": plurals}, ensure_ascii=False, separators=(",", ":"))
     return f"{TAKES}({told}{',1' if is_last else ''});\n"

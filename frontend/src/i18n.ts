@@ -1,6 +1,6 @@
 // Marks strings for translation (`python3 dev messages` collects them) and fills in `{names}`.
 
-/** What the script of the page's language says: texts by their English, and which plural form each count takes. */
+/** What the script of the page's language says: texts by marks of their English, and which plural form each count takes. */
 export interface Translations { texts: Record<string, string | string[]>; plurals: number[]; isWhole?: boolean }
 
 declare global {
@@ -46,7 +46,14 @@ function fill(text: string, values: Record<string, string | number>): string {
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (Object.hasOwn(values, name) ? String(values[name]) : whole));
 }
 
-const known = (message: string): string | string[] | undefined => (Object.hasOwn(translations.texts, message) ? translations.texts[message] : undefined);
+/** What stands for a text in a catalogue, which would else be twice as large. The server makes the same (`mark` in config/localization). */
+export function markOf(text: string): string {
+  let value = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
+  return (value >>> 0).toString(36).slice(-5);
+}
+
+const known = (message: string): string | string[] | undefined => (translations === NONE ? undefined : translations.texts[markOf(message)]);
 
 export function gettext(message: string, values: Record<string, string | number> = {}): string {
   const found = known(message);
@@ -102,7 +109,7 @@ function toldAsOne(text: string): string | null {
   return null;
 }
 
-/** The texts into which the server has put values: `{0}`, `{1}`, in this order. */
+/** The texts into which the server has put values: `{0}`, `{1}`, in this order. They alone are there by their English. */
 function allForms(): [RegExp, string][] {
   return Object.entries(translations.texts).flatMap(([text, said]): [RegExp, string][] => {
     if (typeof said !== "string" || !/\{\d\}/.test(text)) return [];

@@ -24,6 +24,7 @@ export const PARTS = {
   "slw-palette": () => import("./frame/palette.ts"),
   "slw-permission": () => import("./session/permission-card.ts"),
   "slw-provider-key": () => import("./elements/usage.ts"),
+  "slw-queue": () => import("./session/queue-strip.ts"),
   "slw-rules": () => import("./elements/rules.ts"),
   "slw-session": () => import("./session/session-view.ts"),
   "slw-shortcuts": () => import("./settings/shortcuts.ts"),

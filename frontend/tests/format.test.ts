@@ -4,12 +4,13 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { ago, bytes, clock, count, day, duration, exactTime, list, money, month, number, percent } from "../src/format.ts";
 import { speak } from "../src/i18n.ts";
+import { compiled } from "./catalogue.ts";
 
 const NOON = "2026-03-04T12:00:00Z";
 const after = (minutes: number): number => Date.parse(NOON) + minutes * 60_000;
 // Formatters may use narrow or no-break spaces.
 const plainly = (text: string): string => text.replace(/[\u202f\u00a0]/g, " ");
-const DURATIONS = { texts: { "{n} ms": "{n} ミリ秒", "{n} s": "{n} 秒", "{m} min {s} s": "{m} 分 {s} 秒", "{h} h {m} min": "{h} 時間 {m} 分", "just now": "たった今" } };
+const DURATIONS = { texts: compiled({ "{n} ms": "{n} ミリ秒", "{n} s": "{n} 秒", "{m} min {s} s": "{m} 分 {s} 秒", "{h} h {m} min": "{h} 時間 {m} 分", "just now": "たった今" }) };
 
 process.env.TZ = "Asia/Tokyo";
 

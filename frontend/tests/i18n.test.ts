@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { gettext, ngettext, speak, told } from "../src/i18n.ts";
+import { gettext, markOf, ngettext, speak, told } from "../src/i18n.ts";
+import { compiled } from "./catalogue.ts";
 
 const JAPANESE = {
-  texts: {
+  texts: compiled({
     "Hello {name}": "こんにちは、{name}さん",
     "{count} line": ["{count} 行"],
     "The sandbox was killed.": "サンドボックスが強制終了されました。",
@@ -14,13 +15,19 @@ const JAPANESE = {
     "signal {0}": "シグナル {0}",
     "Removed by {0}.": "{0} が削除しました。",
     "The agent did not take over the {0} “{1}”.": "エージェントは「{1}」: {0}に切り替えませんでした。",
-  },
+  }),
 };
 // As Polish has it: one; two to four; the rest.
 const POLISH = {
-  texts: { "{count} line": ["{count} linia", "{count} linie", "{count} linii"] },
+  texts: compiled({ "{count} line": ["{count} linia", "{count} linie", "{count} linii"] }),
   plurals: Array.from({ length: 200 }, (_, n) => (n === 1 ? 0 : n % 10 >= 2 && n % 10 <= 4 && (n % 100 < 10 || n % 100 >= 20) ? 1 : 2)),
 };
+
+describe("a text's mark", () => {
+  it("is what the server makes of it", () => {
+    assert.deepEqual(["", "Close", "{count} line", "“Always allow” ✓ 🚢"].map(markOf), ["tntfp", "0xxoj", "7xs9a", "h9mry"]);
+  });
+});
 
 describe("translations", () => {
   afterEach(() => speak("en"));

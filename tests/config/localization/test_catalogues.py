@@ -93,6 +93,15 @@ class TestProblems:
             "ja djangojs: not translated: {count} line",
         ]
 
+    def test_tells_of_texts_with_the_same_mark(self, locale: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        translate(locale, Sign_in="サインイン", lines="{count} 行")
+        monkeypatch.setattr(catalogues, "mark", len)
+        texts = {"django": FIRST["django"], "djangojs": [*FIRST["djangojs"], Text("Sign out now")]}
+
+        assert "these have the same mark, so one of them needs other words: {count} line / Sign out now" in list(
+            catalogues.problems(texts, locale)
+        )
+
     def test_tells_of_other_placeholders(self, locale: Path) -> None:
         translate(locale, Sign_in="サインイン", lines="行")
 
@@ -110,7 +119,7 @@ class TestCompile:
         with catalogues.path_of("ja", "django", locale).with_suffix(".mo").open("rb") as file:
             assert gettext.GNUTranslations(file).gettext("Sign in") == "サインイン"
         assert json.loads(texts_in(tmp_path / "texts" / "ja-later.js")) == {
-            "texts": {"{count} line": ["{count} 行"]},
+            "texts": {catalogues.mark("{count} line"): ["{count} 行"]},
             "plurals": [],
         }
 
@@ -123,7 +132,15 @@ class TestCompile:
 
         portions = ["ja.js", "ja-inside.js", "ja-later.js"]
         said = [json.loads(texts_in(tmp_path / "texts" / name))["texts"] for name in portions]
-        assert said == [{"Close": "閉じる"}, {"Send": "送信"}, {"Later": "後で"}]
+        wanted = [{"Close": "閉じる"}, {"Send": "送信"}, {"Later": "後で"}]
+        assert said == [{catalogues.mark(one): other for one, other in texts.items()} for texts in wanted]
+
+    def test_marks_texts_as_the_scripts_do_but_for_those_with_values_of_the_server(self) -> None:
+        texts = ("", "Close", "{count} line", "“Always allow” ✓ 🚢")
+        assert [catalogues.mark(text) for text in texts] == ["tntfp", "0xxoj", "7xs9a", "h9mry"]
+
+        entry = polib.POEntry(msgid="Removed by {0}.", msgstr="{0} が削除しました。")
+        assert '{"Removed by {0}.":' in catalogues.script([entry], [], is_last=False)
 
     def test_tells_which_plural_form_each_count_takes(self) -> None:
         plurals = catalogues.plurals_of(polib.pofile(POLISH))
