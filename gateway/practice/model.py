@@ -15,6 +15,9 @@ _SESSION = re.compile(
     r"<session>(.*?)(?:</session>|\Z)", re.DOTALL
 )  # what the CLI wants a title for, among its own words
 _NO_WORDS = re.compile(r"<<<.*?(>>>|\Z)|</?\w{1,40}>", re.DOTALL)
+_DANGLING = re.compile(
+    r"(\s+(a|an|and|as|at|by|for|from|if|in|into|of|on|or|so|that|the|then|to|with))+$", re.IGNORECASE
+)
 _KNOWN_MODEL = re.compile(r"(?!claude-)|.*(opus|sonnet|haiku|fable)")
 
 
@@ -70,7 +73,8 @@ def _title(prompt: str) -> str:
     """The prompt's first words; neither a script nor what is marked up around the words is one of them."""
     found = _SESSION.search(prompt[:8000])
     said = _NO_WORDS.sub(" ", found.group(1) if found else prompt[:8000])
-    return " ".join(re.findall(r"[\w'-]+", said)[:6]).capitalize()[:60] or "Practice session"
+    words = " ".join(re.findall(r"[\w'-]+", said)[:6])
+    return _DANGLING.sub("", words).capitalize()[:60] or "Practice session"
 
 
 def _metered(step: Step, body: dict[str, Any]) -> Step:

@@ -57,7 +57,7 @@ class TestASession:
         page = alice.open(session_path(session))
 
         choose(page, "More about this session", "Move to another environment…")
-        dialog = page.get_by_role("dialog", name="Move this session to another environment?")
+        dialog = page.get_by_role("dialog", name="Move to another environment?")
         expect(dialog.get_by_label("Go on in")).to_have_text("Containers to be")
         expect(dialog.get_by_text("What git ignores")).to_be_visible()
         dialog.get_by_role("button", name="Move", exact=True).click()

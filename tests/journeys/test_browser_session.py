@@ -246,7 +246,7 @@ class TestAViewer:
         expect(
             card(page, "May the agent do this?").get_by_text("Your role does not allow you to answer.")
         ).to_be_visible()
-        expect(page.get_by_label("Message to the agent")).to_be_disabled()
+        expect(page.get_by_label("Message to the agent")).to_have_count(0)
         for name in ("Allow once", "Interrupt", "Stop", "New session", "Rename…"):
             expect(page.get_by_role("button", name=name)).to_have_count(0)
         page.keyboard.press("a")

@@ -10,7 +10,8 @@ import { PageElement } from "./base.ts";
 import { type Step, stepFor } from "./tour-steps.ts";
 
 const LOOK_MS = 250;
-const isNarrow = (): boolean => matchMedia("(max-width: 760px)").matches;
+/** Where one pane is shown at a time. */
+const isNarrow = (): boolean => matchMedia("(max-width: 980px)").matches;
 
 @customElement("slw-tour")
 export class Tour extends PageElement {
@@ -33,7 +34,8 @@ export class Tour extends PageElement {
   private look(): void {
     const asks = document.querySelector(".permission") !== null;
     if (this.step === "answer" && !asks) this.hasAnswered = true;
-    this.step = stepFor({ asks, hasEnded: document.querySelector(".turn-footer") !== null }, this.step);
+    const showsChanges = isNarrow() && document.querySelector(".pane.side.is-current") !== null;
+    this.step = stepFor({ asks, hasEnded: document.querySelector(".turn-footer") !== null, showsChanges }, this.step);
     this.place();
   }
 
@@ -41,9 +43,15 @@ export class Tour extends PageElement {
     switch (this.step) {
       case "watch": return document.querySelector("slw-conversation");
       case "answer": return document.querySelector(".permission");
-      case "changes": return isNarrow() ? document.querySelector(".bottom-bar") : document.querySelector(".pane.side");
-      case "done": return document.querySelector("slw-composer");
+      case "changes": return document.querySelector(isNarrow() ? ".bottom-bar" : ".pane.side");
+      case "done": return this.composer ?? document.querySelector(".bottom-bar");
     }
+  }
+
+  /** Where it is shown. */
+  private get composer(): Element | null {
+    const composer = document.querySelector("slw-composer");
+    return composer?.clientHeight ? composer : null;
   }
 
   private mark(target: Element | null): void {
@@ -55,8 +63,7 @@ export class Tour extends PageElement {
 
   /** On a phone the bar is below the message, which the card must not cover. */
   private within(anchor: Element): Element {
-    const composer = this.step === "changes" && isNarrow() ? document.querySelector("slw-composer") : null;
-    return composer?.clientHeight ? composer : anchor;
+    return (this.step === "changes" && isNarrow() && this.composer) || anchor;
   }
 
   private place(): void {

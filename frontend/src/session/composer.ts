@@ -3,6 +3,7 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { get } from "../api.ts";
+import { asideView } from "../composer/aside.ts";
 import { Completing, type Menu } from "../composer/completing.ts";
 import { type Edit, opened } from "../composer/completion.ts";
 import { DraftImages } from "../composer/draft-images.ts";
@@ -14,6 +15,7 @@ import { MENU_ID, menuView, optionId } from "../composer/menu.ts";
 import { earlierPrompts } from "../composer/prompt-history.ts";
 import type { PromptSearch } from "../composer/prompt-search.ts";
 import { Recalling } from "../composer/recalling.ts";
+import { sendingView } from "../composer/sending.ts";
 import { bytesOf, FOLDED_FROM, sizeWord, wholeText } from "../composer/size.ts";
 import type { Addition, ComposerTools } from "../composer/tools.ts";
 import "../composer/tools.ts";
@@ -329,7 +331,7 @@ export class Composer extends PageElement {
     return html`${menu ? menuView({ label: this.menuLabel(menu), options: menu.options, chosen, choose: (index) => this.completing.choose(index) }) : nothing}
     <slw-prompt-search .projectId=${this.page.project_id} .own=${this.said} @slw-recall=${this.onRecall} @slw-search-closed=${this.restoreFocus}></slw-prompt-search>
     <span class="unseen" role="status">${menu ? ngettext("{count} fits", "{count} fit", menu.options.length) : this.announced}</span>
-    ${this.aside.map((draft, index) => this.asideNote(draft, index))}
+    ${asideView(this.aside, (index, isWanted) => this.takeAside(index, isWanted))}
     ${this.reason ? html`<p class="note error" role="alert">${icon("warning")}<span class="grow">${this.reason}</span>
       <button class="button quiet square" type="button" aria-label=${gettext("Hide this note")} @click=${() => (this.reason = "")}>${icon("cross")}</button></p>` : nothing}
     <form class="composer ${this.isDraggedOver ? "over" : ""}" @submit=${(event: Event) => { event.preventDefault(); this.send(); }}
@@ -341,7 +343,7 @@ export class Composer extends PageElement {
       <div class="composer-line" @slw-add=${this.onAdd}>
         <slw-composer-tools class="grow" .organizationId=${this.page.organization_id} .session=${this.session} .canChange=${this.canSend}></slw-composer-tools>
         <input class="unseen" type="file" tabindex="-1" accept=${IMAGE_TYPES.join(",")} multiple aria-label=${gettext("Add images")} @change=${this.onPick} />
-        ${this.canSend ? this.buttons(size?.isTooLarge ?? false) : nothing}</div>
+        ${this.canSend ? sendingView({ isWorking: this.isWorking, isUploading: this.pictures.isUploading, isEmpty: this.isEmpty && !this.pictures.attachments.length, isTooLarge: size?.isTooLarge ?? false }) : nothing}</div>
     </form>`;
   }
 
@@ -349,26 +351,9 @@ export class Composer extends PageElement {
     return typing.kind === "command" ? gettext("Commands of the agent") : gettext("Files");
   }
 
-  private buttons(isTooLarge: boolean): TemplateResult {
-    const { isUploading } = this.pictures;
-    const interrupt = (): void => void this.dispatchEvent(new CustomEvent("slw-act", { detail: "interrupt", bubbles: true }));
-    // The field keeps the focus: otherwise the keyboard on the screen goes, what is docked moves, and the finger misses.
-    const hold = (event: Event): void => event.preventDefault();
-    const word = isUploading ? gettext("Send (an image is being uploaded)") : this.isWorking ? gettext("Send after this turn") : gettext("Send");
-    return html`${this.isWorking ? html`<button class="button interrupt" type="button" aria-label=${gettext("Interrupt")} title=${gettext("Interrupt the turn (Esc Esc)")} @mousedown=${hold} @click=${interrupt}>${icon("stop")}<span class="interrupt-word">${gettext("Interrupt")}</span></button>` : nothing}
-      <button class="button primary square send" @mousedown=${hold} ?disabled=${(this.isEmpty && !this.pictures.attachments.length) || isUploading || isTooLarge} aria-label=${word} title=${gettext("{word} (Enter; with Ctrl at once)", { word })}>${icon("send")}</button>`;
-  }
-
-  private asideNote(draft: Draft, index: number): TemplateResult {
-    const text = wholeText(draft.text, draft.folded);
-    return html`<p class="note" role="status">${icon("info")}<span class="grow cut" title=${text.slice(0, 1000)}>${gettext("Also written, in another tab: “{text}”", { text: text.slice(0, 80) })}</span>
-      <button class="button quiet" type="button" @click=${() => this.takeAside(index, true)}>${gettext("Add it here")}</button>
-      <button class="button quiet square" type="button" aria-label=${gettext("Discard it")} title=${gettext("Discard it")} @click=${() => this.takeAside(index, false)}>${icon("cross")}</button></p>`;
-  }
-
   private placeholder(): string {
     if (!this.canSend) return gettext("You cannot write in this session");
-    if (this.isWorking) return gettext("Write on: it is sent after this turn");
+    if (this.isWorking) return gettext("Next message: sent after this turn");
     return this.isWide ? gettext("What should the agent do? / for commands, @ for files") : gettext("What should the agent do?");
   }
 

@@ -8,14 +8,13 @@ import { ask } from "../frame/ask.ts";
 import { gettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { str } from "../json.ts";
-import { load } from "../parts.ts";
+import { load, type PartName } from "../parts.ts";
 import type { Permission, Session } from "../protocol.ts";
 import { backgroundView } from "./chat-parts.ts";
 import type { Composer } from "./composer.ts";
 import "./composer.ts";
 import { connectionNote, reloadNote } from "./connection-note.ts";
 import { type Conversation, EMPTY } from "./conversation.ts";
-import "./queue-strip.ts";
 import type { PageSession } from "./session-head.ts";
 import { refusedNote, stateNote } from "./state-note.ts";
 import type { ConnectionState } from "./surroundings.ts";
@@ -76,15 +75,26 @@ export class Dock extends PageElement {
     if (changed.has("session") && !isSame(this.steady, this.session)) this.steady = this.session;
   }
 
+  /** What is above has room for a scrollbar: this ends where that does, from the first picture on. */
+  override firstUpdated(): void {
+    const above = this.previousElementSibling;
+    if (above instanceof HTMLElement) this.style.setProperty("--gutter", `${above.offsetWidth - above.clientWidth}px`);
+  }
+
   private get composer(): Composer | null {
     return this.querySelector<Composer>("slw-composer");
   }
 
   /** When the last question is answered with the keyboard, that goes on in the message. */
   override updated(): void {
-    if (this.conversation.pending.length && !customElements.get("slw-permission")) load("slw-permission").catch((error: unknown) => (this.error = error));
+    if (this.conversation.pending.length) this.need("slw-permission");
+    if (this.conversation.queued.length) this.need("slw-queue");
     if (this.hadCardFocus && !this.conversation.pending.length && matchMedia("(pointer: fine)").matches && document.activeElement === document.body) this.querySelector<HTMLElement>("slw-composer textarea")?.focus();
     this.hadCardFocus = false;
+  }
+
+  private need(part: PartName): void {
+    if (!customElements.get(part)) load(part).catch((error: unknown) => (this.error = error));
   }
 
   private async force(): Promise<void> {
@@ -109,7 +119,7 @@ export class Dock extends PageElement {
       <slw-queue .sessionId=${page.id} .items=${waiting} .jobs=${conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
       ${conversation.pending.length && !isOver ? html`<slw-permission .sessionId=${page.id} .pending=${conversation.pending} .asker=${this.asker} .canAnswer=${canWrite} @slw-write=${(event: CustomEvent<string>) => this.composer?.write(event.detail)}></slw-permission>` : nothing}
       ${!page.can_write && !isOver ? html`<p class="note read-only">${icon("info")}<span>${gettext("You can read this session. To write in it, ask an admin of the organisation to make you a member.")}</span></p>` : nothing}
-      <slw-composer .page=${page} .session=${session} .isWorking=${this.isWorking} .canSend=${canWrite} .said=${this.said}></slw-composer>
+      ${page.can_write ? html`<slw-composer .page=${page} .session=${session} .isWorking=${this.isWorking} .canSend=${canWrite} .said=${this.said}></slw-composer>` : nothing}
     </div>`;
   }
 }

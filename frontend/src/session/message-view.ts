@@ -17,7 +17,7 @@ export function messageView(sessionId: string, item: UserItem, job: JobState | u
   if (item.isWithdrawn) return withdrawnView(item, job?.message ?? "");
   const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[job?.status ?? ""];
   return html`<div class="user-message">
-    <header><b>${item.author ? plain(item.author) : gettext("Someone")}</b>${timeView(item.at)}${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}<span class="row-actions">${actions}</span></header>
+    <header><span class="message-facts"><b>${item.author ? plain(item.author) : gettext("Someone")}</b>${timeView(item.at)}${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}</span><span class="row-actions">${actions}</span></header>
     ${saidView(item.key, item.text, folds)}${attachmentsView(sessionId, item.attachments)}
   </div>`;
 }

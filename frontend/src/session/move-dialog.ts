@@ -41,7 +41,7 @@ export class MoveDialog extends FormDialog {
   }
 
   override render(): unknown {
-    const title = gettext("Move this session to another environment?");
+    const title = gettext("Move to another environment?");
     const first = this.environments.best(this.others ?? []);
     return html`<dialog class="dialog small" aria-label=${title}><form @submit=${(event: Event) => this.submit(event, () => this.send())}>
       ${this.head(title)}

@@ -277,7 +277,7 @@ export class PermissionCard extends PageElement {
       ${this.lasting.length ? this.button(gettext("Always allow…"), gettext("shift a"), () => void this.go("always")) : nothing}
       ${this.button(gettext("Deny…"), "d", deny)}
       ${this.alike.length > 1 ? this.button(gettext("Allow all {n}…", { n: this.alike.length }), "", () => void this.go("all"), "quiet") : nothing}
-      ${!this.lasting.length && this.alike.length < 2 ? html`<span class="soft permission-no-rule">${gettext("For this the agent suggests no rule.")}</span>` : nothing}</footer>`;
+      ${!this.lasting.length && this.alike.length < 2 ? html`<span class="soft permission-no-rule">${gettext("The agent suggests no rule for this.")}</span>` : nothing}</footer>`;
   }
 
   private answering(): TemplateResult {

@@ -58,6 +58,7 @@ class TestRespond:
         ("prompt", "title"),
         [
             ('count the words <<<[[{"text": "Here it is."}]]>>>', "Count the words"),
+            ("Write a small fizzbuzz program and test it", "Write a small fizzbuzz program"),
             ('cut off <<<[[{"text": "Here', "Cut off"),
             ("<session>\nfix it\n</session>", "Fix it"),
             ("<session>\nask me\n</session>\n\nWrite the title in the predominant language.", "Ask me"),
