@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -21,6 +23,7 @@ from sandbox.errors import BackendUnavailable, SandboxGone, SandboxRefused
 from sandbox.modal.lines import lines
 from sandbox.spec import ModalCredential
 from tests.fakes.modal import TOKEN_ID
+from tests.fakes.modal.rpc import Faults, unary
 from tests.fakes.modal.shared import local_modal
 from tests.sandbox.backends import ModalMaker
 from tests.sandbox.test_conformance_confinement import CONNECT, python
@@ -86,6 +89,35 @@ class TestOpen:
         made = await modal.open_spec(spec)
 
         assert running(spec) == [made.handle["id"]]
+
+    async def test_is_asked_again_while_it_is_under_way_and_done_once(self) -> None:
+        """What the local Modal owes to real ones: a client whose line breaks asks again, under the same key."""
+        faults, may_answer = Faults(), asyncio.Event()
+        asked: list[str] = []
+        answers: list[str] = []
+
+        @unary
+        async def SandboxCreateV2(_: object, request: str, __: object) -> str:
+            asked.append(request)
+            await may_answer.wait()
+            return "made"
+
+        async def call() -> None:
+            stream = SimpleNamespace(metadata={"x-idempotency-key": "k"})
+            stream.recv_message, stream.send_message = (
+                AsyncMock(return_value="make"),
+                AsyncMock(side_effect=answers.append),
+            )
+            await SandboxCreateV2(SimpleNamespace(faults=faults, authorize=Mock()), stream)
+
+        first, second = asyncio.ensure_future(call()), asyncio.ensure_future(call())
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        may_answer.set()
+        await second
+
+        assert (asked, answers) == (["make"], ["made"])
 
     async def test_makes_one_sandbox_for_all_who_ask_at_once(self, modal: ModalMaker) -> None:
         spec = modal.spec()

@@ -49,7 +49,7 @@ class Faults:
     def __init__(self) -> None:
         self.plans: dict[str, list[dict[str, Any]]] = {}
         self.calls: list[str] = []
-        self.answers: dict[str, Any] = {}
+        self.begun: dict[str, asyncio.Task[Any]] = {}  # what was asked under an idempotency key
 
     async def apply(self, rpc: str) -> None:
         """Raises: GRPCError as planned."""
@@ -64,7 +64,8 @@ class Faults:
 def unary(work: Unary) -> Any:
     """A handler for one request and one answer.
 
-    A call repeated under its idempotency key gets the first answer: a plan for `<rpc>:answered` loses an answer.
+    What was begun goes on, whether or not the client waits for it. A call that is repeated under its idempotency key
+    gets the answer of the first, also while that one is under way: a plan for `<rpc>:answered` loses an answer.
     """
     rpc = work.__name__
 
@@ -73,12 +74,17 @@ def unary(work: Unary) -> Any:
         self.faults.calls.append(rpc)
         self.authorize(rpc, stream.metadata)
         await self.faults.apply(rpc)
-        key = stream.metadata.get("x-idempotency-key")
-        answer = self.faults.answers.get(key) if key else None
-        if answer is None:
-            answer = await work(self, request, stream.metadata)
-            if key:
-                self.faults.answers[key] = answer
+        key = stream.metadata.get("x-idempotency-key", "")
+        begun = self.faults.begun.get(key)
+        working = begun or asyncio.ensure_future(work(self, request, stream.metadata))
+        if key and begun is None:
+            self.faults.begun[key] = working
+        try:
+            answer = await asyncio.shield(working)
+        except GRPCError:
+            self.faults.begun.pop(key, None)  # nothing was done
+            raise
+        if begun is None:
             await self.faults.apply(f"{rpc}:answered")
         await stream.send_message(answer)
 

@@ -47,6 +47,7 @@ class Sandbox:
         self.finished = asyncio.Event()
         self._mounted: list[Mounted] = []
         self._box: Box | None = None
+        self._starting = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self, world: World) -> None:
@@ -110,8 +111,9 @@ class Sandbox:
         """Start a command; asked again under the same id it does nothing."""
         assert self._box is not None
         self._active_at = time.time()
-        if exec_id not in self.execs:
-            self.execs[exec_id] = await self._box.run(argv, environment)
+        async with self._starting:
+            if exec_id not in self.execs:
+                self.execs[exec_id] = await self._box.run(argv, environment)
 
     def finish(self, status: api.GenericResult.GenericStatus.ValueType, exit_code: int = 0) -> None:
         """Kill everything and put the volumes' copies back; the first call counts."""
