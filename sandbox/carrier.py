@@ -19,7 +19,7 @@ API = "api.sock"  # the gateway's
 SSH_AGENT = "agent.sock"  # the keys that an operator lends
 
 WAITING = {API: 4, SSH_AGENT: 1}  # conversations that wait for a connection; a burst beyond them waits a moment
-MOST_CARRIED = 64
+MOST_CARRIED = {API: 64, SSH_AGENT: 16}
 PAUSE_S = 1.0
 GIVEN_UP_S = 30.0  # a sandbox that was gone for so long does not come back
 
@@ -44,7 +44,7 @@ class Carrier:
         self._guest = guest
         self._folder, self._name = folder, name
         self._in_use = in_use
-        self._room = asyncio.Semaphore(MOST_CARRIED)
+        self._room = asyncio.Semaphore(MOST_CARRIED[name])
         self._waiting = asyncio.Semaphore(WAITING[name])
         self._gone_since: float | None = None
         self._is_refused = False

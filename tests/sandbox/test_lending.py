@@ -20,7 +20,7 @@ from asgiref.sync import async_to_sync
 
 from sandbox import Sandbox
 from sandbox.carrier import SSH_AGENT
-from sandbox.lending import LENGTH, MAX_MESSAGE, BadMessage, Lender, count_keys
+from sandbox.lending import LENGTH, MAX_MESSAGE, MOST_OF_ONE, BadMessage, Lender, count_keys
 from tests import sshd
 from tests.sandbox.backends import MAKERS, Maker, SshMaker
 
@@ -76,7 +76,7 @@ async def lent(agent: Path) -> AsyncIterator[Path]:
 
 @pytest.fixture(params=LENT)
 def lender(request: pytest.FixtureRequest) -> Iterator[Maker]:
-    """A maker of each kind that the agent can be led into."""
+    """A maker of each kind that the agent can be led into, or of those that the test names."""
     made = MAKERS[request.param]()
     yield made
     async_to_sync(made.close)()
@@ -105,6 +105,21 @@ print(ask(bytes([11]))[0])
 """
 
 
+HOLD = """
+import socket, sys
+held = []
+def is_answered():
+    s = socket.socket(socket.AF_UNIX); s.connect({path!r}); held.append(s)
+    try:
+        s.sendall(b"\\0\\0\\0\\1\\x0b")
+        return s.recv(5)[4:] == b"\\x0c"
+    except OSError:
+        return False
+print(sum(is_answered() for _ in range({most} + 4)), flush=True)
+sys.stdin.read()
+"""
+
+
 class TestFromInside:
     async def test_keys_are_listed_and_signed_with_and_nothing_else_is_done(self, agent: Agent, lender: Maker) -> None:
         async with lent(agent.path) as folder:
@@ -114,6 +129,18 @@ class TestFromInside:
 
         assert done.stdout.decode().splitlines() == ["12 1 14", " ".join(["5"] * 12), "12"], done.stderr
         assert agent.lists() == agent.public_key
+
+    @pytest.mark.parametrize("lender", [kind for kind in LENT if MAKERS[kind].capabilities.can_confine], indirect=True)
+    async def test_a_sandbox_that_holds_its_connections_leaves_the_others_theirs(
+        self, agent: Agent, lender: Maker
+    ) -> None:
+        async with lent(agent.path) as folder:
+            made, path = await opened(lender, folder)
+            script = HOLD.format(path=path, most=MOST_OF_ONE)
+
+            async with await made.guest.exec(["python3", "-c", script], stdin=True) as holding:
+                assert await anext(aiter(holding)) == ("stdout", b"%d\n" % MOST_OF_ONE)
+                assert await count_keys(folder / SSH_AGENT) == 1
 
     @pytest.mark.parametrize("kind", ["local", "ssh"])
     async def test_the_usual_programs_see_it_as_any_agent(self, agent: Agent, kind: str) -> None:
@@ -185,6 +212,18 @@ class TestALender:
             away.symlink_to(agent.path)
 
             assert await count_keys(folder / SSH_AGENT) == 1
+
+    @pytest.mark.parametrize("said", [b"", LENGTH.pack(100) + b"\x0b"], ids=["nothing", "half a request"])
+    async def test_hangs_up_on_who_does_not_ask(
+        self, agent: Agent, said: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sandbox.lending.IDLE_S", 0.1)
+        async with lent(agent.path) as folder:
+            reader, writer = await asyncio.open_unix_connection(folder / SSH_AGENT)
+            writer.write(said)
+
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            writer.close()
 
     @pytest.mark.parametrize("said", [LENGTH.pack(0), LENGTH.pack(MAX_MESSAGE + 1), LENGTH.pack(2**32 - 1), b"\0\0"])
     async def test_hangs_up_on_what_is_no_request(self, agent: Agent, said: bytes) -> None:
