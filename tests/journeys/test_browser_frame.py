@@ -204,6 +204,8 @@ class TestTheTree:
         alice.wait_until_asked(session)
         page = alice.open(session_path(session))
         expect(row(page, "feature")).to_contain_text("waits")
+        # The tree came with the page; from here on keys are heard.
+        expect(page.locator("slw-permission").get_by_role("button").first).to_be_visible()
 
         page.get_by_role("heading", name="feature").click()
         page.keyboard.press("e")
