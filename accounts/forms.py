@@ -35,6 +35,9 @@ class ProfileForm(forms.ModelForm[User]):
         model = User
         fields = ("name",)
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+        help_texts = {
+            "name": _("Shown beside what you write. Without a name it is the first part of your email address.")
+        }
 
     def clean_name(self) -> str:
         return readable(self.cleaned_data["name"])

@@ -49,6 +49,9 @@ def list_environments(request: ActorRequest, page: Query[PageIn], query: Query[L
         request.actor.require(query.organization_id, Role.VIEWER)
         rows = rows.filter(organization_id=query.organization_id)
     found = paginate(rows, page, newest_first=False)
+    practising = services.practising(found.items)
+    for row in found.items:
+        row.is_practice = row.pk in practising  # type: ignore[attr-defined]
     if query.include_status or query.is_status_included:
         told = async_to_sync(health.statuses)(found.items)
         for row in found.items:

@@ -107,8 +107,9 @@ class EnvironmentOut(Schema):
 
 
 class EnvironmentListed(EnvironmentOut):
-    """`status` is null unless it was asked for."""
+    """`status` is null unless it was asked for; `is_practice`: the practice model answers there, for want of a key."""
 
+    is_practice: bool
     status: StatusOut | None = None
 
 

@@ -15,7 +15,7 @@ COMPONENTS = {
     "states": "States, notes, empty",
     "lists": "Cards and tables",
     "overlays": "Menus, dialogs, toasts",
-    "navigation": "Tabs and tree",
+    "navigation": "Tabs, panes, tree",
     "code": "Code and changes",
     "waiting": "Waiting",
 }

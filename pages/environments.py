@@ -148,7 +148,7 @@ def _touched(row: Environment) -> dict[str, Any]:
     groups = {
         "running": named("session", is_running=True),
         "resting": named("session", is_running=False),
-        "projects": named("project", is_running=False),
+        "beginning": named("project", is_running=False),  # `projects` are those of the frame
     }
     more = {f"{name}_more": max(len(found) - MOST_NAMED, 0) for name, found in groups.items()}
     counts = {f"{name}_count": len(found) for name, found in groups.items()}

@@ -17,10 +17,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.auth import ActorRequest
 from accounts.errors import Invalid
-from accounts.models import Membership
+from accounts.models import Membership, Organization
 from accounts.pages import chosen_organization, keep_organization, organizations_of
 from accounts.tenancy import Role, fetch
 from accounts.wording import told
+from environments.models import Environment
 from gateway import services as gateway
 from pages.frame import frame, frame_of
 from pages.templatetags.pages import summary_of
@@ -75,7 +76,7 @@ def _dashboard(request: ActorRequest, *, prompt: str, error: str = "", status: i
     cards = [(project, summary_of(project)) for project in around.projects]
     context = around.context(
         cards=sorted(cards, key=lambda card: card[1].last_at, reverse=True),
-        is_practice=gateway.is_practice(around.organization.pk),
+        is_practice=_is_practice(around.organization),
         prompt=prompt,
         prompt_error=error,
         suggestions=SUGGESTIONS,
@@ -86,6 +87,12 @@ def _dashboard(request: ActorRequest, *, prompt: str, error: str = "", status: i
         admins = Membership.objects.filter(organization=around.organization, role__in=(Role.ADMIN, Role.OWNER))
         context["admins"] = admins.select_related("user").order_by("created_at")[:5]
     return render(request, "pages/dashboard.html", context, status=status)
+
+
+def _is_practice(organization: Organization) -> bool:
+    """Whether the practice model answers where sessions begin when nobody chooses."""
+    default = Environment.objects.filter(organization=organization, is_default=True).values_list("pk", flat=True)
+    return gateway.is_practice(organization.pk, default.first())
 
 
 def _deleted(request: ActorRequest) -> Project | None:

@@ -19,6 +19,7 @@ SCRIPTS = ROOT / "static" / "texts"
 LANGUAGES = ("ja",)  # English is what the sources say
 DOMAINS = ("django", "djangojs")
 WIDTH = 118
+LONG_SENTENCE = 8  # shorter ones may well come again
 COUNTS = range(200)  # plural forms repeat with the last two digits
 HEAD = {
     "Project-Id-Version": "Slipway",
@@ -108,6 +109,13 @@ def _problems_of(entry: polib.POEntry) -> Iterator[str]:
             yield f"other placeholders than the source: {entry.msgid} → {said}"
         elif said[:1].isspace() != entry.msgid[:1].isspace() or said[-1:].isspace() != entry.msgid[-1:].isspace():
             yield f"other spaces around it than the source: {entry.msgid}"
+        elif _says_twice(said):
+            yield f"a sentence twice: {entry.msgid}"
+
+
+def _says_twice(said: str) -> bool:
+    sentences = [one for one in said.split("。") if len(one) >= LONG_SENTENCE]
+    return len(sentences) > len(set(sentences))
 
 
 def compile_all(locale: Path = LOCALE, scripts: Path = SCRIPTS) -> None:

@@ -3,7 +3,13 @@
 from environments.services.checks import cancel_check, request_check
 from environments.services.choosing import Choice, choose_environment, environment_for
 from environments.services.copies import settle_deployment
-from environments.services.credentials import read_credential, remove_credential, sources_of, store_credential
+from environments.services.credentials import (
+    practising,
+    read_credential,
+    remove_credential,
+    sources_of,
+    store_credential,
+)
 from environments.services.deleting import (
     delete_environment,
     gone_before,
@@ -44,6 +50,7 @@ __all__ = [
     "left_behind",
     "machine_ended",
     "machine_started",
+    "practising",
     "purge_environments",
     "read_credential",
     "remove_credential",

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
 
 from django.db import transaction
 
@@ -17,7 +18,7 @@ from environments import health
 from environments.models import Environment
 from environments.services.locking import locked
 from gateway import keys
-from gateway.keys import Source
+from gateway.keys import Origin, Source
 
 
 def read_credential(*, actor: Actor, id: uuid.UUID) -> Source:
@@ -37,6 +38,15 @@ def sources_of(
     if role is not None and role.covers(Role.ADMIN):
         return found
     return {id: replace(source, last_four="") for id, source in found.items()}
+
+
+def practising(environments: Iterable[Environment]) -> set[uuid.UUID]:
+    """The ids of those whose sessions the practice model answers, for want of a key."""
+    rows = sorted(environments, key=lambda one: one.organization_id)
+    found: dict[uuid.UUID, Source] = {}
+    for organization_id, those in groupby(rows, key=lambda one: one.organization_id):
+        found |= keys.sources(organization_id, [one.pk for one in those])
+    return {id for id, source in found.items() if source.origin == Origin.PRACTICE}
 
 
 @transaction.atomic

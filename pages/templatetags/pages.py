@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from allauth.usersessions.models import UserSession
 from django import template
 from django.forms import BaseForm, BoundField, CheckboxInput, PasswordInput
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts import browsers
@@ -73,6 +76,8 @@ def form_field(field: BoundField, focus: str = "") -> dict[str, Any]:
         widget.attrs.pop(name, None)
     if field.name == focus:
         attributes["autofocus"] = True
+    if field.errors:  # it takes the place of the help
+        attributes["aria-describedby"] = f"{field.auto_id}_error"
     is_secret = isinstance(widget, PasswordInput)
     return {
         "field": field,
@@ -87,6 +92,16 @@ def form_field(field: BoundField, focus: str = "") -> dict[str, Any]:
 def told_in_language(text: str) -> str:
     """What a row, an error or a report says in English, in the page's language."""
     return told(str(text))
+
+
+CODE = re.compile(r"`([^`]+)`")
+
+
+@register.filter
+def with_code(text: str) -> SafeString:
+    """A text in which commands that stand between backticks are shown as code."""
+    pieces = enumerate(CODE.split(text))
+    return format_html_join("", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in pieces))
 
 
 @register.filter

@@ -9,7 +9,7 @@ from django.test import Client
 
 
 @pytest.mark.parametrize(
-    ("language", "subject"), [("en", "Confirm your e-mail address"), ("ja", "メールアドレスの確認")]
+    ("language", "subject"), [("en", "Confirm your email address"), ("ja", "メールアドレスの確認")]
 )
 def test_confirmation_is_in_the_language_of_the_browser(db: None, language: str, subject: str) -> None:
     cache.clear()  # sign-ups from one address are counted

@@ -146,6 +146,22 @@ class TestStatus:
         assert "run out" in status["error"]
 
 
+class TestPractice:
+    def test_is_told_of_each_environment_that_has_no_key(
+        self, api: type[ApiClient], alice: User, environment: Environment
+    ) -> None:
+        own = Environment.objects.create(organization=environment.organization, name="own", kind="HOST")
+        keys.set_place_key(organization_id=own.organization_id, place_id=own.pk, text=API_KEY, now=timezone.now())
+        path = f"/environments?organization_id={environment.organization_id}"
+
+        def practising() -> dict[str, bool]:
+            return {one["name"]: one["is_practice"] for one in api(alice).get(path).json()["items"]}
+
+        assert practising() == {environment.name: True, "own": False}
+        gateway.set_provider_key(organization_id=environment.organization_id, key=API_KEY, now=timezone.now())
+        assert practising() == {environment.name: False, "own": False}
+
+
 class TestPage:
     def test_says_which_key_is_used_and_takes_another(
         self, client: Client, alice: User, bob: User, environment: Environment

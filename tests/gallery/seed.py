@@ -204,6 +204,81 @@ def _lines(status: str) -> list[dict[str, Any]]:
     return lines
 
 
+def fifty(organization_id: str) -> None:
+    """Environments as a large organisation has them, most with a model key of their own."""
+    from django.utils import timezone
+
+    from environments.models import Environment
+    from gateway import keys
+
+    for number in range(49):
+        kind, config = (
+            ("DOCKER", {"image": f"registry.example/teams/{NAMES[number % len(NAMES)]}:{number}"}),
+            (
+                "SSH",
+                {
+                    "host": f"build-{number}.example.com",
+                    "port": 22,
+                    "username": "agent",
+                    "host_key": "ssh-ed25519 AAAA",
+                },
+            ),
+            ("MODAL", {"app": f"slipway-{number}"}),
+        )[number % 3]
+        environment = Environment.objects.create(
+            organization_id=organization_id, kind=kind, name=f"{NAMES[number % len(NAMES)]}-{number}", config=config
+        )
+        text = f"sk-ant-api03-of-environment-{number:04}"
+        owner = uuid.UUID(organization_id)
+        keys.set_place_key(organization_id=owner, place_id=environment.pk, text=text, now=timezone.now())
+
+
+def used(organization_id: str) -> None:
+    """An environment in which many sessions run and rest, and one whose files could not be removed."""
+    from django.utils import timezone
+
+    from environments.models import Environment, Machine, MachineStatus
+    from projects.models import Project, ProjectStatus
+    from sessions.models import AgentSession
+
+    now = timezone.now()
+    common: dict[str, Any] = {"organization_id": organization_id}
+    environment = Environment.objects.create(
+        **common,
+        kind="SSH",
+        name="staging",
+        config={"host": "staging.example.com", "port": 22, "username": "agent", "host_key": "ssh-ed25519 AAAA"},
+    )
+    project = Project.objects.create(
+        **common, name="billing", status=ProjectStatus.READY, default_branch="main", default_environment=environment
+    )
+    for number, name in enumerate((*NAMES, LONG[:100])):
+        session = AgentSession.objects.create(
+            **common, project=project, name=name, environment=environment, model="sonnet", base_branch="main"
+        )
+        if number < 3:
+            session.machine = Machine.objects.create(
+                **common, environment=environment, subject_id=session.pk, status=MachineStatus.RUNNING, started_at=now
+            )
+            session.save()
+    left = Environment.objects.create(
+        **common,
+        kind="SSH",
+        name="old-build-machine",
+        config={"host": "build-1.example.com", "port": 22, "username": "agent", "host_key": "ssh-ed25519 AAAA"},
+    )
+    for number in range(3):
+        Machine.objects.create(
+            **common,
+            environment=left,
+            home_id=uuid.uuid4(),
+            status=MachineStatus.LOST,
+            handle={"root": f"/home/agent/.slipway/sandboxes/0193f2a1c4d{number}"},
+            clear_error="The machine does not answer: connection refused.",
+            given_up_at=now,
+        )
+
+
 DOCKERFILE = (
     "FROM debian:12\nRUN apt-get update && apt-get install -y git python3 nodejs\nRUN npm install --global pnpm\n"
 )
@@ -258,8 +333,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "builds": builds,
     "crowd": crowd,
     "environments": environments,
+    "fifty": fifty,
     "imports": imports,
     "usage": usage,
+    "used": used,
     "tools": tools,
     "long": long,
 }

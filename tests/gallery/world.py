@@ -212,6 +212,20 @@ class World:
         return mika
 
     @once
+    def operator(self) -> Visitor:
+        """Has fifty environments."""
+        olga = Resident(self.server, "Olga Petrova", "Very Large Company")
+        self.seed("fifty", olga.organization_id)
+        return olga
+
+    @once
+    def keeper(self) -> Visitor:
+        """Would like to be rid of an environment in which others are at work."""
+        kim = Resident(self.server, "Kim Larsen", "Larsen Logistics")
+        self.seed("used", kim.organization_id)
+        return kim
+
+    @once
     def builder(self) -> Visitor:
         """Has images of her own: one that is being built, one that could not be."""
         bea = Resident(self.server, "Bea Kurz", "Kurz Rechenwerk")

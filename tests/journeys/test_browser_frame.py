@@ -70,8 +70,8 @@ class TestThePalette:
         expect(page.get_by_role("heading", name="renamed in place")).to_be_visible()
         choose("show keys")
         shoot(page, "keys")
-        expect(page.get_by_role("dialog", name="Keys").get_by_text("Interrupt the turn")).to_have_count(0)
-        expect(page.get_by_role("dialog", name="Keys").get_by_text("Write a message")).to_be_visible()
+        expect(page.get_by_role("dialog", name="Keyboard shortcuts").get_by_text("Interrupt the turn")).to_have_count(0)
+        expect(page.get_by_role("dialog", name="Keyboard shortcuts").get_by_text("Write a message")).to_be_visible()
 
 
 class TestKeys:
@@ -90,7 +90,7 @@ class TestKeys:
         page.keyboard.press("v")
         expect(page.get_by_role("region", name="Changes")).to_be_visible()
         page.keyboard.press("?")
-        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
         page.keyboard.press("g")
         page.keyboard.press("p")
         page.keyboard.press("Escape")

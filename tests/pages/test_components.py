@@ -122,6 +122,34 @@ class TestThePage:
         assert borders == ["solid"] * 4
 
 
+class TestSplitPane:
+    def test_is_moved_by_hand_and_by_keys_and_remembered(self, open_page: Open) -> None:
+        page = open_page()
+        panes, divider = page.locator(".panes").first, page.locator(".divider").first
+        width = "(panes) => Math.round(panes.firstElementChild.offsetWidth / panes.offsetWidth * 100)"
+        assert panes.evaluate(width) == 56
+
+        divider.focus()
+        page.keyboard.press("ArrowLeft")
+        expect(divider).to_have_attribute("aria-valuenow", "54")
+        assert panes.evaluate(width) == 54
+
+        box, whole = divider.bounding_box(), panes.bounding_box()
+        assert box is not None
+        assert whole is not None
+        page.mouse.move(box["x"] + 2, box["y"] + 5)
+        page.mouse.down()
+        page.mouse.move(whole["x"] + whole["width"] * 0.4, box["y"] + 5)
+        page.mouse.up()
+        expect(divider).to_have_attribute("aria-valuenow", "40")
+
+        divider.dblclick()
+        expect(divider).to_have_attribute("aria-valuenow", "56")
+        page.keyboard.press("End")
+        page.reload()
+        expect(divider).to_have_attribute("aria-valuenow", "75")
+
+
 class TestMenu:
     def test_is_used_with_the_keyboard_alone(self, open_page: Open) -> None:
         page = open_page()

@@ -20,7 +20,8 @@ class TestEntrance:
         assert field is not None
         assert 'aria-invalid="true"' in field.group()
         assert 'id="id_password1_error"' in page
-        assert "id_password1_error" in field.group()
+        assert 'aria-describedby="id_password1_error"' in field.group()
+        assert page.count("8 characters") == 1  # by the error, which takes the hint's place
 
     def test_shows_the_password_only_with_a_script(self, db: None) -> None:
         page = browser().get("/accounts/login/").content.decode()

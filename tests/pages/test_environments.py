@@ -7,16 +7,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from accounts.auth import actor_for
 from accounts.models import Organization, User
-from environments import services
+from environments import health, services
 from environments.configs import MODELS
 from environments.models import Environment
+from environments.probes import Status
 from environments.secrets import SECRETS as ALL_SECRETS
 from pages.environment_fields import SECRETS, WORDINGS, config_fields
+from projects.models import Project
 
 pytestmark = pytest.mark.django_db
 ADD = "/settings/environments/new/"
@@ -52,6 +55,31 @@ class TestFields:
         pids, runtime = fields["config.pids"], fields["config.runtime"]
         assert (pids.control, pids.value, pids.low, pids.high) == ("number", 64, 16, 65_536)
         assert (runtime.control, [value for value, _ in runtime.options]) == ("select", ["runc", "runsc"])
+
+
+class TestCards:
+    def test_show_a_command_that_advice_names_as_code(
+        self, page: Client, organization: Organization, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def probe(environment: Environment) -> Status:
+            return Status(False, False, "Start <it> (`systemctl start docker`), or wait.")
+
+        monkeypatch.setattr(health, "_probe_of", lambda kind: probe)
+        cache.clear()
+
+        shown = page.get(f"/settings/environments/?organization={organization.pk}&status=1").content.decode()
+
+        assert "Start &lt;it&gt; (<code>systemctl start docker</code>), or wait." in shown
+
+
+class TestDelete:
+    def test_names_the_projects_whose_sessions_would_begin_elsewhere(self, page: Client, project: Project) -> None:
+        place = Environment.objects.create(organization=project.organization, name="staging", kind="HOST")
+        Project.objects.filter(pk=project.pk).update(default_environment=place)
+
+        shown = page.get(f"/settings/environments/{place.pk}/delete/").content.decode()
+
+        assert f"new sessions of the project {project.name}" in shown
 
 
 class TestAdd:

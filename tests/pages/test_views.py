@@ -8,8 +8,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Organization, User
+from environments.models import Environment
+from gateway import keys
 from projects.models import Project, ProjectSource, ProjectStatus
 from sessions import services
 from sessions.models import AgentSession, PermissionRequest, PermissionRule, SessionStatus
@@ -80,6 +83,16 @@ class TestDashboard:
 
     def test_says_that_the_practice_model_answers(self, alice: User) -> None:
         assert "practice model" in browser(alice).get("/").content.decode().lower()
+
+    def test_says_nothing_of_it_where_sessions_begin_with_a_key(self, alice: User, project: Project) -> None:
+        organization = project.organization
+        assert "Practice model" in browser(alice).get("/").content.decode()
+
+        place = Environment.objects.get(organization=organization, is_default=True)
+        text = "sk-ant-api03-of-the-environment-wxyz"
+        keys.set_place_key(organization_id=organization.pk, place_id=place.pk, text=text, now=timezone.now())
+
+        assert "Practice model" not in browser(alice).get("/").content.decode()
 
     def test_says_who_waits_only_when_someone_asks(self, alice: User, session: AgentSession) -> None:
         AgentSession.objects.update(status=SessionStatus.WAITING_INPUT)

@@ -10,7 +10,7 @@ const isField = (target: EventTarget | null): target is Field =>
 /** What to do about it; empty where nothing is wrong, or the browser has to say it. */
 export function advice(type: string, { valueMissing, typeMismatch, tooShort, rangeUnderflow, rangeOverflow, badInput }: ValidityState, { min, max, minLength }: { min?: string; max?: string; minLength?: number } = {}): string {
   if (valueMissing) return type === "checkbox" ? gettext("Tick this box to go on.") : type === "file" ? gettext("Choose a file.") : type === "select-one" || type === "radio" ? gettext("Choose one of these.") : gettext("Fill in this field.");
-  if (typeMismatch) return type === "email" ? gettext("Write an e-mail address, like name@example.com.") : gettext("Write a whole address, like https://example.com.");
+  if (typeMismatch) return type === "email" ? gettext("Write an email address, like name@example.com.") : gettext("Write a whole address, like https://example.com.");
   if (tooShort) return ngettext("Write at least {count} character.", "Write at least {count} characters.", minLength ?? 0);
   if (rangeUnderflow) return gettext("The least is {n}.", { n: min ?? "" });
   if (rangeOverflow) return gettext("The most is {n}.", { n: max ?? "" });

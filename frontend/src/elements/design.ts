@@ -1,12 +1,14 @@
 // What the living page of the components needs: it prints their sizes, and opens what opens.
 
 import { chooseTab } from "../components/tabs.ts";
+import { attachSplit } from "../session/split.ts";
 import { toast } from "../toast.ts";
 
 class Design extends HTMLElement {
   connectedCallback(): void {
     for (const box of this.querySelectorAll<HTMLInputElement>(".is-mixed")) box.indeterminate = true;
     for (const item of this.querySelectorAll<HTMLElement>("[data-size]")) this.print(item);
+    for (const panes of this.querySelectorAll<HTMLElement>(".panes")) attachSplit(panes);
     this.addEventListener("click", this.onClick);
   }
 

@@ -1,6 +1,7 @@
 // The choice of an environment in a dialog: which there are at once, how they are as soon as they have answered, and a warning.
 
 import { html, nothing, type TemplateResult } from "lit";
+import { withCode } from "../code-in-text.ts";
 import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { statusWord } from "../settings/environment-status.ts";
@@ -21,6 +22,11 @@ export class EnvironmentChoice {
     }, () => undefined); // the dialog works without
   }
 
+  /** The one that is chosen at present. */
+  now(first: string): string {
+    return this.chosen || first;
+  }
+
   private status(id: string): Environment["status"] {
     return this.known.find((one) => one.id === id)?.status ?? null;
   }
@@ -32,7 +38,7 @@ export class EnvironmentChoice {
 
   /** What the select of this name says; `first` is chosen until somebody chooses another one. */
   field(field: Field, environments: Environment[] | undefined, first: string, label = gettext("Environment"), none = ""): TemplateResult {
-    const status = this.status(this.chosen || first);
+    const status = this.status(this.now(first));
     return field("environment_id", label, ({ id, invalid }) => html`<select class="input" id=${id} name="environment_id" aria-invalid=${invalid} aria-busy=${environments ? "false" : "true"} @change=${(event: Event) => this.choose(event)}>
       ${none ? html`<option value="">${none}</option>` : nothing}
       ${(environments ?? []).map((one) => html`<option value=${one.id} ?selected=${!none && one.id === first}>${this.name(one)}</option>`)}</select>`, status ? statusWord(status)[1] : "");
@@ -50,10 +56,10 @@ export class EnvironmentChoice {
 
   /** Outside of what is folded away: whoever starts a session there would wait for nothing. */
   warning(first: string): TemplateResult | typeof nothing {
-    const id = this.chosen || first;
+    const id = this.now(first);
     const status = this.status(id);
     if (!status || status.available) return nothing;
     const name = told(this.known.find((one) => one.id === id)?.name ?? "");
-    return html`<p class="note warning" role="status">${icon("warning")}<span>${gettext("{name} is not available at the moment. Choose another environment, or start and wait until it is.", { name })} ${told(status.error)}</span></p>`;
+    return html`<p class="note warning" role="status">${icon("warning")}<span>${gettext("{name} is not available at the moment. Choose another environment, or start and wait until it is.", { name })} ${withCode(told(status.error))}</span></p>`;
   }
 }

@@ -89,6 +89,7 @@ export class ImportProgress extends PageElement {
       ${isOver ? nothing : html`<progress class="progress" max="100" .value=${percent} aria-label=${gettext("Import progress")}></progress>`}
       ${isOver ? nothing : this.stages(percent, status === "PENDING")}
       ${error ? html`<p class="note error">${icon("warning")}<span>${told(error)}</span></p>` : nothing}
+      ${status === "FAILED" ? html`<p class="soft">${gettext("Nothing was imported. Delete this project, and import it again when that is mended.")}</p>` : nothing}
       ${errorNote(this.error)}
       ${log ? html`<details><summary class="link">${gettext("Show the log")}</summary><pre class="log" tabindex="0">${log}</pre></details>` : nothing}
     </div>`;

@@ -4,8 +4,8 @@ import { get } from "../api.ts";
 import type { Project } from "../protocol.ts";
 import type { EnvironmentStatus } from "../settings/environment-status.ts";
 
-export interface Models { items: { name: string; label: string }[]; default: string; is_practice: boolean }
-export interface Environment { id: string; name: string; kind: string; is_default: boolean; status: EnvironmentStatus | null }
+export interface Models { items: { name: string; label: string }[]; default: string }
+export interface Environment { id: string; name: string; kind: string; is_default: boolean; is_practice: boolean; status: EnvironmentStatus | null }
 export interface Lists { project: Project; branches: { name: string; is_default: boolean }[]; models: Models; environments: Environment[] }
 
 const KEPT_MS = 30_000;

@@ -116,7 +116,7 @@ export class NewSession extends FormDialog {
           ${this.more()}
         </details>
       </div>
-      <footer><span class="grow">${this.lists?.models.is_practice ? html`<span class="badge practice" title=${gettext("No model key is configured; a built-in model stands in.")}>${gettext("Practice model")}</span>` : nothing}</span>
+      <footer><span class="grow">${this.isPractice ? html`<span class="badge practice" title=${gettext("No model key is configured; a built-in model stands in.")}>${gettext("Practice model")}</span>` : nothing}</span>
         <button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
         <button class="button primary" ?disabled=${this.isBusy || !this.projectId}>${this.isBusy ? gettext("Starting…") : gettext("Start")}</button></footer>
     </form></dialog>`;
@@ -140,6 +140,12 @@ export class NewSession extends FormDialog {
   private get environment(): string {
     const { project, environments = [] } = this.lists ?? {};
     return environments.find(({ id }) => id === project?.default_environment_id)?.id ?? environments.find((one) => one.is_default)?.id ?? "";
+  }
+
+  /** An environment can have a model key of its own. */
+  private get isPractice(): boolean {
+    const chosen = this.environments.now(this.environment);
+    return this.lists?.environments.find(({ id }) => id === chosen)?.is_practice ?? false;
   }
 
   private get mode(): string {

@@ -69,7 +69,7 @@ export class Tokens extends PageElement {
       <section class="card"><form class="body stack" @submit=${this.create}>
         <h2>${gettext("New token")}</h2>
         <div class="fields">
-          <div class="field"><label for="token-name">${gettext("Name")}</label><input class="input" id="token-name" name="name" required maxlength="100" autocomplete="off" placeholder=${gettext("deploy script")} aria-invalid=${nameError ? "true" : "false"} />
+          <div class="field full"><label for="token-name">${gettext("Name")}</label><input class="input" id="token-name" name="name" required maxlength="100" autocomplete="off" placeholder=${gettext("deploy script")} aria-invalid=${nameError ? "true" : "false"} />
             ${nameError ? html`<span class="error">${nameError}</span>` : nothing}</div>
           <div class="field"><label for="token-scope">${gettext("Access")}</label><select class="input" id="token-scope" name="scope">${scopes().map(([value, label]) => html`<option value=${value} ?selected=${value === "WRITE"}>${label}</option>`)}</select></div>
           <div class="field"><label for="token-days">${gettext("Expires")}</label><select class="input" id="token-days" name="days">

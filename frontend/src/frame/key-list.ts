@@ -45,13 +45,13 @@ export class KeyList extends PageElement {
   }
 
   override render(): TemplateResult {
-    return html`<dialog class="dialog" aria-label=${gettext("Keys")} @close=${() => (this.isOpen = false)}>${this.isOpen ? this.sheet() : nothing}</dialog>`;
+    return html`<dialog class="dialog" aria-label=${gettext("Keyboard shortcuts")} @close=${() => (this.isOpen = false)}>${this.isOpen ? this.sheet() : nothing}</dialog>`;
   }
 
   private sheet(): TemplateResult {
-    return html`<div class="sheet"><header><h2 class="grow">${gettext("Keys")}</h2>
+    return html`<div class="sheet"><header><h2 class="grow">${gettext("Keyboard shortcuts")}</h2>
         <button class="button quiet square" type="button" aria-label=${gettext("Close")} @click=${() => this.dialog.close()}>${icon("cross")}</button></header>
-      <div class="body key-list" tabindex="0" role="region" aria-label=${gettext("Keys")}>${keyGroups(document.querySelector("slw-session") !== null).map(([name, list]) => html`<section><h3>${name}</h3><dl>
+      <div class="body key-list" tabindex="0" role="region" aria-label=${gettext("Keyboard shortcuts")}>${keyGroups(document.querySelector("slw-session") !== null).map(([name, list]) => html`<section><h3>${name}</h3><dl>
         ${list.map((one) => html`<div><dt>${one.title}</dt><dd>${keysView(one)}</dd></div>`)}</dl></section>`)}</div></div>`;
   }
 }

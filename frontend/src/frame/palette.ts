@@ -107,7 +107,7 @@ export class Palette extends PageElement {
     const { length } = this.found;
     return html`<div class="palette-sheet">
       <div class="palette-field">${icon("search")}<input type="text" role="combobox" aria-expanded=${length > 0} aria-controls=${length ? "palette-list" : nothing} aria-autocomplete="list" autocomplete="off" spellcheck="false" enterkeyhint="go"
-        aria-activedescendant=${length ? `palette-${this.chosen}` : nothing} aria-label=${gettext("Find a session, a project or something to do")} placeholder=${gettext("Find a session, a project or something to do")}
+        aria-activedescendant=${length ? `palette-${this.chosen}` : nothing} aria-label=${gettext("Find a session or an action")} placeholder=${gettext("Find a session or an action")}
         @input=${(event: Event) => this.look((event.target as HTMLInputElement).value)} @keydown=${this.onKey} />
         <button class="button quiet square touch-only" type="button" aria-label=${gettext("Close")} @click=${() => this.dialog.close()}>${icon("cross")}</button></div>
       <p class="unseen" role="status">${ngettext("{count} result", "{count} results", length)}</p>

@@ -99,7 +99,7 @@ export class EnvironmentImage extends LitElement {
   private ways(): TemplateResult {
     const way = (isOwn: boolean, text: string): TemplateResult =>
       html`<label><input type="radio" name="image-way" .checked=${this.isOwn === isOwn} @change=${() => this.choose(isOwn)} /><span>${text}</span></label>`;
-    return html`<div class="segmented" role="radiogroup" aria-label=${gettext("Where the image comes from")}>${way(false, gettext("An image there is"))}${way(true, gettext("From a Dockerfile"))}</div>`;
+    return html`<div class="segmented" role="radiogroup" aria-label=${gettext("Where the image comes from")}>${way(false, gettext("Existing image"))}${way(true, gettext("From a Dockerfile"))}</div>`;
   }
 
   private own(): TemplateResult {

@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { get, post } from "../api.ts";
+import { withCode } from "../code-in-text.ts";
 import { errorNote, pageData, PageElement } from "../elements/base.ts";
 import { ago, duration, exactTime } from "../format.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
@@ -98,7 +99,7 @@ export class EnvironmentTest extends PageElement {
           ? html`<button class="button" type="button" ?disabled=${this.isBusy || this.check?.is_cancelling} aria-label=${gettext("Cancel the test of {name}", { name: this.name })} @click=${() => this.attempt(() => post<Check>(`${this.path}/${this.check?.id}/cancel`))}>${this.check?.is_cancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`
           : html`<button class="button" type="button" aria-busy=${this.isBusy} aria-label=${gettext("Test {name}", { name: this.name })} @click=${() => this.attempt(() => post<Check>(this.path, { is_quick: true }))}>${icon("play")} ${gettext("Test")}</button>`}</div>
       ${errorNote(this.error)}
-      ${this.check?.error ? html`<p class="note error">${icon("warning")}<span>${told(this.check.error)}</span></p>` : nothing}
+      ${this.check?.error ? html`<p class="note error">${icon("warning")}<span>${withCode(told(this.check.error))}</span></p>` : nothing}
       ${this.check?.lines.length ? this.report(this.check, live) : nothing}
     </div>`;
   }
@@ -114,7 +115,7 @@ export class EnvironmentTest extends PageElement {
       FAILED: ["failed", failed ? ngettext("{count} check failed", "{count} checks failed", failed) : gettext("The test failed")],
       CANCELLED: ["stopped", gettext("The test was cancelled")],
     }[check.status] as [string, string];
-    return html`<span class="status ${meaning}">${word}</span> ${check.finished_at ? html`<span class="soft" title=${exactTime(check.finished_at)}>${ago(check.finished_at)}</span>` : nothing}`;
+    return html`<span class="status ${meaning}">${word}</span> ${check.finished_at ? html`<span class="soft when" title=${exactTime(check.finished_at)}>${ago(check.finished_at)}</span>` : nothing}`;
   }
 
   private report(check: Check, live: boolean): TemplateResult {
@@ -126,7 +127,7 @@ export class EnvironmentTest extends PageElement {
   private line(line: Line): TemplateResult {
     const words = { WAITING: gettext("waiting"), RUNNING: gettext("running"), PASSED: gettext("passed"), FAILED: gettext("failed"), SKIPPED: gettext("not tried") };
     return html`<li><span class="status ${MEANINGS[line.status]}"><span class="unseen">${words[line.status]}</span></span>
-      <span class="grow">${told(line.title)}${line.problem ? html`<span class="problem">${told(line.problem)}</span><span class="soft">${told(line.advice)}</span>` : nothing}</span>
+      <span class="grow">${told(line.title)}${line.problem ? html`<span class="problem">${withCode(told(line.problem))}</span><span class="soft">${withCode(told(line.advice))}</span>` : nothing}</span>
       <span class="soft">${line.status === "SKIPPED" ? words.SKIPPED : line.duration_ms === null ? "" : duration(line.duration_ms)}</span></li>`;
   }
 }

@@ -1,6 +1,7 @@
 // The page of environments: how each of them is, asked for after the page; forms as dialogs; a deletion taken back.
 
 import { get } from "../api.ts";
+import { withCode } from "../code-in-text.ts";
 import { errorText, openSheet } from "../components/sheet.ts";
 import { gettext, told } from "../i18n.ts";
 import { loadParts } from "../parts.ts";
@@ -81,7 +82,9 @@ class Environments extends HTMLElement {
     const [meaning, word] = statusWord(status);
     const mark = Object.assign(document.createElement("span"), { className: `status ${meaning}`, textContent: word });
     const text = problem || told(status?.error ?? "");
-    slot.replaceChildren(mark, ...(text ? [Object.assign(document.createElement("span"), { className: "soft", textContent: text })] : []));
+    const said = Object.assign(document.createElement("span"), { className: "soft" });
+    said.append(...withCode(text));
+    slot.replaceChildren(mark, ...(text ? [said] : []));
   }
 }
 

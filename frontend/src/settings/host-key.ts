@@ -39,32 +39,36 @@ class HostKeyField extends HTMLElement {
       const body = { organization_id: this.closest("form")?.dataset.organization, host: this.value("host"), port: Number(this.value("port") || 22) };
       this.ask(await post<HostKey>("/environments/host-key", body, { tries: 1 }));
     } catch (error) {
-      this.answer("note error", messageOf(error));
+      this.answer("note error", messageOf(error), "");
     }
     button.removeAttribute("aria-busy");
   }
 
-  private answer(className: string, text: string): HTMLElement {
+  /** What came of it; a fingerprint stands by itself, to be compared. */
+  private answer(className: string, text: string, fingerprint: string): HTMLElement {
     const note = Object.assign(document.createElement("div"), { className });
     note.dataset.answer = "";
-    note.append(Object.assign(document.createElement("span"), { className: "grow", textContent: text }));
+    const said = Object.assign(document.createElement("div"), { className: "grow" });
+    const [before = "", after = ""] = fingerprint ? text.split(fingerprint) : [text];
+    said.append(before, ...(fingerprint ? [Object.assign(document.createElement("code"), { className: "fingerprint", textContent: fingerprint })] : []), after);
+    note.append(said);
     this.place?.append(note);
     return note;
   }
 
   private ask({ key, algorithm, fingerprint }: HostKey): void {
     const isKnown = this.area?.value.trim() === key;
-    if (isKnown) return void this.answer("note success", gettext("The machine still has the key that was approved: {fingerprint}", { fingerprint }));
+    if (isKnown) return void this.answer("note success", gettext("The machine still has the key that was approved: {fingerprint}", { fingerprint }), fingerprint);
     const isOther = Boolean(this.area?.value.trim());
     const text = isOther
-      ? gettext("The machine shows another key than the approved one: {fingerprint} ({algorithm}). Find out why before you approve it.", { fingerprint, algorithm })
-      : gettext("The machine shows {fingerprint} ({algorithm}). Is it the one that you see on the machine itself?", { fingerprint, algorithm });
-    const note = this.answer(isOther ? "note error" : "note warning", text);
+      ? gettext("The machine shows another key than the approved one ({algorithm}): {fingerprint} Find out why before you approve it.", { fingerprint, algorithm })
+      : gettext("The machine shows this key ({algorithm}): {fingerprint} Is it the one that you see on the machine itself?", { fingerprint, algorithm });
+    const note = this.answer(isOther ? "note error" : "note warning", text, fingerprint);
     note.append(this.button("button", gettext("Approve"), () => {
       if (this.area) this.area.value = key;
       this.area?.setAttribute("aria-invalid", "false");
       note.remove();
-      this.answer("note success", gettext("Approved: {fingerprint}", { fingerprint }));
+      this.answer("note success", gettext("Approved: {fingerprint}", { fingerprint }), fingerprint);
     }));
   }
 }

@@ -109,6 +109,11 @@ class TestProblems:
             "ja djangojs: other placeholders than the source: {count} line → 行"
         ]
 
+    def test_tells_of_a_sentence_that_is_said_twice(self, locale: Path) -> None:
+        translate(locale, Sign_in="サインインしてください。サインインしてください。", lines="{count} 行")
+
+        assert list(catalogues.problems(FIRST, locale)) == ["ja django: a sentence twice: Sign in"]
+
 
 class TestCompile:
     def test_writes_what_django_reads_and_what_pages_load(self, locale: Path, tmp_path: Path) -> None:

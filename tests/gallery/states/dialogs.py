@@ -21,7 +21,7 @@ def _open(source: str) -> Callable[[Page], None]:
 
 def _new_session(page: Page) -> None:
     page.evaluate("document.querySelector('slw-new-session').openFor()")
-    expect(page.get_by_role("dialog").get_by_role("button", name="Start")).to_be_enabled()
+    expect(page.locator("slw-new-session details.more .cut")).not_to_be_empty()
 
 
 def _refused(page: Page) -> None:
@@ -72,6 +72,12 @@ def new_project_sample(world: World) -> View:
 @state
 def new_session(world: World) -> View:
     return View(world.alice, f"/projects/{world.project['id']}/", _new_session)
+
+
+@state
+def new_session_in_japanese(world: World) -> View:
+    assert world.jiros_session
+    return View(world.jiro, "/", _new_session)
 
 
 @state

@@ -21,6 +21,11 @@ def _sign_up(page: Page) -> None:
     page.wait_for_url("**/confirm-email/**")
 
 
+def _in_japanese(page: Page) -> None:
+    page.locator(".entrance-languages [lang=ja]").click()
+    page.locator("html[lang=ja]").wait_for()
+
+
 def _sign_in_wrongly(page: Page) -> None:
     page.get_by_label(re.compile("e-?mail", re.I)).fill("nobody@example.com")
     page.locator("input[type=password]").fill("not the password")
@@ -55,6 +60,11 @@ def sign_in_refused(world: World) -> View:
 @state
 def sign_up(world: World) -> View:
     return View(None, "/accounts/signup/")
+
+
+@state
+def sign_up_in_japanese(world: World) -> View:
+    return View(None, "/accounts/signup/", _in_japanese)
 
 
 @state

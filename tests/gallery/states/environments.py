@@ -34,7 +34,31 @@ def _from_a_dockerfile(page: Page) -> None:
 def _add_wrongly(page: Page) -> None:
     _add("DOCKER")(page)
     page.get_by_role("dialog").get_by_role("button", name="Add environment").click()
-    page.get_by_role("dialog").get_by_role("alert").first.wait_for()
+    page.get_by_role("dialog").locator(".field > .error").first.wait_for()
+
+
+def _to_the_end(page: Page) -> None:
+    """All that is folded away, and what a window has no room for."""
+    dialog = page.locator("dialog[open]")
+    for summary in dialog.locator("details.more > summary").all():
+        if summary.is_visible():
+            summary.click()
+    dialog.locator(".body").evaluate("(body) => body.scrollTo(0, body.scrollHeight)")
+
+
+def _add_more(kind: str) -> Callable[[Page], None]:
+    def arrange(page: Page) -> None:
+        _add(kind)(page)
+        _to_the_end(page)
+
+    return arrange
+
+
+def _all_of_docker(page: Page) -> None:
+    page.locator(".choice:has([value=DOCKER])").click(force=True)
+    for summary in page.locator("details.more > summary").all():
+        if summary.is_visible():
+            summary.click()
 
 
 def _of(name: str, what: str) -> Callable[[Page], None]:
@@ -100,6 +124,41 @@ def in_japanese(world: World) -> View:
 
 
 @state
+def add_in_japanese(world: World) -> View:
+    return View(world.jiro, "/settings/environments/new/", _all_of_docker, shows="form.environment-form")
+
+
+@state
+def fifty(world: World) -> View:
+    return View(world.operator, PAGE, shows=".environment:nth-of-type(50)")
+
+
+@state
+def left_behind(world: World) -> View:
+    return View(world.keeper, PAGE, shows=".note.warning")
+
+
+@state
+def add_host(world: World) -> View:
+    return View(world.manager, PAGE, _add_more("HOST"))
+
+
+@state
+def add_docker_to_the_end(world: World) -> View:
+    return View(world.manager, PAGE, _add_more("DOCKER"))
+
+
+@state
+def add_ssh_to_the_end(world: World) -> View:
+    return View(world.manager, PAGE, _add_more("SSH"))
+
+
+@state
+def add_modal_to_the_end(world: World) -> View:
+    return View(world.manager, PAGE, _add_more("MODAL"))
+
+
+@state
 def add_docker(world: World) -> View:
     return View(world.manager, PAGE, _add("DOCKER"))
 
@@ -132,6 +191,16 @@ def edit(world: World) -> View:
 @state
 def credential(world: World) -> View:
     return View(world.manager, PAGE, _of("node-22", "Authenticate"))
+
+
+@state
+def credential_that_is_stored(world: World) -> View:
+    return View(world.operator, PAGE, _of("fix-login-0", "Authenticate"))
+
+
+@state
+def delete_in_use(world: World) -> View:
+    return View(world.keeper, PAGE, _of("staging", "Delete…"))
 
 
 @state

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from playwright.sync_api import Page
+
 from tests.gallery.state import View, state
 from tests.gallery.world import World
+from tests.journeys.person import PASSWORD
 
 
 @state
@@ -69,3 +72,32 @@ def no_tokens(world: World) -> View:
 @state
 def tokens(world: World) -> View:
     return View(world.used, "/settings/tokens/", shows="slw-tokens *")
+
+
+def _second_step(page: Page) -> None:
+    """Fields for a new one; what was asked before is answered first."""
+    password = page.locator("main input[type=password]")
+    if password.count():
+        password.fill(PASSWORD)
+        page.locator("main form button.primary").first.click()
+    page.locator(".qr, .codes").first.wait_for()
+
+
+@state
+def addresses(world: World) -> View:
+    return View(world.newcomer, "/accounts/email/")
+
+
+@state
+def browsers(world: World) -> View:
+    return View(world.newcomer, "/accounts/sessions/")
+
+
+@state
+def second_step(world: World) -> View:
+    return View(world.newcomer, "/accounts/2fa/totp/activate/", _second_step)
+
+
+@state
+def in_japanese(world: World) -> View:
+    return View(world.jiro, "/settings/profile/")
