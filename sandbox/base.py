@@ -41,6 +41,8 @@ class Capabilities:
     """The gateway's socket is inside, at `paths().gateway_socket`; else the agent calls the server's public address."""
     can_lend_agent: bool = True
     """An SSH agent that the operator lends is led inside, at `paths().ssh_agent`."""
+    reaches: str = ""
+    """What programs inside reach on purpose besides the gateway: a network's name, or hosts; empty: nothing."""
     limits: tuple[str, ...] = ()
     """What one sandbox cannot take all of: "memory", "processes", "file size", …"""
 

@@ -44,6 +44,7 @@ class DockerSandbox(Sandbox):
             can_control_terminals=spec.runtime == "runc",  # gVisor's terminals know no keys
             can_bound_memory=True,
             has_own_kernel=spec.runtime == "runsc",
+            reaches="" if spec.network == "none" else spec.network,
             limits=("memory", "processes", "processors", "file size", "open files", "disk"),
         )
         self._spec = spec

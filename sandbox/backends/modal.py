@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import modal
@@ -44,9 +45,9 @@ CAPABILITIES = Capabilities(
 class ModalSandbox(Sandbox):
     """One sandbox at Modal; the truth about it is what Modal says of its id, and what lies on the volumes."""
 
-    capabilities = CAPABILITIES
-
     def __init__(self, spec: ModalSpec, sandbox_id: str, made: modal.Sandbox | None = None) -> None:
+        reached = "" if spec.block_network else ", ".join(spec.domains) or "*"
+        self.capabilities = replace(CAPABILITIES, reaches=reached)
         self._spec = spec
         self._id = sandbox_id
         self._made = made  # for the first conversation, which takes it over

@@ -19,13 +19,14 @@ class Check:
     """One thing to try.
 
     `title` says what is the case when it passes, `advice` what to do when it does not; `needs` names capabilities of
-    the sandbox without which it is not tried. `timeout_s` is the longest that it may take.
+    the sandbox without which it is not tried. `timeout_s` is the longest that it may take. A sentence that `run` gives
+    says what is the case instead.
     """
 
     name: str
     title: str
     advice: str
-    run: Callable[[Sandbox], Awaitable[None]]
+    run: Callable[[Sandbox], Awaitable[str | None]]
     is_quick: bool = True
     needs: tuple[str, ...] = ()
     timeout_s: float = 30.0

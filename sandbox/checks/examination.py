@@ -88,7 +88,7 @@ class _Sheet:
                 await self.mark(one.name, status=LineStatus.SKIPPED)
 
     async def attempt(self, name: str, act: Callable[[], Awaitable[T]], timeout_s: float, advice: str) -> T | None:
-        """What the act gives; None when it failed, which its line then says."""
+        """What the act gives, a sentence of it in place of the title; None when it failed, which its line then says."""
         await self.mark(name, status=LineStatus.RUNNING)
         began = time.monotonic()
         try:
@@ -97,7 +97,8 @@ class _Sheet:
         except (CheckFailed, SandboxError, OSError, TimeoutError) as error:
             await self.mark(name, status=LineStatus.FAILED, duration_ms=_ms(began), **_told(error, timeout_s, advice))
             return None
-        await self.mark(name, status=LineStatus.PASSED, duration_ms=_ms(began))
+        title = {"title": found} if isinstance(found, str) else {}
+        await self.mark(name, status=LineStatus.PASSED, duration_ms=_ms(began), **title)
         return found
 
 

@@ -12,6 +12,7 @@ from sandbox.errors import CommandNotFound, FileMissing
 
 TOO_OLD = "Use an image or a machine with a newer system."
 NO_GIT = "Install git in the image, or on the machine, in which sessions run."
+LOOPBACK = {"lo", "tunl0", "sit0", "ip6tnl0"}
 IDENTITY = ("-c", "user.name=check", "-c", "user.email=check@slipway.invalid")
 
 
@@ -121,13 +122,17 @@ async def holds_agents(sandbox: Sandbox) -> None:
     expect(seen == b"said: hello again\n", f"It said {seen[:200]!r}.")
 
 
-async def sees_no_network(sandbox: Sandbox) -> None:
-    """Of what the kernel lists, only the loopback device may be there."""
+async def sees_no_network(sandbox: Sandbox) -> str | None:
+    """Of what the kernel lists, only the loopback device may be there, unless a network is there on purpose."""
     table = (await sandbox.guest.run(["cat", "/proc/net/dev"], timeout_s=20)).stdout.decode("utf-8", "replace")
-    devices = {line.partition(":")[0].strip() for line in table.splitlines() if ":" in line}
+    devices = {line.partition(":")[0].strip() for line in table.splitlines() if ":" in line} - LOOPBACK
+    if allowed := sandbox.capabilities.reaches:
+        expect(bool(devices), f"This environment allows {allowed}, but there is no network at all.")
+        return f"Agents reach what this environment allows: {allowed}."
     routes = (await sandbox.guest.run(["cat", "/proc/net/route"], timeout_s=20)).stdout.decode("utf-8", "replace")
     ways = [line for line in routes.splitlines()[1:] if line.strip()]
-    expect(not ways and devices <= {"lo", "tunl0", "sit0", "ip6tnl0"}, f"It sees {', '.join(sorted(devices))}.")
+    expect(not ways and not devices, f"It sees {', '.join(sorted(devices))}.")
+    return None
 
 
 async def reaches_the_gateway(sandbox: Sandbox) -> None:
@@ -153,7 +158,7 @@ CHECKS = (
     Check(
         "network",
         "There is no network but the model gateway.",
-        "Set the network of this environment to none, unless you want agents to reach it.",
+        "Look at the network of this environment, and at what the machine gives it.",
         sees_no_network,
         needs=("confine",),
     ),

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import GuestClient, Phase, Sandbox
 from sandbox.answers import Exit, Result
-from sandbox.checks import Line, LineStatus, examine
+from sandbox.checks import CHECKS, Line, LineStatus, examine
 from sandbox.process import Process
 from tests.sandbox.backends import LocalMaker, Maker
 
@@ -101,6 +101,45 @@ class BrokenMaker(LocalMaker):
         if self.guest is not None:
             made._guest = self.guest(made._connect)  # type: ignore[attr-defined]
         return made
+
+
+class SeesDevices(Bent):
+    devices: tuple[str, ...] = ()
+
+    async def run(self, argv: Sequence[str], **options: Any) -> Result:
+        done = await super().run(argv, **options)
+        if list(argv) != ["cat", "/proc/net/dev"]:
+            return done
+        return replace(done, stdout="".join(f"{name}: 0 0\n" for name in self.devices).encode())
+
+
+class SeesTheNetwork(SeesDevices):
+    devices = ("lo", "eth0")
+
+
+class TestANetwork:
+    @pytest.mark.parametrize(
+        ("guest", "reaches", "told"),
+        [
+            (SeesTheNetwork, "", "FAILED There is no network but the model gateway."),
+            (SeesDevices, "agents", "FAILED There is no network but the model gateway."),
+            (SeesTheNetwork, "agents", "PASSED Agents reach what this environment allows: agents."),
+            (Bent, "", "PASSED There is no network but the model gateway."),
+        ],
+        ids=["unasked", "missing", "on purpose", "none"],
+    )
+    async def test_is_told_as_it_is_allowed(self, guest: type[Bent], reaches: str, told: str) -> None:
+        maker = BrokenMaker()
+        maker.guest = guest
+        made = await maker.open()
+        made.capabilities = replace(made.capabilities, reaches=reaches)
+        network = next(check for check in CHECKS if check.name == "network")
+        try:
+            _, line, _ = await examine(lambda: _given(made), untold, checks=[network])
+        finally:
+            await maker.close()
+
+        assert f"{line.status} {line.title}" == told
 
 
 class TestBrokenBackend:
