@@ -8,7 +8,7 @@ import { compress, DIST, removeOld, writeIcons, writeManifest } from "./manifest
 import { together } from "./together.mjs";
 
 const KB = 1024;
-const ENTRIES = { early: "src/early.ts", main: "src/main.ts", app: "src/styles/app.css", "session-page": "src/styles/session-page.css", "design-page": "src/styles/design-page.css" };
+const ENTRIES = { early: "src/early.ts", main: "src/main.ts", app: "src/styles/app.css", "session-page": "src/styles/session-page.css", "settings-page": "src/styles/settings-page.css", "design-page": "src/styles/design-page.css" };
 
 /** What a page of each kind loads before it is complete, and how much of it (JS and CSS, gzip) is the most; with its texts, in any language. */
 const PAGES = {
