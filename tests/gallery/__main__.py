@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import queue
+import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -26,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     wanted = list(states(*options.only))
     options.folder.mkdir(parents=True, exist_ok=True)
+    if not has_japanese():
+        _say("No font here has Japanese: its pictures show boxes (Debian: apt install fonts-noto-cjk).")
     began = time.monotonic()
     with world(begins=not options.only) as made:
         taken = photograph(made, wanted, options.folder, looks=not options.no_checks, threads=options.threads)
@@ -34,6 +38,13 @@ def main(arguments: Sequence[str]) -> int:
     page = sheet.write(options.folder, taken, head)
     _say(f"{head} {page}")
     return 1 if wrong else 0
+
+
+def has_japanese() -> bool:
+    """Whether the browser can draw it, as far as the system's list of fonts tells."""
+    if not (lister := shutil.which("fc-list")):
+        return True
+    return bool(subprocess.run([lister, ":lang=ja"], capture_output=True, check=False).stdout.strip())
 
 
 @contextlib.contextmanager

@@ -58,6 +58,19 @@ class TestMeasures:
         assert "px longer than the window" in measures.sideways(page)[0]
 
 
+class TestJapanese:
+    @pytest.mark.parametrize(("listed", "is_there"), [("Noto Sans CJK JP", True), ("", False)], ids=["listed", "none"])
+    def test_is_there_when_the_system_lists_a_font(
+        self, listed: str, is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lister = tmp_path / "fc-list"
+        lister.write_text(f"#!/bin/sh\necho '{listed}'\n")
+        lister.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+        assert command.has_japanese() is is_there
+
+
 class TestTheCommand:
     def test_takes_every_picture_of_a_state_and_finds_nothing_wrong_with_it(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
