@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.journeys.patience import pauses
 from tests.journeys.person import Person
 from tests.journeys.server import Server, running
 
@@ -79,10 +80,12 @@ class World:
     def until(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
         """The first true answer, with what dies meanwhile started again."""
         deadline = time.monotonic() + timeout_s
-        while not (value := condition()):
+        for pause in pauses():
+            if value := condition():
+                break
             assert time.monotonic() < deadline, f"not in time: {what}"
             self.tend()
-            time.sleep(0.05)
+            time.sleep(pause)
         return value
 
 

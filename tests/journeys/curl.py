@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from tests.journeys.patience import AWAY, IS_CHAOS, PATIENCE, PAUSE_S, TRIES, key_of, tries
+from tests.journeys.patience import AWAY, IS_CHAOS, PATIENCE, PAUSE_S, TRIES, key_of, pauses, tries
 from tests.journeys.person import Person
 from tests.journeys.server import Server
 
@@ -145,7 +145,9 @@ def events_of(curl: Curl, session_id: str) -> list[dict[str, Any]]:
 def wait_for(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
     """The first true answer. Fails when there is none in time."""
     deadline = time.monotonic() + timeout_s * PATIENCE
-    while not (value := condition()):
+    for pause in pauses():
+        if value := condition():
+            break
         assert time.monotonic() < deadline, f"it did not happen in time; the last answer was {value!r:.500}"
-        time.sleep(0.1)
+        time.sleep(pause)
     return value

@@ -48,3 +48,11 @@ def key_of(method: str, path: str, body: Any) -> dict[str, str]:
     key = given.get("id") or given.get("message_id")
     is_fit = isinstance(key, str) and key.isascii() and key.isprintable()
     return {"Idempotency-Key": str(key if is_fit else uuid.uuid4())}
+
+
+def pauses() -> Iterator[float]:
+    """Between one look and the next, which takes the server's time, too: short at first, and then half a second."""
+    pause = 0.05
+    while True:
+        yield pause
+        pause = min(0.5, 1.3 * pause)
