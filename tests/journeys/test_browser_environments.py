@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from sessions.engine.cli import find_cli
 from tests import sshd
 from tests.journeys.browsing import Visitor, go
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.curl import wait_for
 from tests.journeys.looking import violations
 from tests.journeys.operating import add_member
@@ -102,6 +102,23 @@ class TestTheWalk:
         expect(page.get_by_role("dialog").get_by_label("Name", exact=True)).to_be_focused()
         page.keyboard.press("Escape")
         expect(page.get_by_role("link", name="Add environment")).to_be_focused()
+
+
+class TestMany:
+    @AT_BOTH_SIZES
+    def test_are_found_by_their_names(self, alice: Visitor) -> None:
+        for number in range(8):
+            body = {"organization_id": alice.organization_id, "name": f"Place {number}", "kind": "HOST"}
+            alice.person.call("POST", "/api/environments", body)
+        page = alice.open(PAGE)
+        cards = page.locator(".environment:visible")
+        expect(cards).to_have_count(9)
+
+        page.get_by_label("Find an environment").fill("pl 7")
+        expect(cards).to_have_count(1)
+        expect(card(page, "Place 7")).to_be_visible()
+        page.get_by_label("Find an environment").fill("nothing like that")
+        expect(page.get_by_text("No environment is called so.")).to_be_visible()
 
 
 class TestTheTest:

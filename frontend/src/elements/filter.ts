@@ -1,23 +1,27 @@
-// Finds and orders the projects of a long list; what was chosen is kept on this device.
+// Finds cards of a long list by their names, and puts projects in order; which order was chosen is kept on this device.
 
 const KEPT = "slipway.projects-order";
 
 export class Filter extends HTMLElement {
   connectedCallback(): void {
     const [input, select] = [this.querySelector("input"), this.querySelector("select")];
-    if (!input || !select) return;
-    select.value = localStorage.getItem(KEPT) ?? "active";
+    if (!input) return;
     input.addEventListener("input", () => this.find(input.value));
+    if (select) this.offerOrder(select);
+    this.find(input.value);
+  }
+
+  private offerOrder(select: HTMLSelectElement): void {
+    select.value = localStorage.getItem(KEPT) ?? "active";
     select.addEventListener("change", () => {
       localStorage.setItem(KEPT, select.value);
       this.order(select.value);
     });
     if (select.value !== "active") this.order(select.value);
-    this.find(input.value);
   }
 
   private get cards(): HTMLElement[] {
-    return [...(this.parentElement?.querySelectorAll<HTMLElement>("section.project") ?? [])];
+    return [...(this.parentElement?.querySelectorAll<HTMLElement>(".card[data-name]") ?? [])];
   }
 
   private find(text: string): void {

@@ -44,6 +44,7 @@ class Environments extends HTMLElement {
     const undo = fresh?.querySelector("form[data-undo]");
     if (undo) this.prepend(document.adoptNode(undo));
     for (const note of page.querySelectorAll(".settings-body > .note")) toast(note.textContent.trim(), undefined, "error");
+    this.querySelector("slw-filter input")?.dispatchEvent(new Event("input")); // what was sought is sought among these
     this.offerUndo();
     void loadParts(this);
     void this.askStatuses();
