@@ -22,14 +22,19 @@ APP = ModalConfig().app
 SETUP = "run `python manage.py modal_setup`"
 
 
+def _refused(name: str, error: SandboxError, mend: str) -> Finding:
+    if isinstance(error, BackendUnavailable):
+        return Finding(name, "error", error.problem, error.hint)
+    return Finding(name, "error", error.message, mend)
+
+
 def check_docker() -> Finding:
     """Only those need an engine who run sessions in containers; with several tenants it must have gVisor."""
     try:
         found = asyncio.run(_docker_engine())
     except SandboxError as error:
         if settings.DOCKER_HOST:
-            mend = error.hint if isinstance(error, BackendUnavailable) else "correct SLIPWAY_DOCKER_HOST"
-            return Finding("docker", "error", error.message, mend)
+            return _refused("docker", error, "correct SLIPWAY_DOCKER_HOST")
         return Finding("docker", "ok", "no engine answers: there are no sessions in containers")
     missing = [name for name in isolation.runtimes() if name not in found["Runtimes"]]
     detail = f"{found['ServerVersion']} with {', '.join(sorted(found['Runtimes']))}"
@@ -63,8 +68,7 @@ async def _modal() -> list[Finding]:
     try:
         found = await looking.look(credential, APP)
     except SandboxError as error:
-        mend = error.hint if isinstance(error, BackendUnavailable) else "see the message"
-        return [Finding("modal token", "error", error.message, mend)]
+        return [_refused("modal token", error, "see the message")]
     app = Finding("modal app", "ok", APP) if found.app_exists else Finding("modal app", "warning", "none yet", SETUP)
     image = await _modal_image(credential)
     volumes = Finding("modal volumes", "ok", "made for each organisation with its first session")

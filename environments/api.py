@@ -19,6 +19,7 @@ from environments import configs, health, host_keys, services
 from environments.images.api import router as images_router
 from environments.models import Environment, EnvironmentCheck, EnvironmentKind
 from environments.schemas import (
+    AllLeftBehindOut,
     CheckIn,
     CheckOut,
     CredentialIn,
@@ -30,6 +31,7 @@ from environments.schemas import (
     EnvironmentPatch,
     HostKeyIn,
     HostKeyOut,
+    LeftBehindQuery,
     ListQuery,
     StatusOut,
     UsesOut,
@@ -72,6 +74,19 @@ def fetch_host_key(request: ActorRequest, payload: HostKeyIn) -> dict[str, str]:
     request.actor.require(payload.organization_id, Role.ADMIN)
     configs.require_available(EnvironmentKind.SSH)
     return async_to_sync(host_keys.fetch)(payload.host.strip(), payload.port)
+
+
+@router.get("/environments/left-behind", response=AllLeftBehindOut)
+def list_left_behind(request: ActorRequest, query: Query[LeftBehindQuery]) -> dict[str, list[services.LeftBehind]]:
+    """Files that could not be removed where they lie, and are left to people; of deleted environments, too."""
+    request.actor.require(query.organization_id, Role.ADMIN)
+    return {"items": services.left_behind(query.organization_id)}
+
+
+@router.delete("/environments/{uuid:environment_id}/left-behind", response={204: None})
+def dismiss_left_behind(request: ActorRequest, environment_id: uuid.UUID) -> None:
+    """They were removed by hand, or may lie; the environment may be deleted."""
+    services.dismiss_left_behind(actor=request.actor, id=environment_id, now=timezone.now())
 
 
 @router.get("/environments/{uuid:environment_id}", response=EnvironmentOut)

@@ -124,6 +124,24 @@ class UsesOut(Schema):
     items: list[UseOut]
 
 
+class LeftBehindQuery(Schema):
+    organization_id: uuid.UUID
+
+
+class LeftBehindOut(Schema):
+    """What could not be removed in one environment, which may be deleted; `folders` names some of what lies there."""
+
+    environment_id: uuid.UUID = Field(alias="environment.pk")
+    name: str = Field(alias="environment.name")
+    error: str
+    count: int
+    folders: list[str]
+
+
+class AllLeftBehindOut(Schema):
+    items: list[LeftBehindOut]
+
+
 class CredentialIn(Schema):
     credential: SecretStr = Field(max_length=100_000)
 

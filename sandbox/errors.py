@@ -1,7 +1,7 @@
 """What can go wrong with a sandbox.
 
     SandboxError
-    ├── BackendUnavailable      this kind cannot be used here; `hint` says what to install or set
+    ├── BackendUnavailable      this kind cannot be used here; `hint` says what to install or set, and ends the message
     ├── SandboxRefused          the spec asks for something that is never given
     ├── SandboxGone             it stopped or was removed; start a new one
     ├── GuestSilent             it lives, but did not answer in time; trying again may help
@@ -44,9 +44,9 @@ class SandboxError(Exception):
 class BackendUnavailable(SandboxError):
     """This kind of sandbox cannot be used here."""
 
-    def __init__(self, message: str = "", *, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
+    def __init__(self, problem: str, *, hint: str) -> None:
+        super().__init__(f"{problem} {hint}")  # whoever is told that it failed is told what to do
+        self.problem, self.hint = problem, hint
 
 
 class SandboxRefused(SandboxError):

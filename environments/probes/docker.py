@@ -26,7 +26,7 @@ async def probe(environment: Environment) -> Status:
             known = (await client.system.info()).get("Runtimes") or {}
             has_image = bool(image) and await _has(client, image)
     except BackendUnavailable as error:
-        return Status(False, error=f"{error.message} {error.hint}", details={"docker_daemon": False})
+        return Status(False, error=error.message, details={"docker_daemon": False})
     has_runtime = config.get("runtime", "runc") in known
     details: dict[str, Any] = {"docker_daemon": True, "image_exists": has_image, "runtime_exists": has_runtime}
     if not has_runtime:

@@ -206,7 +206,7 @@ def _is_confined(spec: LocalSpec) -> bool:
         if spec.allow_unconfined:
             return False
         raise BackendUnavailable(
-            f"{error.message} Without it the agent would run as the server's own user.", hint=error.hint
+            f"{error.problem} Without it the agent would run as the server's own user.", hint=error.hint
         ) from error
     return True
 

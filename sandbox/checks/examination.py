@@ -111,7 +111,7 @@ def _told(error: Exception, timeout_s: float, advice: str) -> dict[str, str]:
     if isinstance(error, TimeoutError) and not str(error):
         return {"problem": f"It was not done within {timeout_s:.0f} seconds.", "advice": advice}
     if isinstance(error, BackendUnavailable):
-        return {"problem": error.message[:1000], "advice": error.hint}
+        return {"problem": error.problem[:1000], "advice": error.hint}
     if isinstance(error, SandboxError):
         return {"problem": error.message[:1000], "advice": advice}
     return {"problem": (str(error) or type(error).__name__)[:1000], "advice": advice}

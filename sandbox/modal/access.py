@@ -67,20 +67,20 @@ def mapped() -> Iterator[None]:
     except exception.AuthError as error:
         raise BackendUnavailable("Modal does not accept the token.", hint=TOKEN_HINT) from error
     except exception.PermissionDeniedError as error:
-        raise BackendUnavailable(f"Modal does not allow this: {_words(error)}", hint=TOKEN_HINT) from error
+        raise BackendUnavailable(f"Modal does not allow this: {_words(error)}.", hint=TOKEN_HINT) from error
     except (exception.ConnectionError, ConnectionError, TimeoutError, exception.ServiceError) as error:
         raise ModalAway("Modal cannot be reached.", hint=REACH_HINT) from error
     except exception.ResourceExhaustedError as error:
-        raise BackendUnavailable(f"Modal gives no more for now: {_words(error)}", hint="Try again later.") from error
+        raise BackendUnavailable(f"Modal gives no more for now: {_words(error)}.", hint="Try again later.") from error
     except exception.ImageBuildError as error:
-        raise BackendUnavailable(f"The image could not be built: {_words(error)}", hint=SETUP_HINT) from error
+        raise BackendUnavailable(f"The image could not be built: {_words(error)}.", hint=SETUP_HINT) from error
     except (exception.NotFoundError, exception.ConflictError) as error:
         raise SandboxGone from error
     except exception.InvalidError as error:
-        raise SandboxRefused(f"Modal refuses the sandbox: {_words(error)}") from error
+        raise SandboxRefused(f"Modal refuses the sandbox: {_words(error)}.") from error
     except exception.Error as error:
-        raise SandboxError(f"Modal could not do it: {_words(error)}") from error
+        raise SandboxError(f"Modal could not do it: {_words(error)}.") from error
 
 
 def _words(error: Any) -> str:
-    return str(error).strip()[:500] or type(error).__name__
+    return str(error).strip().rstrip(".")[:500] or type(error).__name__

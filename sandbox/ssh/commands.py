@@ -130,7 +130,7 @@ async def _upload(account: SshAccount, path: str) -> None:
         hint = f"Check that the SSH server offers sftp, and that there is room at {path.rpartition('/')[0]}."
         reason = _plain(error.reason)
         raise BackendUnavailable(
-            f"The guest's program could not be stored on {account.host}: {reason}. {hint}", hint=hint
+            f"The guest's program could not be stored on {account.host}: {reason}.", hint=hint
         ) from error
 
 
@@ -156,10 +156,10 @@ def _failure(account: SshAccount, said: Mapping[str, Any]) -> SandboxError:
             "Name a work directory on another file system.",
         ),
         "archive": (f"The guest's program on {host} is not what was stored there.", f"Look at {path}."),
-        "start": (f"The sandbox did not start on {host}: {reason}", "Look at the machine's own log."),
+        "start": (f"The sandbox did not start on {host}: {reason}.", "Look at the machine's own log."),
     }
     message, hint = told.get(code, (f"{host} could not do it: {reason or code}.", "Look at the machine's own log."))
-    return BackendUnavailable(f"{message} {hint}", hint=hint)
+    return BackendUnavailable(message, hint=hint)
 
 
 def _plain(value: object) -> str:

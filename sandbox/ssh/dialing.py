@@ -152,13 +152,13 @@ def _explained(account: SshAccount, error: Exception, refused: HostKey | None) -
         )
         return HostKeyChanged(
             f"{place} has another host key than the approved one: {refused.fingerprint} instead of "
-            f"{approved.fingerprint}. Nothing was sent to it. {hint}",
+            f"{approved.fingerprint}. Nothing was sent to it.",
             hint=hint,
         )
     if isinstance(error, asyncssh.PermissionDenied):
         what = "key" if account.private_key is not None else "password"
         hint = f"Check the user name and the {what} in the environment's settings."
-        return SignInRefused(f"{place} does not accept this {what} for {account.username}. {hint}", hint=hint)
+        return SignInRefused(f"{place} does not accept this {what} for {account.username}.", hint=hint)
     return Unreachable(f"{place} cannot be reached: {_reason(error)}.")
 
 

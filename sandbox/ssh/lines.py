@@ -212,7 +212,7 @@ async def _try(
             raise
         if not line.has_run:
             hint = "Set MaxSessions to 2 or more in its sshd_config, and let the account run commands."
-            message = f"The SSH server of {account.host} opens no session for {account.username}. {hint}"
+            message = f"The SSH server of {account.host} opens no session for {account.username}."
             raise BackendUnavailable(message, hint=hint) from error
         line.room = max(line.commands - 1, 1)
         await asyncio.sleep(PAUSE_S)  # one that we are done with may not have ended over there

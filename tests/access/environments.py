@@ -60,6 +60,8 @@ ROUTES = [
     Route("GET", "/environments", None, in_query),
     Route("POST", "/environments", Role.ADMIN, created),
     Route("POST", "/environments/host-key", Role.ADMIN, host_key, allowed=[400]),
+    Route("GET", "/environments/left-behind", Role.ADMIN, in_query),
+    Route("DELETE", "/environments/{environment_id}/left-behind", Role.ADMIN, environment),
     Route("GET", "/environments/{environment_id}", Role.VIEWER, environment),
     Route("GET", "/environments/{environment_id}/status", Role.VIEWER, environment),
     Route("PATCH", "/environments/{environment_id}", Role.ADMIN, changed),

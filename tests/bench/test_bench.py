@@ -51,7 +51,7 @@ class TestWrite:
     def test_finds_its_marks_in_the_document(self) -> None:
         text = command.PAGE.read_text()
 
-        for begin, end in (command.SERVER, command.PAGES):
+        for begin, end in (command.SERVER, command.PAGES, command.SANDBOXES):
             assert 0 < text.index(begin) < text.index(end)
 
 

@@ -58,6 +58,12 @@ class TestModalSetup:
         assert "@anthropic-ai/claude-code@" in capfd.readouterr().out
         assert set(levels().values()) == {"ok"}
 
+    def test_says_what_to_do_where_nobody_has_an_environment_at_modal(self) -> None:
+        printed = said("modal_setup")
+
+        assert "image    im-" in printed
+        assert "Add one (Settings, Environments, Add, Modal) and run this again" in printed
+
     def test_says_what_is_missing(self, settings: Settings) -> None:
         settings.MODAL_TOKEN_SECRET = ""
 

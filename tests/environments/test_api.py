@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts.models import Organization, User
-from environments import configs
-from environments.models import Environment, EnvironmentKind
+from environments import configs, services
+from environments.models import Environment, EnvironmentKind, Machine
 from tests.client import ApiClient
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +88,24 @@ class TestUpdate:
 
         assert answer.status_code == 400
         assert answer.json()["details"][0]["field"] == "is_default"
+
+
+class TestLeftBehind:
+    def test_is_told_until_somebody_has_seen_to_it(
+        self, api: type[ApiClient], alice: User, default: Environment
+    ) -> None:
+        now, where = timezone.now(), f"/environments/left-behind?organization_id={default.organization_id}"
+        machine = services.create_machine(default, subject_id=uuid.uuid4(), home_id=uuid.uuid4())
+        services.machine_started(machine_id=machine.pk, handle={"root": "/home/agent/.slipway/ab12"}, now=now)
+        assert api(alice).get(where).json() == {"items": []}
+
+        services.home_not_cleared(machine=machine, error="Access was refused.", now=now)
+        Machine.objects.filter(pk=machine.pk).update(given_up_at=now)
+
+        (told,) = api(alice).get(where).json()["items"]
+        assert (told["environment_id"], told["name"]) == (str(default.pk), default.name)
+        assert (told["error"], told["count"]) == ("Access was refused.", 1)
+        assert told["folders"] == ["/home/agent/.slipway/ab12"]
+        for _ in range(2):
+            assert api(alice).delete(f"/environments/{default.pk}/left-behind").status_code == 204
+        assert api(alice).get(where).json() == {"items": []}

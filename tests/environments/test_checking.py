@@ -21,6 +21,7 @@ from environments import checking, services
 from environments.errors import CheckFinished
 from environments.models import CheckStatus, Environment, EnvironmentCheck, Machine
 from sandbox.checks import Check, CheckFailed, examination
+from sandbox.errors import BackendUnavailable
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 
@@ -200,6 +201,26 @@ class TestCommand:
         assert "-> Mend it." in text
         assert "2 passed, 1 failed, 0 not tried" in text
         assert environment.checks.get().status == CheckStatus.FAILED
+
+    def test_says_why_nothing_starts_once_and_what_a_kind_does_not_promise(
+        self, environment: Environment, only: list[Check], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        only += [Check("memory", "Memory is bounded.", "Set a limit.", passes, needs=("bound_memory",))]
+        said = StringIO()
+        call_command("check_environment", str(environment.pk), stdout=said)
+        assert "Memory is bounded. (This machine does not promise it)" in said.getvalue()
+
+        async def refuse(_: object) -> None:
+            raise BackendUnavailable("It is away.", hint="Try again.")
+
+        monkeypatch.setattr(checking, "open_sandbox", refuse)
+        said = StringIO()
+        with pytest.raises(SystemExit):
+            call_command("check_environment", str(environment.pk), stdout=said)
+
+        told = [line.strip() for line in said.getvalue().splitlines()]
+        assert told[2:4] == ["It is away.", "-> Try again."]
+        assert told[4].startswith("0 passed, 1 failed, 2 not tried")
 
     def test_names_the_environments_there_are(self, environment: Environment) -> None:
         with pytest.raises(CommandError, match=str(environment.pk)):

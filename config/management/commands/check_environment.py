@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError(self._unknown(options["environment_id"]))
         self.stdout.write(f"{environment.name} ({environment.get_kind_display()})")
         check = self._begun(environment, is_quick=options["quick"])
-        async_to_sync(checking.run)(check.pk, _Printer(self.stdout.write).take)
+        async_to_sync(checking.run)(check.pk, _Printer(self.stdout.write, environment.get_kind_display()).take)
         check.refresh_from_db()
         self._sum_up(check)
 
@@ -64,18 +64,23 @@ class Command(BaseCommand):
 
 
 class _Printer:
-    """Writes each line once, when it is decided."""
+    """Writes each line once, when it is decided; where no sandbox starts there is nothing to say of the others."""
 
-    def __init__(self, write: Any) -> None:
-        self._write, self._written = write, set[str]()
+    def __init__(self, write: Any, kind: str) -> None:
+        self._write, self._kind, self._written = write, kind, set[str]()
 
     async def take(self, lines: Sequence[Line]) -> None:
+        has_started = lines[0].status == LineStatus.PASSED
         for line in lines:
-            if line.status not in SIGNS or line.name in self._written:
-                continue
-            self._written.add(line.name)
-            took = "" if line.duration_ms is None else f"{line.duration_ms / 1000:.1f} s"
-            self._write(f"  {SIGNS[line.status]:<9} {took:>8}  {line.title}")
-            if line.problem:
-                self._write(f"  {'':<9} {'':>8}  {line.problem}")
-                self._write(f"  {'':<9} {'':>8}  -> {line.advice}")
+            is_told = line.status in SIGNS and (has_started or line.status != LineStatus.SKIPPED)
+            if is_told and line.name not in self._written:
+                self._written.add(line.name)
+                self._tell(line)
+
+    def _tell(self, line: Line) -> None:
+        took = "" if line.duration_ms is None else f"{line.duration_ms / 1000:.1f} s"
+        why = f" ({self._kind} does not promise it)" if line.status == LineStatus.SKIPPED else ""
+        self._write(f"  {SIGNS[line.status]:<9} {took:>8}  {line.title}{why}")
+        if line.problem:
+            self._write(f"  {'':<9} {'':>8}  {line.problem}")
+            self._write(f"  {'':<9} {'':>8}  -> {line.advice}")

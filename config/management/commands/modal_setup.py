@@ -14,8 +14,13 @@ from environments import specs
 from environments.deployment import deployment_id
 from environments.models import Environment, EnvironmentKind
 from environments.specs import Facts, Wanted
-from sandbox.errors import BackendUnavailable, SandboxError
+from sandbox.errors import SandboxError
 from sandbox.spec import ModalSpec
+
+NO_VOLUMES = (
+    "volumes  none to make: no organisation has a Modal environment without a token of its own. Add one (Settings, "
+    "Environments, Add, Modal) and run this again, or leave it to the first session there."
+)
 
 
 class Command(BaseCommand):
@@ -38,12 +43,13 @@ class Command(BaseCommand):
             record = {"image_id": image_id, "agent_version": version}
             settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
             places.image_record().write_text(json.dumps(record))
+            if not wanted:
+                self.stdout.write(NO_VOLUMES)
             for spec in wanted:
                 for name in asyncio.run(setting_up.make_volumes(spec)):
                     self.stdout.write(f"volume   {name}")
         except SandboxError as error:
-            hint = f" {error.hint}" if isinstance(error, BackendUnavailable) else ""
-            raise CommandError(f"{error.message}{hint}") from error
+            raise CommandError(error.message) from error
 
 
 def _spec(environment: Environment) -> ModalSpec | None:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from environments import specs
-from sandbox.errors import BackendUnavailable, SandboxError
+from sandbox.errors import SandboxError
 
 
 class Command(BaseCommand):
@@ -33,6 +33,5 @@ class Command(BaseCommand):
             credential = specs.deployment_credential()
             done = asyncio.run(setting_up.upload_skills(credential, name, options["folder"]))
         except SandboxError as error:
-            hint = f" {error.hint}" if isinstance(error, BackendUnavailable) else ""
-            raise CommandError(f"{error.message}{hint}") from error
+            raise CommandError(error.message) from error
         self.stdout.write(f"{name}: {done.sent} sent, {done.kept} there already, {done.removed} removed")

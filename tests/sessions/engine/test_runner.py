@@ -54,7 +54,7 @@ class TestATurn:
         job = await stage.play(await stage.asend())
 
         assert (job.status, stage.session.status) == ("FAILED", "ERROR")
-        assert job.error == stage.session.status_reason == "No bubblewrap\ufffd here."
+        assert job.error == stage.session.status_reason == "No bubblewrap\ufffd here. Install it."
 
     async def test_fails_when_the_model_did(self, stage: Stage) -> None:
         stage.player.acts = [lambda id: [result(id, is_error=True, result="overloaded")]]
