@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
-from sandbox import GuestClient, Phase, Sandbox
+from sandbox import AnySpec, GuestClient, Phase, Sandbox, open_sandbox
 from sandbox.answers import Exit, Result
 from sandbox.checks import CHECKS, Line, LineStatus, examine
 from sandbox.process import Process
+from sandbox.spec import ModalCredential, SshAccount, SshSpec
+from sandbox.ssh.keys import HostKey
+from tests import sshd
+from tests.fakes.modal import TOKEN_ID
+from tests.fakes.modal.shared import local_modal
+from tests.fakes.modal.specs import modal_spec
 from tests.sandbox.backends import LocalMaker, Maker
+from tests.sandbox.test_ssh import spec_on
 
 
 async def untold(lines: Sequence[Line]) -> None:
@@ -184,6 +195,50 @@ class TestBrokenBackend:
             ("remove", LineStatus.FAILED),
         ]
         assert "running" in lines[-1].problem
+
+
+def stranger_to(account: SshAccount, folder: Path) -> SshSpec:
+    key = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+    return spec_on(replace(account, private_key=key), folder)
+
+
+def changed(account: SshAccount, folder: Path) -> SshSpec:
+    key = HostKey.of(asyncssh.generate_private_key("ssh-ed25519"))
+    return spec_on(replace(account, host_key=key.text), folder)
+
+
+def in_a_file(account: SshAccount, folder: Path) -> SshSpec:
+    (folder / "file").touch()
+    return spec_on(account, folder, work_dir=str(folder / "file"))
+
+
+BAD: dict[str, tuple[Callable[[SshAccount, Path], AnySpec], str]] = {
+    "key": (stranger_to, "Check the user name and the key in the environment's settings."),
+    "host key": (changed, "approve its new key in the environment's settings"),
+    "work directory": (in_a_file, "Name another work directory."),
+    "token": (lambda *_: modal_spec(credential=ModalCredential(TOKEN_ID, "as-wrong")), "Make a token at modal.com"),
+}
+
+
+class TestABadPlace:
+    @pytest.mark.parametrize(("bad", "advice"), BAD.values(), ids=BAD)
+    async def test_is_one_line_that_says_what_to_do_and_leaves_nothing(
+        self, bad: Callable[[SshAccount, Path], AnySpec], advice: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in local_modal().environment.items():
+            monkeypatch.setenv(name, value)
+        with tempfile.TemporaryDirectory(prefix="slipway-bad-") as folder:
+            spec = bad(sshd.shared().account, Path(folder))
+
+            first, *others = await examine(lambda: open_sandbox(spec), untold)
+
+            assert (first.name, first.status) == ("open", LineStatus.FAILED)
+            assert advice in first.advice
+            assert first.problem
+            assert first.advice not in first.problem
+            assert {one.status for one in others} == {LineStatus.SKIPPED}
+            assert set(os.listdir(folder)) <= {"file"}
+        assert [one for one in local_modal().sandboxes() if one["tags"].get("machine") == spec.machine_id] == []
 
 
 async def _given(made: Sandbox) -> Sandbox:
