@@ -66,10 +66,10 @@ async def _modal() -> list[Finding]:
 
     credential = ModalCredential(settings.MODAL_TOKEN_ID, settings.MODAL_TOKEN_SECRET)
     try:
-        found = await looking.look(credential, APP)
+        has_app = await looking.has_app(credential, APP)
     except SandboxError as error:
         return [_refused("modal token", error, "see the message")]
-    app = Finding("modal app", "ok", APP) if found.app_exists else Finding("modal app", "warning", "none yet", SETUP)
+    app = Finding("modal app", "ok", APP) if has_app else Finding("modal app", "warning", "none yet", SETUP)
     image = await _modal_image(credential)
     volumes = Finding("modal volumes", "ok", "made for each organisation with its first session")
     return [Finding("modal token", "ok", "taken"), app, image, volumes, await _modal_skills(credential)]

@@ -36,6 +36,7 @@ RING_S = 10.0
 SILENCE_S = 40.0
 LOOK_S = 1.0
 READY_TIMEOUT_S = 20.0
+WARM_S = 60.0  # how long one is kept that nobody uses; as long the gateway can be reached without one
 LOST = "The connection to the sandbox was lost."
 
 
@@ -99,21 +100,21 @@ class Trunk:
         self.is_open = True
         self._end = asyncio.create_task(self._run())
 
+    @classmethod
+    async def begun(cls, pipe: Pipe) -> Trunk:
+        """One whose far end has answered. Raises: TrunkBroken (it has ended), TimeoutError."""
+        trunk = cls(pipe)
+        try:
+            await trunk._answered()
+        except BaseException:
+            await trunk.close()
+            raise
+        return trunk
+
     @property
     def is_idle(self) -> bool:
         """Whether no conversation of a caller is open, and none of ours is in use."""
         return not self._uses and all(channel.is_own for channel in self._channels.values())
-
-    async def ready(self) -> None:
-        """Return once the far end has answered. Raises: TrunkBroken (it has ended), TimeoutError."""
-        ready = asyncio.create_task(self._is_ready.wait())
-        try:
-            async with asyncio.timeout(READY_TIMEOUT_S):
-                await asyncio.wait({ready, self._end}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ready.cancel()
-        if not self._is_ready.is_set():
-            raise TrunkBroken
 
     def open(self, *, is_own: bool = False) -> socket.socket:
         """Begin a conversation; the caller's end of it, to be read and written on any loop, and closed.
@@ -145,7 +146,7 @@ class Trunk:
             self._uses -= 1
             self._idle_since = time.monotonic()
 
-    async def cooled(self, warm_s: float) -> None:
+    async def cooled(self, warm_s: float = WARM_S) -> None:
         """Return when it has broken, or when no caller has used it for so many seconds."""
         while self.is_open:
             left_s = warm_s - (time.monotonic() - self._idle_since) if self.is_idle else warm_s
@@ -158,6 +159,16 @@ class Trunk:
         self._end.cancel()
         await asyncio.gather(self._end, return_exceptions=True)
         await asyncio.gather(*self._serving, return_exceptions=True)
+
+    async def _answered(self) -> None:
+        ready = asyncio.create_task(self._is_ready.wait())
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await asyncio.wait({ready, self._end}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if not self._is_ready.is_set():
+            raise TrunkBroken
 
     async def _run(self) -> None:
         """Until the far end ends, its silence has lasted too long, it breaks a rule, or we hang up."""

@@ -19,5 +19,5 @@ async def probe(environment: Environment) -> Status:
     except SandboxRefused as refusal:
         return Status(True, False, refusal.message)
     app = ModalConfig.model_validate(environment.config).app
-    found = await looking.look(credential, app)
-    return Status(True, details={"app": app, "app_exists": found.app_exists, "own_token": is_own})
+    app_exists = await looking.has_app(credential, app)
+    return Status(True, details={"app": app, "app_exists": app_exists, "own_token": is_own})

@@ -12,7 +12,7 @@ from sandbox.carrier import API
 from sandbox.spec import ModalSpec
 
 KEPT = "/run/slipway/kept"
-SOCKET = f"{inside.STATE}/guest.sock"
+SOCKET = f"{inside.STATE}/{inside.SOCKET}"
 SKILLS = "/opt/slipway/skills"
 OWNED = (inside.WORK, inside.HOME, inside.STATE, inside.GATEWAY, KEPT)
 

@@ -19,7 +19,6 @@ from sandbox.modal.access import ModalAway, clients, mapped
 from sandbox.spec import ModalCredential
 from sandbox.trunk import Trunk, TrunkBroken, streams
 
-WARM_S = 60.0  # how long a trunk is kept that nobody uses; as long the gateway can be reached without one
 RETIRED_BYTES = 2**30  # Modal keeps what an exec has said: a trunk that carried so much makes place for another
 
 
@@ -110,7 +109,7 @@ class Lines:
     async def _keep(self, address: Address, trunk: Trunk, handle: modal.Sandbox) -> None:
         """Carry the gateway's connections for as long as the trunk is used, and hang up when it no longer is."""
         async with carried(lambda: trunk.connect(is_own=True), address.gateway, (API,), in_use=trunk.in_use):
-            await trunk.cooled(WARM_S)
+            await trunk.cooled()
         await trunk.close()
         await handle.detach.aio()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
 
@@ -137,13 +136,12 @@ async def _begun(address: Address, handle: modal.Sandbox | None) -> tuple[Trunk,
             client = await clients.client(address.credential)
             handle = await modal.Sandbox.from_id.aio(address.sandbox_id, client=client)
         process = await handle.exec.aio(*entry.trunk_command(), text=False)
-    trunk = Trunk(ExecPipe(process))
     try:
-        await trunk.ready()
-    except (TrunkBroken, TimeoutError) as error:
-        await trunk.close()
-        raise (SandboxGone if isinstance(error, TrunkBroken) else Unreachable) from error
-    return trunk, handle
+        return await Trunk.begun(ExecPipe(process)), handle
+    except TrunkBroken as error:
+        raise SandboxGone from error
+    except TimeoutError as error:
+        raise Unreachable from error
 
 
 def _is_spent(making: asyncio.Task[Trunk]) -> bool:

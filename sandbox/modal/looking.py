@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import modal
 from modal.exception import NotFoundError
 
@@ -11,23 +9,16 @@ from sandbox.modal.access import clients, mapped
 from sandbox.spec import ModalCredential
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a workspace holds of ours."""
-
-    app_exists: bool
-
-
-async def look(credential: ModalCredential | None, app: str) -> Found:
-    """Ask Modal itself. Raises: BackendUnavailable (it cannot be reached, or does not take the token)."""
+async def has_app(credential: ModalCredential | None, name: str) -> bool:
+    """Whether there is an app of this name. Raises: BackendUnavailable (Modal is away, or does not take the token)."""
     with mapped():
         client = await clients.client(credential)
         await client.hello.aio()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
         try:
-            await modal.App.lookup.aio(app, client=client)
+            await modal.App.lookup.aio(name, client=client)
         except NotFoundError:
-            return Found(app_exists=False)
-    return Found(app_exists=True)
+            return False
+    return True
 
 
 async def has_volume(credential: ModalCredential | None, name: str) -> bool:

@@ -97,7 +97,7 @@ class Lines:
             return lines[0] if lines else await self._dial(account)
 
     @contextlib.asynccontextmanager
-    async def for_command(self, account: SshAccount) -> AsyncIterator[Line]:
+    async def _for_command(self, account: SshAccount) -> AsyncIterator[Line]:
         """A connection on which one more command may run meanwhile. Raises: as `dial`."""
         async with self.lock(account):
             free = [line for line in self._living(account) if line.commands < line.room]
@@ -132,7 +132,7 @@ class Lines:
         self, account: SshAccount, begin: Callable[[asyncssh.SSHClientConnection], Awaitable[T]]
     ) -> AsyncIterator[tuple[Line, T]]:
         while True:
-            async with self.for_command(account) as line:
+            async with self._for_command(account) as line:
                 if (begun := await _try(account, line, begin)) is not None:
                     yield line, begun
                     return

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import asyncssh
 
+from sandbox import inside
 from sandbox.carrier import carried
 from sandbox.connection import Streams
 from sandbox.errors import SandboxError, SandboxGone, Unreachable
@@ -23,10 +24,8 @@ from sandbox.ssh.lines import Line, lines
 from sandbox.ssh.streams import LOST, ChannelReader, ChannelWriter
 from sandbox.trunk import Trunk, TrunkBroken
 
-SOCKET = "guest.sock"
 GREETING = MARKER + b"trunk\n"
 CHUNK = 2**16
-WARM_S = 60.0  # how long a trunk is kept that nobody uses
 
 
 class Forbidden(SandboxError):
@@ -81,7 +80,7 @@ class ChannelWay(Way):
 
     def __init__(self, line: Line, root: str) -> None:
         super().__init__(line)
-        self._path = f"{root}/{SOCKET}"
+        self._path = f"{root}/{inside.SOCKET}"
 
     async def connect(self, *, is_own: bool = False) -> Streams:
         with self.line.in_use():
@@ -117,7 +116,7 @@ class TrunkWay(Way):
 
     async def _keep(self, folder: Path | None, names: Sequence[str]) -> None:
         async with self._ending, carried(self._connect_own, folder, names, in_use=self._trunk.in_use):
-            await self._trunk.cooled(WARM_S)
+            await self._trunk.cooled()
 
 
 class SessionPipe:
@@ -177,12 +176,11 @@ async def trunk_way(account: SshAccount, base: str, folder: str) -> TrunkWay:
             line, (writer, reader, _) = await stack.enter_async_context(lines().command(account, text))
         except (asyncssh.Error, OSError) as error:
             raise Unreachable(LOST) from error
-        trunk = Trunk(SessionPipe(writer, reader))
-        stack.push_async_callback(trunk.close)
         try:
-            await trunk.ready()
+            trunk = await Trunk.begun(SessionPipe(writer, reader))
         except TrunkBroken as error:
             raise (SandboxGone() if line.is_open else Unreachable(LOST)) from error
         except TimeoutError as error:
             raise Unreachable(LOST) from error
+        stack.push_async_callback(trunk.close)
         return TrunkWay(line, trunk, stack.pop_all())

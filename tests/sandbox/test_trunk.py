@@ -39,9 +39,8 @@ class Far:
 
 async def _opened() -> tuple[Far, Trunk, socket.socket]:
     far = Far()
-    trunk = Trunk(far)
     far.say(PING, 0)
-    await trunk.ready()
+    trunk = await Trunk.begun(far)
     return far, trunk, trunk.open()
 
 
