@@ -21,7 +21,7 @@ describe("applyEvents", () => {
       event(2, "job.status", { job_id: "job", message_id: "u", status: "PROCESSING", progress: 0, progress_message: "", error: "" }),
       event(3, "assistant.text", { block: "m:0", parent: null, text: "Hi." }),
       event(4, "turn.completed", { is_error: false, duration_ms: 1200, input_tokens: 10, cache_read_tokens: 5, output_tokens: 2, cost_usd: "0.01" }),
-      event(5, "checkpoint.created", { checkpoint_id: "c", commit: "abc", git_status: "DIRTY", files_changed: 3 }),
+      event(5, "checkpoint.created", { checkpoint_id: "c", commit: "abc", git_status: "DIRTY", files_changed: 5, files_changed_in_turn: 3 }),
     ]);
 
     assert.deepEqual(texts(state), ["hello", "Hi.", "footer"]);

@@ -281,14 +281,16 @@ class TurnRunner:
                     message=f"Checkpoint of {turn.branch}",
                     known=[oid for oid in (turn.base_commit, turn.head_commit) if oid],
                 )
-                files = await asyncio.to_thread(Vault(turn.project_id).files_changed, turn.base_commit, commit)
+                vault = Vault(turn.project_id)
+                files = await asyncio.to_thread(vault.files_changed, turn.base_commit, commit)
+                before = turn.head_commit or turn.base_commit
+                in_turn = await asyncio.to_thread(vault.files_changed, before, commit)
         except (SandboxError, DomainError, OSError) as error:
             logger.warning("snapshot failed", error=str(error))
             await in_db(turns.note_lost_snapshot)(turn, str(error), timezone.now())
             return
-        await in_db(turns.save_checkpoint)(
-            turn, id=id, commit=commit, is_dirty=is_dirty, files_changed=files, now=timezone.now()
-        )
+        state = turns.TreeState(commit, is_dirty, files_changed=files, files_changed_in_turn=in_turn)
+        await in_db(turns.save_checkpoint)(turn, id=id, state=state, now=timezone.now())
 
     async def _finish(self) -> None:
         """Show how the turn went; what the log holds counts, also when an earlier worker wrote it."""

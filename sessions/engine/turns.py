@@ -7,6 +7,7 @@ later one does.
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -256,15 +257,24 @@ def has_checkpoint(turn: Turn) -> bool:
     return Checkpoint.objects.filter(pk=checkpoint_id(turn)).exists()
 
 
+@dataclass(frozen=True)
+class TreeState:
+    """A working tree in the vault: how many files differ from what the session began with, and from before the turn."""
+
+    commit: str
+    is_dirty: bool
+    files_changed: int
+    files_changed_in_turn: int
+
+
 @transaction.atomic
-def save_checkpoint(
-    turn: Turn, *, id: uuid.UUID, commit: str, is_dirty: bool, files_changed: int, now: datetime
-) -> None:
+def save_checkpoint(turn: Turn, *, id: uuid.UUID, state: TreeState, now: datetime) -> None:
     """The working tree after the turn, which the vault has by now; one that is known is not told again."""
     session = locked_session(turn)
     if Checkpoint.objects.filter(pk=id).exists():
         return
-    git_status = GitStatus.DIRTY if is_dirty else GitStatus.CLEAN
+    commit, files_changed = state.commit, state.files_changed
+    git_status = GitStatus.DIRTY if state.is_dirty else GitStatus.CLEAN
     Checkpoint.objects.create(
         id=id,
         organization_id=turn.organization_id,
@@ -277,5 +287,11 @@ def save_checkpoint(
     AgentSession.objects.filter(pk=session.pk).update(
         head_commit=commit, git_status=git_status, files_changed=files_changed
     )
-    payload = {"checkpoint_id": str(id), "commit": commit, "git_status": git_status, "files_changed": files_changed}
+    payload = {
+        "checkpoint_id": str(id),
+        "commit": commit,
+        "git_status": git_status,
+        "files_changed": files_changed,
+        "files_changed_in_turn": state.files_changed_in_turn,
+    }
     log.append(session, [Entry("checkpoint.created", payload)], job_id=turn.job_id, now=now)

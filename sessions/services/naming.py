@@ -12,6 +12,7 @@ MAX_NAME = 100
 MAX_SLUG = 60
 SHORT_NAME = 50  # of a name that nobody chose
 PREFIX = "slipway/"
+_SAID = re.compile(r".{19,}[.,:;!?](?= )")  # to the last mark after which something else is said
 
 
 def clean_name(name: str) -> str:
@@ -38,11 +39,13 @@ def names_for(name: str, count: int) -> list[str]:
 
 
 def name_from(prompt: str) -> str:
-    """What a session may be called that was given no name: the beginning of its prompt, to the end of a word."""
+    """What a session may be called that was given no name: its prompt up to the end of a phrase or a word."""
     first = next((line for line in prompt.splitlines() if one_line(line)), "")
     text = one_line(first).strip("#*`>-_ ")
     if len(text) > SHORT_NAME:
-        text = text[: SHORT_NAME + 1].rpartition(" ")[0] or text[:SHORT_NAME]
+        begun = text[: SHORT_NAME + 1]
+        said = _SAID.match(begun)
+        text = said[0] if said else begun.rpartition(" ")[0] or text[:SHORT_NAME]
     return text.strip(" ,.:;!?") or "New session"
 
 

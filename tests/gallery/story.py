@@ -106,7 +106,7 @@ class Teller:
             ("turn.started", started),
             *inside,
             ("turn.completed", {**done, "job_id": job_id}),
-            ("checkpoint.created", {**kept, "files_changed": 4, "job_id": job_id}),
+            ("checkpoint.created", {**kept, "files_changed": 4, "files_changed_in_turn": 4, "job_id": job_id}),
             ("job.status", {**job, "status": status, "progress": 100}),
         ]
 

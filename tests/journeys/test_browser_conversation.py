@@ -230,6 +230,7 @@ class TestATurnsFiles:
         expect(page.locator(".turn-footer")).to_have_count(2, timeout=TURN_MS)
         changes = page.get_by_role("region", name="Changes")
         expect(changes.get_by_text("later.txt")).to_be_visible()
+        expect(page.locator(".turn-footer").last).to_contain_text("1 file changed")  # of two by now
 
         page.locator(".turn-footer").first.hover()
         page.get_by_role("button", name="Restore to here").first.click()

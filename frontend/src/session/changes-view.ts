@@ -4,6 +4,7 @@ import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { get } from "../api.ts";
 import { errorNote, PageElement, plain } from "../elements/base.ts";
+import { languageOfPath } from "../highlight.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Diff, DiffFile } from "../protocol.ts";
@@ -12,6 +13,8 @@ import { patchView } from "./patch-view.ts";
 
 const FOLDED_ABOVE_LINES = 400;
 const FOLDED_ABOVE_FILES = 30;
+/** Nobody waits for the colours of more. */
+const COLOURED_UP_TO_LINES = 3000;
 
 @customElement("slw-changes")
 export class ChangesView extends PageElement {
@@ -50,6 +53,13 @@ export class ChangesView extends PageElement {
     </div>`;
   }
 
+  private readonly coloured = (): void => this.requestUpdate();
+
+  private lines({ path, hunks }: DiffFile): TemplateResult {
+    const { additions = 0, deletions = 0 } = this.diff ?? {};
+    return patchView(hunks, additions + deletions > COLOURED_UP_TO_LINES ? {} : { language: languageOfPath(path), ready: this.coloured });
+  }
+
   private empty(): TemplateResult {
     return html`<div class="pane-body"><div class="empty"><h2>${gettext("No changes yet")}</h2>
       <p class="soft">${gettext("After each turn, every file that the agent changed is shown here, compared with the branch it started from.")}</p></div></div>`;
@@ -63,7 +73,7 @@ export class ChangesView extends PageElement {
     return html`<details class="file" .open=${isOpen} @toggle=${(event: Event) => (this.folds = { ...this.folds, [file.path]: (event.target as HTMLDetailsElement).open })}>
       <summary><span class="icon-turn">${icon("chevron")}</span><span class="cut grow mono" title=${name}>${plain(name)}</span>
         <span class="badge">${word}</span>${lineCounts(file.additions, file.deletions)}</summary>
-      ${!isOpen ? nothing : file.is_binary ? html`<p class="file-note soft">${gettext("Binary file")}</p>` : size ? patchView(file.hunks) : html`<p class="file-note soft">${gettext("No lines to show")}</p>`}
+      ${!isOpen ? nothing : file.is_binary ? html`<p class="file-note soft">${gettext("Binary file")}</p>` : size ? this.lines(file) : html`<p class="file-note soft">${gettext("No lines to show")}</p>`}
     </details>`;
   }
 }

@@ -238,7 +238,7 @@ export class ConversationView extends PageElement {
         ${endView(this.history)}
       </div>
       ${this.isFollowing ? nothing : this.pill()}
-      <slw-restore .sessionId=${this.sessionId}></slw-restore>`;
+      <slw-restore .sessionId=${this.sessionId} @slw-restoring=${() => this.toBottom()}></slw-restore>`;
   }
 
   private readonly closeFind = (): void => {

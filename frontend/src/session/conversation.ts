@@ -41,6 +41,7 @@ export interface Conversation {
   readonly jobs: ReadonlyMap<string, JobState>;
   readonly pending: readonly Permission[];
   readonly resolutions: ReadonlyMap<string, Resolution>;
+  /** In the turn of each job. */
   readonly filesChanged: ReadonlyMap<string, number>;
   /** The state of the files that was kept at the end of a job's turn. */
   readonly checkpointIds: ReadonlyMap<string, string>;
@@ -285,7 +286,7 @@ const HANDLERS: Record<string, Handler> = {
   },
   "checkpoint.created": (draft, { seq, payload, job_id: jobId }) => {
     draft.checkpoints = seq;
-    if (jobId) draft.filesChanged.set(jobId, num(payload.files_changed));
+    if (jobId) draft.filesChanged.set(jobId, num(payload.files_changed_in_turn ?? payload.files_changed));
     if (jobId && typeof payload.checkpoint_id === "string") draft.checkpointIds.set(jobId, payload.checkpoint_id);
     if (draft.status) draft.status = { ...draft.status, gitStatus: str(payload.git_status) || draft.status.gitStatus };
   },

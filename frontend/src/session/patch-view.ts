@@ -21,21 +21,24 @@ export interface PatchOptions {
   label?: string;
 }
 
-type Colours = ReadonlyMap<PatchLine, readonly Segment[]>;
+type Colours = Pick<ReadonlyMap<PatchLine, readonly Segment[]>, "get" | "has">;
 const NO_COLOURS: Colours = new Map();
+
+/** What was coloured before, as long as it is shown. */
+const kept = new WeakMap<PatchLine, readonly Segment[]>();
 
 /** Both sides are coloured as wholes, since strings and comments go over lines. */
 function coloursOf(patches: readonly Patch[], { language, ready }: PatchOptions): Colours {
   if (!language) return NO_COLOURS;
-  const found = new Map<PatchLine, readonly Segment[]>();
   for (const { lines } of patches) {
     for (const left of ["-", "+"] as const) {
       const side = lines.filter((line) => line.kind !== left);
-      const coloured = side.length ? colouredLines(side.map((line) => line.text).join("\n"), language, ready ?? (() => {})) : null;
-      if (coloured) side.forEach((line, index) => found.set(line, coloured[index] ?? []));
+      if (side.every((line) => kept.has(line))) continue;
+      const coloured = colouredLines(side.map((line) => line.text).join("\n"), language, ready ?? (() => {}));
+      if (coloured) side.forEach((line, index) => kept.set(line, coloured[index] ?? []));
     }
   }
-  return found;
+  return kept;
 }
 
 export const segmentsView = (segments: readonly Segment[]): unknown =>

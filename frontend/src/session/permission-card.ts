@@ -25,6 +25,12 @@ interface Work { step: Step; /** Those that "all" was said of, as they were list
 const FRESH: Omit<Work, "questions"> = { step: "asking", all: [], scope: "session", left: new Set(), reason: "", isBusy: false, error: null };
 const PLAN_MODE = "acceptEdits";
 
+/** A thumb that comes from a text: left at once, what is around its field would move, and the button away from below the thumb. */
+function holdTheText(event: Event): void {
+  const isFromThere = document.activeElement?.matches("slw-composer textarea, .reason-input") && matchMedia("(pointer: coarse)").matches;
+  if (isFromThere && event.target instanceof Element && event.target.closest("button, .option:not(.option-free)")) event.preventDefault();
+}
+
 @customElement("slw-permission")
 export class PermissionCard extends PageElement {
   @property() sessionId = "";
@@ -196,7 +202,7 @@ export class PermissionCard extends PageElement {
     if (!permission) return nothing;
     const label = { TOOL: gettext("May the agent do this?"), PLAN: gettext("Approve this plan?"), QUESTION: gettext("The agent asks") }[permission.kind];
     return html`<span class="unseen" role="alert">${this.spoken(permission)}</span>
-      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.focusing.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy} @keydown=${this.focusing.onKey} @focusout=${this.focusing.onFocusOut}>
+      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.focusing.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy} @mousedown=${holdTheText} @keydown=${this.focusing.onKey} @focusout=${this.focusing.onFocusOut}>
       ${this.head(permission)}
       <div class="permission-body">${this.asking(permission)}${this.body(permission)}</div>
       ${errorNote(this.work.error)}

@@ -7,7 +7,6 @@ import { plain } from "../elements/base.ts";
 import { FormDialog } from "../elements/dialog.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import type { Diff, DiffFile, Session } from "../protocol.ts";
-import { toast } from "../toast.ts";
 import { lineCounts } from "./line-counts.ts";
 
 const MOST_NAMED = 12;
@@ -37,7 +36,7 @@ export class RestoreDialog extends FormDialog {
     await restore(this.sessionId, this.checkpointId, this.keyFor(this.checkpointId));
     this.done();
     this.close();
-    toast(gettext("The files are being restored. The conversation tells when it is done."));
+    this.dispatchEvent(new CustomEvent("slw-restoring"));
   }
 
   override render(): unknown {

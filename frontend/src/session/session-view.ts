@@ -88,6 +88,7 @@ export class SessionView extends PageElement {
     this.connection.open();
     this.settling = setTimeout(() => (this.hasSettled = true), SETTLED_AFTER_MS);
     window.addEventListener("online", this.onOnline);
+    window.addEventListener("offline", this.onWake);
     document.addEventListener("visibilitychange", this.onWake);
     this.withdraw = this.offerActions();
     this.reading = new Reading(this.sessionId);
@@ -103,6 +104,7 @@ export class SessionView extends PageElement {
     else keep(this.sessionId, { page: this.transcript.page, session: this.session });
     for (const timer of [this.settling, this.refresh, this.told]) clearTimeout(timer);
     window.removeEventListener("online", this.onOnline);
+    window.removeEventListener("offline", this.onWake);
     document.removeEventListener("visibilitychange", this.onWake);
     this.withdraw?.();
     this.reading?.stop();

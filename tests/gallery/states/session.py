@@ -144,6 +144,40 @@ def done(world: World) -> View:
     return View(world.alice, world.path("notes"), _ready, shows=".turn-footer")
 
 
+def _find(page: Page) -> None:
+    _ready(page)
+    page.keyboard.press("Control+f")
+    page.get_by_label("Find in the conversation").fill("cookie")
+    expect(page.locator(".find-count")).to_contain_text("of", timeout=TURN_MS)
+
+
+def _restore(page: Page) -> None:
+    _ready(page)
+    page.locator(".entry", has=page.locator(".turn-footer")).first.hover()
+    page.get_by_role("button", name="Restore to here").first.click()
+    expect(page.get_by_role("dialog").get_by_text("The conversation stays as it is")).to_be_visible(timeout=TURN_MS)
+
+
+@state
+def found(world: World) -> View:
+    return View(world.alice, world.tools, _find)
+
+
+@state
+def restore(world: World) -> View:
+    return View(world.alice, world.path("notes"), _restore, shows="dialog[open]")
+
+
+@state
+def first_look_asks(world: World) -> View:
+    return View(world.alice, f"{world.path('fix-login')}?tour", shows=".tour")
+
+
+@state
+def first_look_ends(world: World) -> View:
+    return View(world.alice, f"{world.path('notes')}?tour", shows=".tour")
+
+
 @on(PHONE)
 def changes(world: World) -> View:
     return View(world.alice, world.path("notes"), _changes)

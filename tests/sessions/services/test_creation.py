@@ -121,7 +121,7 @@ class TestCreateSessions:
         several = create(bob, project, name="", count=2)
         (later,) = create(bob, project, name="", name_from="Look at this picture")
 
-        assert first.name == "Run the tests, find out why one fails, and fix the"
+        assert first.name == "Run the tests, find out why one fails"
         assert second.name == f"{first.name} 2"
         assert [one.name for one in several] == ["New session-1", "New session-2"]
         assert later.name == "Look at this picture"
@@ -220,6 +220,11 @@ class TestANameFromAPrompt:
             ("# Fix the login", "Fix the login"),
             ("\n\n  build it!  \nand more", "build it"),
             ("x" * 200, "x" * 50),
+            (
+                "Mend it. Then look whether everything else still works as before",
+                "Mend it. Then look whether everything else still",
+            ),
+            ("Mend it at version 1.2.3: it is the one that most people still use", "Mend it at version 1.2.3"),
             ("", "New session"),
             ("\u202e\u200b", "New session"),
             ("ログインを直して", "ログインを直して"),
