@@ -53,7 +53,7 @@ def find() -> str:
     """The program on the server's PATH. Raises: BackendUnavailable when it is missing or too old."""
     program = shutil.which("bwrap")
     if program is None:
-        raise BackendUnavailable("bubblewrap is not installed.", hint=HINT)
+        raise BackendUnavailable("There is no bubblewrap here.", hint=HINT)
     answer = _version(program)
     found = re.search(r"(\d+)\.(\d+)\.(\d+)", answer)
     if found is None or tuple(int(part) for part in found.groups()) < OLDEST:

@@ -25,11 +25,11 @@ from sandbox.spec import LocalSpec
 
 START_TIMEOUT_S = 20.0
 POLL_TIMEOUT_S = 2.5
-SOCKET = "guest.sock"
 FOLDERS = ("home", "work", "state", "tmp", "socket")
 MARK = "SLIPWAY_SANDBOX"
 UNUSED = "ended: lifetime"  # the guest's last word in the log
 KILLED_LATELY_S = 60.0
+SEE_LOG = "See the log of the sandbox."
 
 # The shell leaves at once, so the sandbox is nobody's child: it outlives the server and leaves no zombie with it.
 DETACH = '"$@" >&2 & echo $!'
@@ -110,7 +110,7 @@ class LocalSandbox(Sandbox):
         folder = os.open(self._spec.root / "socket", os.O_RDONLY | os.O_DIRECTORY)
         try:
             # A socket's address holds 107 bytes; the way through the descriptor is short however deep the folder is.
-            return await asyncio.open_unix_connection(f"/proc/self/fd/{folder}/{SOCKET}", limit=STREAM_LIMIT)
+            return await asyncio.open_unix_connection(f"/proc/self/fd/{folder}/{inside.SOCKET}", limit=STREAM_LIMIT)
         finally:
             os.close(folder)
 
@@ -270,7 +270,7 @@ def _launch_plain(spec: LocalSpec, archive: Path, listener: socket.socket) -> Ho
     pid = _detach(spec, _guest_command(spec, sys.executable, str(archive), listener, places), (listener.fileno(),))
     process = HostProcess.of(pid)
     if process is None:
-        raise BackendUnavailable(f"The guest did not start: {_log_tail(spec)}", hint="See the log of the sandbox.")
+        raise BackendUnavailable(f"The guest did not start: {_log_tail(spec)}", hint=SEE_LOG)
     return process
 
 
@@ -302,9 +302,9 @@ def _listen(folder: Path) -> Iterator[socket.socket]:
     """A listening socket in the folder; our copy closes afterwards, so a dead sandbox refuses connections."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        (folder / SOCKET).unlink(missing_ok=True)
+        (folder / inside.SOCKET).unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-            listener.bind(f"/proc/self/fd/{descriptor}/{SOCKET}")
+            listener.bind(f"/proc/self/fd/{descriptor}/{inside.SOCKET}")
             listener.listen(128)
             yield listener
     finally:

@@ -26,6 +26,7 @@ GLANCE_TIMEOUT_S = 3.0
 LIST_TIMEOUT_S = 15.0
 MAX_ROOT = 200  # characters
 MAX_ID = 100
+AGAIN = "Try again."
 UNUSED = "ended: lifetime"  # the guest's last word in its log
 CAPABILITIES = Capabilities(
     can_confine=False, can_mount=False, can_pty=True, can_reattach=True, limits=limits.in_force(is_confined=False)
@@ -171,7 +172,7 @@ class SshBackend:
             if isinstance(error, BackendUnavailable):
                 raise
             raise BackendUnavailable(
-                f"The sandbox on {spec.account.host} does not answer: {error.message}", hint="Try again."
+                f"The sandbox on {spec.account.host} does not answer: {error.message}", hint=AGAIN
             ) from error
         return made
 

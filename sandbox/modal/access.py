@@ -18,6 +18,7 @@ from sandbox.spec import ModalCredential
 THROTTLE_WAIT_S = "60"
 TOKEN_HINT = "Make a token at modal.com (Settings, API tokens) and enter it in the environment or in the settings."
 REACH_HINT = "Check the way from this server to api.modal.com, and https://status.modal.com; then try again."
+LATER_HINT = "Try again later."
 SETUP_HINT = "Run `python manage.py modal_setup` and read the log of the build."
 
 
@@ -71,7 +72,7 @@ def mapped() -> Iterator[None]:
     except (exception.ConnectionError, ConnectionError, TimeoutError, exception.ServiceError) as error:
         raise ModalAway("Modal cannot be reached.", hint=REACH_HINT) from error
     except exception.ResourceExhaustedError as error:
-        raise BackendUnavailable(f"Modal gives no more for now: {_words(error)}.", hint="Try again later.") from error
+        raise BackendUnavailable(f"Modal gives no more for now: {_words(error)}.", hint=LATER_HINT) from error
     except exception.ImageBuildError as error:
         raise BackendUnavailable(f"The image could not be built: {_words(error)}.", hint=SETUP_HINT) from error
     except (exception.NotFoundError, exception.ConflictError) as error:
