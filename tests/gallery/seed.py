@@ -237,12 +237,14 @@ def used(organization_id: str) -> None:
     """An environment in which many sessions run and rest, and one whose files could not be removed."""
     from django.utils import timezone
 
+    from accounts.models import Organization
     from environments.models import Environment, Machine, MachineStatus
     from projects.models import Project, ProjectStatus
-    from sessions.models import AgentSession
+    from sessions.models import AgentSession, Job
 
     now = timezone.now()
     common: dict[str, Any] = {"organization_id": organization_id}
+    Organization.objects.filter(pk=organization_id).update(turn_limit=0)  # turns wait while it is looked at
     environment = Environment.objects.create(
         **common,
         kind="SSH",
@@ -257,10 +259,7 @@ def used(organization_id: str) -> None:
             **common, project=project, name=name, environment=environment, model="sonnet", base_branch="main"
         )
         if number < 3:
-            session.machine = Machine.objects.create(
-                **common, environment=environment, subject_id=session.pk, status=MachineStatus.RUNNING, started_at=now
-            )
-            session.save()
+            Job.objects.create(**common, session=session)
     left = Environment.objects.create(
         **common,
         kind="SSH",

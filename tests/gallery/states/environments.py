@@ -8,7 +8,6 @@ from playwright.sync_api import Page, expect
 
 from tests.gallery.state import View, state
 from tests.gallery.world import World
-from tests.journeys.wire import query
 
 PAGE = "/settings/environments/"
 SHOWN = ".environment-status .status"
@@ -69,17 +68,6 @@ def _of(name: str, what: str) -> Callable[[Page], None]:
             card.locator("summary").first.click()
         card.get_by_role("link", name=what).click()
         _sheet(page)
-
-    return arrange
-
-
-def _delete_in_use(world: World) -> Callable[[Page], None]:
-    """Some of its sandboxes live, or did: the server looks for them, and finds none of these."""
-
-    def arrange(page: Page) -> None:
-        statement = "update environments_machine set status = 'RUNNING' where organization_id = %s and home_id is null"
-        query(world.server, statement, world.keeper.organization_id)
-        _of("staging", "Delete…")(page)
 
     return arrange
 
@@ -212,7 +200,7 @@ def credential_that_is_stored(world: World) -> View:
 
 @state
 def delete_in_use(world: World) -> View:
-    return View(world.keeper, PAGE, _delete_in_use(world), shows="dialog[open] .note.warning")
+    return View(world.keeper, PAGE, _of("staging", "Delete…"), shows="dialog[open] .note.warning")
 
 
 @state
