@@ -21,27 +21,29 @@ from tests import engine
 from tests.engine.plugin import begun, ended
 
 STREAM_BYTES = 200 * 10**6
-TAKING = """
-import os, threading
-def fork():
-    while True:
-        try:
-            pid = os.fork()
-            if pid == 0: os._exit(0)
-            os.waitpid(pid, 0)
-        except OSError: pass
-def fill():
-    while True:
-        with open("/tmp/fill", "wb") as file:
-            try:
-                while True: file.write(bytes(2**20))
-            except OSError: pass
-threading.Thread(target=fork).start()
-threading.Thread(target=fill).start()
-kept = []
-while len(kept) < 80: kept.append(os.urandom(2**20))
-while True: sum(range(10000))
-"""
+# What a sandbox takes all of that it can get, and the program that does.
+HOGS = {
+    "forks": """
+import os
+while True:
+    try:
+        if os.fork() == 0: continue  # a bomb: children fork, too, up to the limit of processes
+    except OSError: pass
+""",
+    "fills its memory": """
+import os
+while True:
+    if os.fork() == 0:
+        kept = []
+        while True: kept.append(b"x" * 2**20)  # until it is killed
+    os.wait()
+""",
+    "fills its disk": """
+while True:
+    with open("/workspace/fill", "wb") as file:
+        for _ in range(1024): file.write(bytes(2**20))
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Size:
 
     runtimes: Sequence[Runtime] = ("runc", "runsc")
     rounds: int = 10
-    echoes: int = 40
+    echoes: int = 100
+    turns: int = 5
 
 
 async def measure(size: Size) -> list[Figure]:
@@ -64,7 +67,7 @@ async def measure(size: Size) -> list[Figure]:
         found = []
         for runtime in size.runtimes:
             found += await _of_runtime(_Place(folder, place, runtime), size)
-        return [*found, await _neighbour(_Place(folder, place, "runc"), size)]
+        return [*found, *[await _neighbour(_Place(folder, place, "runc"), size, hog) for hog in HOGS]]
     finally:
         if is_own:
             await asyncio.to_thread(ended)
@@ -119,19 +122,25 @@ async def _of_runtime(place: _Place, size: Size) -> list[Figure]:
     ]
 
 
-async def _neighbour(place: _Place, size: Size) -> Figure:
-    """What a command takes beside a sandbox that forks, fills its disk and its memory, and computes."""
+async def _neighbour(place: _Place, size: Size, hog: str) -> Figure:
+    """What a command takes beside a sandbox that takes all it can, and alone, turn by turn: of each the median turn."""
     neighbour, taker = await open_sandbox(place.spec()), await open_sandbox(place.spec())
+    alone, beside = [], []
     try:
-        alone = [await _timed(neighbour.guest.run(["true"])) for _ in range(size.echoes)]
-        async with await taker.guest.exec(["python3", "-c", TAKING]):
-            await asyncio.sleep(1)
-            beside = [await _timed(neighbour.guest.run(["true"])) for _ in range(size.echoes)]
+        for _ in range(size.turns):
+            alone.append(await _slow(neighbour, size.echoes))
+            async with await taker.guest.exec(["python3", "-c", HOGS[hog]]):
+                await asyncio.sleep(1)
+                beside.append(await _slow(neighbour, size.echoes))
     finally:
-        await neighbour.destroy()
         await taker.destroy()
-    name = "a command beside a sandbox that takes all it can, 95th percentile"
-    return Figure(name, percentile(beside, 0.95) * 1000, "ms", "alone", percentile(alone, 0.95) * 1000)
+        await neighbour.destroy()
+    value, baseline = statistics.median(beside) * 1000, statistics.median(alone) * 1000
+    return Figure(f"a command beside a sandbox that {hog}, 95th percentile", value, "ms", "alone", baseline)
+
+
+async def _slow(made: Sandbox, echoes: int) -> float:
+    return percentile([await _timed(made.guest.run(["true"])) for _ in range(echoes)], 0.95)
 
 
 async def _medians(ways: dict[str, Callable[[], Awaitable[float]]], rounds: int) -> dict[str, float]:

@@ -48,9 +48,9 @@ class HostConfig(MountingConfig):
 
 
 class WithProgram(Config):
-    """Where the agent's program is: a name on the PATH or a whole path inside; empty: wherever it is found.
+    """Where the agent's program is: a name on the PATH or a whole path inside.
 
-    It only counts where the server's own cannot be shown inside.
+    Empty: the server's own where it can be shown inside, else wherever one is found.
     """
 
     agent_path: Annotated[str, Field(pattern=PROGRAM, max_length=500)] = ""

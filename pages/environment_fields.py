@@ -32,7 +32,7 @@ class Wording:
 
 WORDINGS: Mapping[str, Wording] = {
     "agent_path": Wording(
-        _("Agent program"), _("Left empty, it is looked for. Only where the server's own cannot be shown inside.")
+        _("Agent program"), _("Left empty, the server's own is shown inside, or one is looked for there.")
     ),
     "app": Wording(_("App"), _("The Modal app that sandboxes belong to; it is made when it is missing.")),
     "auth": Wording(_("Sign in with")),

@@ -41,33 +41,28 @@ async def run(build_id: uuid.UUID) -> None:
     if build is None:
         return
     await sweep(build.environment_id)  # what a worker that was killed has left
-    reporter: list[Reporter] = []
     try:
         async with asyncio.timeout(settings.BUILD_TIMEOUT_S):
-            outcome = await _outcome(build, reporter)
+            outcome = await _outcome(build)
     except TimeoutError:
         minutes = settings.BUILD_TIMEOUT_S / 60
-        outcome = Outcome(BuildStatus.FAILED, f"The build took longer than {minutes:.3g} minutes.", _line(reporter))
+        outcome = Outcome(BuildStatus.FAILED, f"The build took longer than {minutes:.3g} minutes.")
     finally:
         await asyncio.shield(sweep(build.environment_id))
     if outcome is not None:
         await in_db(records.end)(build, outcome)
 
 
-def _line(reporter: list[Reporter]) -> int | None:
-    return reporter[0].line if reporter else None
-
-
-async def _outcome(build: ImageBuild, reporter: list[Reporter]) -> Outcome | None:
+async def _outcome(build: ImageBuild) -> Outcome | None:
     """None when the image is there."""
     try:
-        await _build(build, reporter)
+        await _build(build)
     except BuildStopped:
         return Outcome(BuildStatus.CANCELLED)
     except BuildFailed as error:
-        return Outcome(BuildStatus.FAILED, _told(error), _line(reporter))
+        return Outcome(BuildStatus.FAILED, _told(error))
     except (DomainError, SandboxError) as error:
-        return Outcome(BuildStatus.FAILED, error.message, _line(reporter))
+        return Outcome(BuildStatus.FAILED, error.message)
     return None
 
 
@@ -76,7 +71,7 @@ def _told(error: BuildFailed) -> str:
     return f"{error.message}. {reason}" if reason else error.message
 
 
-async def _build(build: ImageBuild, reporters: list[Reporter]) -> None:
+async def _build(build: ImageBuild) -> None:
     """Raises: BuildStopped, BuildFailed, DomainError, SandboxError."""
     policy.require_builds()
     checked = await in_db(policy.check)(build.dockerfile, build.organization_id)
@@ -86,17 +81,17 @@ async def _build(build: ImageBuild, reporters: list[Reporter]) -> None:
     during, at_end = labels.building(build, deployment), labels.finished(build, deployment)
     text, steps = rules.written(checked, during=during, at_end=at_end)
     reporter = Reporter(build, steps, {one.line: str(one) for one in checked.instructions})
-    reporters.append(reporter)
     async with engine(settings.DOCKER_HOST or None) as client:
         work = asyncio.create_task(_work(client, build, reporter, checked, text))
         try:
             while not (await asyncio.wait({work}, timeout=REPORT_EVERY_S))[0]:
                 await reporter.flush()
-            await reporter.finish()
-            await _publish(client, build, await work)
         finally:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
+            with contextlib.suppress(BuildStopped):
+                await reporter.finish()
+        await _publish(client, build, work.result())
 
 
 async def _work(client: Docker, build: ImageBuild, reporter: Reporter, checked: rules.Checked, text: str) -> str:

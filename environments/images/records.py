@@ -22,11 +22,10 @@ LOST = "The server stopped during the build; build it again."
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a build ended; `line` is the Dockerfile's."""
+    """How a build ended without an image."""
 
     status: BuildStatus
     error: str = ""
-    line: int | None = None
 
 
 def claim(build_id: uuid.UUID) -> ImageBuild | None:
@@ -72,7 +71,7 @@ def complete(build: ImageBuild, *, image_id: str, size_bytes: int) -> None:
 
 def end(build: ImageBuild, outcome: Outcome) -> bool:
     """The build is over without an image; False when it is not ours any more."""
-    values = {"status": outcome.status, "error": outcome.error[:2000], "line": outcome.line}
+    values = {"status": outcome.status, "error": outcome.error[:2000]}
     return bool(_ours(build).update(**values, finished_at=timezone.now()))
 
 

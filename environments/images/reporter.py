@@ -44,11 +44,6 @@ class Reporter:
         self._is_changed = True
         self._written_at = 0.0
 
-    @property
-    def line(self) -> int | None:
-        """Of the Dockerfile: the one that is being worked on."""
-        return self._line
-
     def step(self, number: int) -> None:
         """The engine begins its step `number`, from 1; those that we have added are nobody's business."""
         if not 1 <= number <= len(self._steps) or (line := self._steps[number - 1]) is None:

@@ -10,12 +10,12 @@ from typing import Any
 from aiodocker import Docker, DockerError
 from aiodocker.containers import DockerContainer
 
+from sandbox.docker.engine import GONE, IN_USE
 from sandbox.errors import SandboxError
 
 KILL_TIMEOUT_S = 15.0
 LOG_BYTES = 2000
-GONE = 404
-ENDED = (404, 409)  # it has ended, is gone, or somebody else removes it just now
+ENDED = (GONE, IN_USE)  # it has ended, is gone, or somebody else removes it just now
 
 State = dict[str, Any]
 

@@ -11,8 +11,8 @@ from typing import Any
 from aiodocker import Docker, DockerError
 
 from sandbox.docker import containers
+from sandbox.docker.engine import GONE, IN_USE
 
-NOT_FOUND, IN_USE = 404, 409
 REMOVALS, REMOVAL_S = 40, 0.25  # the engine takes a moment to end what runs
 
 
@@ -53,7 +53,7 @@ async def inspect(client: Docker, name: str) -> Inspected | None:
     try:
         found = await client.images.inspect(name)
     except DockerError as error:
-        if error.status == NOT_FOUND:
+        if error.status == GONE:
             return None
         raise
     config = found.get("Config") or {}
@@ -72,7 +72,7 @@ async def remove(client: Docker, reference: str) -> bool:
     except DockerError as error:
         if error.status == IN_USE:
             return False
-        if error.status != NOT_FOUND:
+        if error.status != GONE:
             raise
     return True
 

@@ -16,13 +16,13 @@ from aiodocker import Docker, DockerError
 
 from sandbox import inside
 from sandbox.docker import containers, labels
+from sandbox.docker.engine import GONE, IN_USE
 from sandbox.docker.homes import MARK, Owner
 from sandbox.errors import SandboxError, SandboxRefused
 from sandbox.spec import DockerSpec
 
 PLACES: Mapping[str, str] = {"home": inside.HOME, "work": inside.WORK}
 GIVEN = "/given"  # where a container that never runs has them while they are given to the user inside
-GONE, IN_USE = 404, 409
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The agent's program as a sandbox sees it: shown at the path it has here, or found there."""
+"""The agent's program as a sandbox sees it: the one that its environment names, else ours, shown or found there."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ async def program_in(sandbox: Sandbox, session_id: uuid.UUID) -> str:
 
     Raises: ProgramMissing; CliMissing (it is to be shown inside, and not installed here).
     """
-    if sandbox.capabilities.can_mount:
-        return str(cli.find_cli())
     configured = await in_db(_configured)(session_id)
+    if sandbox.capabilities.can_mount and not configured:
+        return str(cli.find_cli())
     names = [configured] if configured else [*_here(), NAME]
     probe = await sandbox.guest.run(["/bin/sh", "-c", PROBE, "sh", *names])
     found = probe.stdout.decode("utf-8", "replace")

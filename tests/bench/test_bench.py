@@ -98,7 +98,7 @@ class TestBenchmarks:
         assert all_measured(figures, 3)
 
     async def test_containers_stand_beside_the_engines_own_command(self) -> None:
-        figures = await containers.measure(containers.Size(runtimes=("runc",), rounds=1, echoes=2))
+        figures = await containers.measure(containers.Size(runtimes=("runc",), rounds=1, echoes=2, turns=1))
 
         assert all(figure.value > 0 and figure.baseline > 0 for figure in figures)
 

@@ -37,6 +37,13 @@ class TestProgramIn:
 
         assert await programs.program_in(stage.sandbox, stage.session.pk) == str(cli.find_cli())
 
+    async def test_is_what_the_environment_names_though_ours_is_shown(self, stage: Stage) -> None:
+        await stage.play(await stage.asend())
+        await configure("claude")
+        stage.sandbox.guest.command = lambda argv, input: Result(0, b"/usr/local/bin/claude", b"", is_truncated=False)
+
+        assert await programs.program_in(stage.sandbox, stage.session.pk) == "/usr/local/bin/claude"
+
     async def test_is_what_the_sandbox_finds(self, stage: Stage) -> None:
         sandbox, asked = await bare(stage), []
 
