@@ -145,7 +145,7 @@ def done(world: World) -> View:
 
 
 def _find(page: Page) -> None:
-    _ready(page)
+    expect(page.locator(".turn-footer").last).to_be_attached(timeout=TURN_MS)  # who listens to the key is there by then
     page.keyboard.press("Control+f")
     page.get_by_label("Find in the conversation").fill("cookie")
     expect(page.locator(".find-count")).to_contain_text("of", timeout=TURN_MS)
