@@ -70,7 +70,7 @@ class Attendant:
         elif wants.is_interrupted and not self.is_interrupted:
             await self._interrupt()
         if is_new or wants.answers or wants.has_pending != wants.is_shown_waiting:
-            await self._show_waiting()
+            await in_db(turns.show_waiting)(self._lease, self._at_rest, timezone.now())
 
     async def _refuse_unknown(self) -> None:
         for request_id in self._talk.unknown:
@@ -116,11 +116,6 @@ class Attendant:
         for number in (signal.SIGTERM, signal.SIGKILL):
             await asyncio.sleep(GRACE_S)
             await self._agent.signal(number)
-
-    async def _show_waiting(self) -> None:
-        is_waiting = await in_db(turns.has_pending_permissions)(self._lease)
-        status = SessionStatus.WAITING_INPUT if is_waiting else self._at_rest
-        await in_db(turns.set_status)(self._lease, status, timezone.now())
 
 
 def _answer_line(answer: wishes.Answer) -> bytes:

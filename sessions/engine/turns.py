@@ -63,14 +63,16 @@ def note_progress(turn: Turn, percent: int, message: str, now: datetime) -> None
 
 
 @transaction.atomic
-def set_status(turn: Lease, status: SessionStatus, now: datetime, *, reason: str = "") -> None:
-    """Change what the session shows, if it is something new."""
+def show_waiting(turn: Lease, at_rest: SessionStatus, now: datetime) -> None:
+    """Show whether the agent waits for an answer, or else `at_rest`; the last of them may be given at any moment."""
     session = locked_session(turn)
-    if (session.status, session.status_reason) == (status, reason):
+    is_asked = PermissionRequest.objects.filter(session=session, status=PermissionStatus.PENDING).exists()
+    status = SessionStatus.WAITING_INPUT if is_asked else at_rest
+    if (session.status, session.status_reason) == (status, ""):
         return
-    _show(session, status, reason)
+    _show(session, status, "")
     log.append(session, [entries.session_status(session)], job_id=turn.job_id, now=now)
-    if status == SessionStatus.WAITING_INPUT:
+    if is_asked:
         dispatch.turn_ended(session.id)  # others may work while it waits
 
 
@@ -117,10 +119,6 @@ def note_interrupt(turn: Turn, now: datetime) -> None:
 
 def answer_delivered(id: uuid.UUID, now: datetime) -> None:
     PermissionRequest.objects.filter(pk=id, delivered_at=None).update(delivered_at=now)
-
-
-def has_pending_permissions(turn: Lease) -> bool:
-    return PermissionRequest.objects.filter(session_id=turn.session_id, status=PermissionStatus.PENDING).exists()
 
 
 def pending_request_ids(turn: Lease) -> list[str]:

@@ -11,9 +11,9 @@ from django.utils import timezone
 from accounts.models import Organization
 from gateway.models import UsageEntry
 from sessions.engine import claims, turns
-from sessions.engine.claims import Turn
-from sessions.models import AgentSession, Job, JobStatus, SessionStatus
-from tests.sessions.rows import make_job, make_session
+from sessions.engine.claims import Lease, Turn
+from sessions.models import AgentSession, Job, JobStatus, PermissionRequest, PermissionStatus, SessionStatus
+from tests.sessions.rows import make_job, make_permission, make_session
 
 
 @pytest.fixture
@@ -57,6 +57,37 @@ class TestFinish:
 
         session.refresh_from_db()
         assert (session.input_tokens, session.output_tokens, session.cost_usd) == (70, 6, Decimal(1))
+
+
+class TestWaiting:
+    def test_is_shown_until_the_last_answer(self, session: AgentSession) -> None:
+        turn = claimed(session, make_job(session))
+        asked = [make_permission(session), make_permission(session)]
+
+        assert shown(turn) == SessionStatus.WAITING_INPUT
+        PermissionRequest.objects.filter(pk=asked[0].pk).update(status=PermissionStatus.ALLOWED)
+        assert shown(turn) == SessionStatus.WAITING_INPUT
+        PermissionRequest.objects.filter(pk=asked[1].pk).update(status=PermissionStatus.DENIED)
+        assert shown(turn) == SessionStatus.RUNNING
+
+    def test_is_not_shown_again_after_an_answer_of_that_moment(
+        self, session: AgentSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        turn = claimed(session, make_job(session))
+        asked = make_permission(session)
+        lock = turns.locked_session
+
+        def answered_meanwhile(lease: Lease) -> AgentSession:
+            PermissionRequest.objects.filter(pk=asked.pk).update(status=PermissionStatus.ALLOWED)
+            return lock(lease)
+
+        monkeypatch.setattr(turns, "locked_session", answered_meanwhile)
+        assert shown(turn) == SessionStatus.RUNNING
+
+
+def shown(turn: Turn) -> str:
+    turns.show_waiting(turn, SessionStatus.RUNNING, timezone.now())
+    return AgentSession.objects.get(pk=turn.session_id).status
 
 
 class TestClaim:
