@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
+import hypothesis
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection, transaction
@@ -35,6 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # How long an example takes says something about the machine only.
+    hypothesis.settings.register_profile("patient", hypothesis.settings(), deadline=None)
+    hypothesis.settings.load_profile("patient")
     if config.getoption("--cluster"):
         os.environ["JOURNEYS"] = "cluster"  # which the workers of xdist inherit
 

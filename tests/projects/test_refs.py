@@ -54,7 +54,7 @@ class TestIsBranch:
     def test_refuses_what_is_an_option_a_revision_or_no_ref(self, name: str) -> None:
         assert not refs.is_branch(name)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.text(alphabet="ab./-@{}~^: \\*[?\x01\x7féHEADlock", min_size=1, max_size=12))
     def test_never_takes_what_git_refuses(self, name: str) -> None:
         if refs.is_branch(name):

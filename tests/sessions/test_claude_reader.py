@@ -61,7 +61,7 @@ class TestRecordings:
         entries = [output for output in golden.outputs_of(name) if isinstance(output, claude.Entry)]
         assert "agent.raw" not in {output.kind for output in entries}
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(name=st.sampled_from(golden.NAMES), data=st.data())
     def test_read_the_same_however_the_stream_is_cut_and_wherever_a_crash_comes(
         self, name: str, data: st.DataObject
@@ -164,12 +164,12 @@ class TestOddLines:
 
         assert read(message) == [claude.RequestUnknown("r9", "elicitation")]
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(line=st.binary(max_size=300))
     def test_bytes_never_raise(self, line: bytes) -> None:
         claude.reduce(claude.ReaderState(), line)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         kind=st.sampled_from(
             ["system", "assistant", "user", "stream_event", "result", "control_request", "control_response"]
@@ -200,7 +200,7 @@ class TestOddLines:
         assert_storable([output.payload for output in outputs if isinstance(output, claude.Entry)])
         assert_storable(state.to_json())
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         role=st.sampled_from(["assistant", "user"]),
         block=st.fixed_dictionaries(

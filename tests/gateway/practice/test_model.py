@@ -90,7 +90,7 @@ class TestRespond:
         assert reply.body is not None
         assert reply.body["error"]["type"] == "invalid_request_error"
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(messages=JSON, extra=JSON)
     def test_any_body_gets_an_answer(self, messages: Any, extra: Any) -> None:
         body = {"model": "opus", "messages": messages, "tools": extra, "output_config": extra, "system": extra}

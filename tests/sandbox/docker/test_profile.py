@@ -59,7 +59,7 @@ def spared_and_left() -> list[tuple[str, str]]:
 
 
 class TestProfile:
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(fields=st.fixed_dictionaries({}, optional=CHOICES), is_connected=st.booleans(), shown=st.integers(0, 3))
     def test_is_what_the_engine_made_for_any_spec(
         self, docker: DockerMaker, fields: dict[str, Any], is_connected: bool, shown: int

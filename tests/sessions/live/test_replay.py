@@ -131,7 +131,7 @@ class Story:
 
 
 class TestEveryWay:
-    @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(steps=STEPS, kept=st.integers(1, 40), page_bytes=st.integers(1, 2000), page=st.integers(1, 20))
     def test_tells_the_same(
         self, olga: User, steps: list[tuple[str, int, str]], kept: int, page_bytes: int, page: int

@@ -316,7 +316,7 @@ WAYS = ("rest", "sse", "ws")
 class TestReplay:
     """Any interleaving of appends and reconnects, over any of the three ways, shows each number once and in order."""
 
-    @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         steps=st.lists(
             st.tuples(st.sampled_from(WAYS), st.integers(0, 120), st.integers(0, 150), st.booleans()),

@@ -169,7 +169,7 @@ class TestSubAgents:
 
 
 class TestPack:
-    @examples(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @examples(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.none()), max_size=5))
     def test_gives_back_what_it_took(self, payloads: list[dict[str, Any]]) -> None:
         given = [{"seq": seq, "payload": payload} for seq, payload in enumerate(payloads)]
