@@ -54,7 +54,7 @@ KINDS: dict[str, tuple[str, ...]] = {
         "cost_usd",
     ),
     "context.compacted": ("trigger", "tokens_before", "tokens_after"),
-    "checkpoint.created": ("checkpoint_id", "commit", "git_status", "files_changed"),
+    "checkpoint.created": ("checkpoint_id", "commit", "git_status", "files_changed", "files_changed_in_turn"),
     "session.moved": ("move_id", "by", "from", "to", "error"),
     "tree.restored": (
         "restore_id",

@@ -24,7 +24,12 @@ from tests.client import ApiClient
 ROOT = Path(__file__).parent
 LONGER = {"cluster": 3, "chaos": 6}  # there are five processes to start, and those that died again
 # Files that take longest come first, so that at the end no worker is alone.
-LONGEST = ("faults/test_kinds.py", "journeys/test_cluster.py", "sandbox/test_conformance_lifecycle.py")
+LONGEST = (
+    "faults/test_kinds.py",
+    "journeys/test_cluster.py",
+    "sandbox/test_conformance_lifecycle.py",
+    "test_access_matrix.py",
+)
 # Then those that mostly wait for containers and agents, evenly among those that mostly compute; the quick ones last.
 WAITING = {"sandbox", "contract", "images"}
 BUSY = {"journeys", "faults", "bench", "config", "gallery"}

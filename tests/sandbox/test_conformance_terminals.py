@@ -100,7 +100,8 @@ class TestTerminals:
     async def test_replays_no_more_than_its_bound(self, maker: Maker) -> None:
         made = await maker.open()
         await made.guest.open_terminal("t1", ["sh", "-c", "seq 1 500000; echo over; cat"])
-        await asyncio.sleep(3)
+        async with await made.guest.attach_terminal("t1") as terminal:
+            await read_until(terminal, b"over\r\n")
 
         async with await made.guest.attach_terminal("t1") as terminal:
             seen = await read_until(terminal, b"over\r\n")
