@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import TURN_MS, Visitor, bash, reload, script, session_path
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
@@ -152,6 +152,7 @@ class TestANetworkThatGetsWorseAndBetter:
         expect(page.locator(".prose").get_by_text(answer, exact=True)).to_be_visible(timeout=TURN_MS)
         expect(page.locator(".turn-footer")).to_have_count(page.locator(".prose").count())
 
+    @AT_BOTH_SIZES
     def test_comes_back_by_itself(self, alice: Visitor) -> None:
         alice.context.add_init_script(BLOCKABLE)
         page = alice.open(session_path(alice.session(alice.project())))
@@ -183,6 +184,7 @@ class TestANewVersion:
 
 
 class TestSomeoneWhoSignedOutElsewhere:
+    @AT_BOTH_SIZES
     def test_is_told_so_and_keeps_the_draft(self, alice: Visitor) -> None:
         page = alice.open(session_path(alice.session(alice.project())))
         page.get_by_label("Message to the agent").fill("half a thought")

@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import TURN_MS, bash, script, session_path
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.operating import add_member, remove_member
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
@@ -75,8 +75,8 @@ class TestATurnThatIsEndedEarly:
 
 
 class TestWhatTheAgentAsks:
-    def test_a_plan_is_sent_back_and_then_approved(self, visit: Visit) -> None:
-        alice = visit()
+    @AT_BOTH_SIZES
+    def test_a_plan_is_sent_back_and_then_approved(self, alice: Visitor) -> None:
         page = alice.open(session_path(alice.session(alice.project(), "make a plan", permission_mode="plan")))
         plan = card(page, "Approve this plan?")
         expect(plan.get_by_role("heading", name="FizzBuzz")).to_be_visible(timeout=TURN_MS)
@@ -89,7 +89,7 @@ class TestWhatTheAgentAsks:
         expect(page.get_by_text("“Use primes.”")).to_be_visible()
         expect(working(page)).to_be_hidden(timeout=TURN_MS)
         page.get_by_label("Message to the agent").fill("make a plan")
-        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Send", exact=False).click()
         card(page, "Approve this plan?").get_by_role("button", name="Approve the plan").click(timeout=TURN_MS)
         expect(page.get_by_text("Plan approved")).to_be_visible()
         expect(page.get_by_text("The plan is approved, so I carry it out.")).to_be_visible(timeout=TURN_MS)
@@ -135,8 +135,8 @@ class TestWhatTheAgentAsks:
 
 
 class TestWhatTheAgentDid:
-    def test_a_sub_agents_work_is_nested_below_it(self, visit: Visit) -> None:
-        alice = visit()
+    @AT_BOTH_SIZES
+    def test_a_sub_agents_work_is_nested_below_it(self, alice: Visitor) -> None:
         page = alice.open(session_path(alice.session(alice.project(), "use a sub-agent")))
 
         expect(page.locator(".nested").get_by_text("git ls-files")).to_be_visible(timeout=TURN_MS)
