@@ -79,6 +79,7 @@ OLD_FORM = Told(
 )
 OF_ERRORS: dict[type[Exception], Told] = {OrganizationSuspended: SUSPENDED}
 INSIDE = (400, 403, 404, 413)  # what may be told with the sidebar, which needs the database
+BROKEN = (500, 503)  # nothing is asked of the database then
 
 
 def respond(
@@ -94,6 +95,7 @@ def respond(
     told = told or TOLD.get(status, OTHER)
     shown = {"told": told, "status": status, "message": "" if message == str(told.meaning) else message}
     shown |= {"request_id": getattr(request, "request_id", ""), "again": request.get_full_path() if told.again else ""}
+    shown["is_stranger"] = status not in BROKEN and _is_stranger(request)
     around = _around(request) if status in INSIDE or status not in TOLD else None
     if around is None:
         page = render_to_string("errors/alone.html", shown | {"request": request})
@@ -102,9 +104,13 @@ def respond(
     return HttpResponse(page, status=status, headers=headers)
 
 
+def _is_stranger(request: HttpRequest) -> bool:
+    return isinstance(getattr(request, "user", AnonymousUser()), AnonymousUser)
+
+
 def _around(request: HttpRequest) -> dict[str, Any] | None:
     """The frame of the app; none for strangers, nor when even that cannot be had."""
-    if isinstance(getattr(request, "user", AnonymousUser()), AnonymousUser):
+    if _is_stranger(request):
         return None
     try:
         organizations = organizations_of(request.actor)  # type: ignore[attr-defined]

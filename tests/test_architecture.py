@@ -58,6 +58,7 @@ MODULES = {
         "names",
         "pages",
         "pagination",
+        "password_forms",
         "preferences",
         "secrets",
     }

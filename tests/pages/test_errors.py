@@ -34,6 +34,8 @@ class TestErrorPages:
 
         assert "There is nothing here" in page
         assert "slw-sidebar" not in page
+        assert "To the projects" not in page
+        assert '<a class="button primary" href="/accounts/login/">Sign in</a>' in page
 
     def test_tell_of_our_own_errors_without_asking_the_database(
         self, alice: User, monkeypatch: pytest.MonkeyPatch

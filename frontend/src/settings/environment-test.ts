@@ -94,13 +94,13 @@ export class EnvironmentTest extends PageElement {
   override render(): unknown {
     const live = isLive(this.check);
     return html`<div class="stack tight">
-      <div class="row wrap"><div class="grow" role="status">${this.headline()}</div>
+      <div class="row wrap"><div class="grow row wrap"><span role="status">${this.headline()}</span>${this.check?.lines.length && !live ? html`<button class="link" type="button" aria-expanded=${this.isOpen} @click=${() => (this.isOpen = !this.isOpen)}>${gettext("Report")}</button>` : nothing}</div>
         ${!this.canTest ? nothing : live
           ? html`<button class="button" type="button" ?disabled=${this.isBusy || this.check?.is_cancelling} aria-label=${gettext("Cancel the test of {name}", { name: this.name })} @click=${() => this.attempt(() => post<Check>(`${this.path}/${this.check?.id}/cancel`))}>${this.check?.is_cancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`
           : html`<button class="button" type="button" aria-busy=${this.isBusy} aria-label=${gettext("Test {name}", { name: this.name })} @click=${() => this.attempt(() => post<Check>(this.path, { is_quick: true }))}>${icon("play")} ${gettext("Test")}</button>`}</div>
       ${errorNote(this.error)}
       ${this.check?.error ? html`<p class="note error">${icon("warning")}<span>${withCode(told(this.check.error))}</span></p>` : nothing}
-      ${this.check?.lines.length ? this.report(this.check, live) : nothing}
+      ${this.check?.lines.length && (live || this.isOpen) ? this.report(this.check) : nothing}
     </div>`;
   }
 
@@ -118,10 +118,8 @@ export class EnvironmentTest extends PageElement {
     return html`<span class="status ${meaning}">${word}</span> ${check.finished_at ? html`<span class="soft when" title=${exactTime(check.finished_at)}>${ago(check.finished_at)}</span>` : nothing}`;
   }
 
-  private report(check: Check, live: boolean): TemplateResult {
-    const list = html`<ol class="report" aria-label=${gettext("Report of the test")}>${check.lines.map((line) => this.line(line))}</ol>`;
-    if (live) return list;
-    return html`<details ?open=${this.isOpen} @toggle=${(event: Event) => (this.isOpen = (event.target as HTMLDetailsElement).open)}><summary class="link">${gettext("Report")}</summary>${list}</details>`;
+  private report(check: Check): TemplateResult {
+    return html`<ol class="report" aria-label=${gettext("Report of the test")}>${check.lines.map((line) => this.line(line))}</ol>`;
   }
 
   private line(line: Line): TemplateResult {

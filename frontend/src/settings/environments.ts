@@ -39,12 +39,13 @@ class Environments extends HTMLElement {
     const fresh = page.querySelector("slw-environments");
     const cards = fresh?.querySelector("[data-cards]");
     if (!cards) return location.reload();
+    const [sought, seeking] = [this, cards].map((root) => root.querySelector<HTMLInputElement>("slw-filter input"));
+    if (sought && seeking) seeking.value = sought.value;
     this.querySelector("[data-cards]")?.replaceWith(document.adoptNode(cards));
     this.querySelector("form[data-undo]")?.remove();
     const undo = fresh?.querySelector("form[data-undo]");
     if (undo) this.prepend(document.adoptNode(undo));
     for (const note of page.querySelectorAll(".settings-body > .note")) toast(note.textContent.trim(), undefined, "error");
-    this.querySelector("slw-filter input")?.dispatchEvent(new Event("input")); // what was sought is sought among these
     this.offerUndo();
     void loadParts(this);
     void this.askStatuses();
