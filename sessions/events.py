@@ -36,7 +36,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "assistant.text": ("block", "parent", "text"),
     "assistant.thinking": ("block", "parent", "text"),
     "tool.call": ("call_id", "parent", "name", "input"),
-    "tool.result": ("call_id", "parent", "is_error", "text", "is_truncated", "images", "patch"),
+    "tool.result": ("call_id", "parent", "is_error", "text", "is_truncated", "is_interrupted", "images", "patch"),
     "permission.requested": ("id", "kind", "tool", "input", "description", "suggestions", "cwd", "parent"),
     "permission.resolved": ("id", "status", "reason", "by", "rules"),
     "agent.notice": ("level", "text", "detail"),

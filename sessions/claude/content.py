@@ -17,6 +17,7 @@ _MAX_IMAGES_BYTES = 180_000
 _MAX_PATCH_BYTES = 100_000
 _CONTEXT = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 _INTERRUPTED = "[Request interrupted by user"
+_STOPPED = "The user doesn't want to "  # what becomes of a call under which its turn is interrupted (CLI 2.1.329)
 _COMMAND_OUTPUT = "<local-command-stdout>"
 
 
@@ -104,6 +105,7 @@ def _result(block: dict[str, Any], hunks: list[dict[str, Any]] | None, parent: s
         "is_error": block.get("is_error") is True,
         "text": said,
         "is_truncated": is_truncated or has_dropped or has_cut,
+        "is_interrupted": block.get("is_error") is True and said.startswith(_STOPPED),
         "images": images,
         "patch": None if has_cut else patch,
     }

@@ -99,7 +99,8 @@ class Writer:
         call = self._calls.pop(payload["call_id"], None)
         head = _head(call["payload"]) if call else ""
         if payload["is_error"]:
-            head = f"{head} ({gettext('failed')})".strip()
+            how = gettext("interrupted") if payload.get("is_interrupted") else gettext("failed")
+            head = f"{head} ({how})".strip()
         given = _given(call["payload"], payload) if call else ""
         answer = payload["text"] if call is None or not payload.get("patch") else ""
         parts = [head, given, fenced(answer) if answer.strip() else ""]

@@ -56,8 +56,8 @@ def server(mortal: Server) -> Server:
 
 
 @pytest.fixture
-def alice(visit: Visit) -> Iterator[Visitor]:
-    visitor = visit()
+def alice(request: pytest.FixtureRequest, visit: Visit) -> Iterator[Visitor]:
+    visitor = visit(size=getattr(request, "param", "desktop"))
     yield visitor
     visitor.watch.forgive("WebSocket", "net::ERR_", "status of 401")
 

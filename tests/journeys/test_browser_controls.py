@@ -7,8 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import TURN_MS, bash, script, session_path
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.curl import wait_for
 from tests.journeys.operating import add_member
 
@@ -24,7 +24,7 @@ def card(page: Page) -> Locator:
 
 def say(page: Page, text: str) -> None:
     page.get_by_label("Message to the agent").fill(text)
-    page.keyboard.press("Enter")
+    page.locator(".composer .send").click()
 
 
 def picker(page: Page, name: str) -> Locator:
@@ -37,10 +37,10 @@ def choose(page: Page, name: str, choice: str) -> None:
 
 
 class TestTheModelAndTheMode:
-    def test_are_switched_in_mid_session_and_every_tab_shows_it(self, visit: Visit) -> None:
+    def test_are_switched_in_mid_session_and_every_device_shows_it(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit()
         session = alice.session(alice.project(), script([{"text": "ready"}]))
-        page, other = alice.open(session_path(session)), alice.open(session_path(session))
+        page, other = alice.open(session_path(session)), alice.open(session_path(session), alice.device("small"))
         expect(page.get_by_text("ready", exact=True)).to_be_visible(timeout=TURN_MS)
         expect(other.get_by_text("ready", exact=True)).to_be_visible(timeout=TURN_MS)
 
@@ -50,6 +50,9 @@ class TestTheModelAndTheMode:
         for tab in (page, other):
             expect(picker(tab, "Model")).to_have_text("Opus")
             expect(picker(tab, "Permissions")).to_have_text("Never ask")
+            expect(picker(tab, "Permissions")).to_have_accessible_name("Permissions: Never ask")
+            expect(picker(tab, "Permissions").get_by_text("Never ask")).to_be_visible()
+        shoot(other, "pickers")
         say(page, script(bash("touch never-asked.txt"), [{"text": "all done"}]))
         expect(page.get_by_text("all done", exact=True)).to_be_visible(timeout=TURN_MS)
         assert alice.read(session)["model"] == "opus"
@@ -57,13 +60,13 @@ class TestTheModelAndTheMode:
     def test_show_what_holds_when_a_change_is_refused(self, visit: Visit) -> None:
         alice = visit()
         page = alice.open(session_path(alice.session(alice.project())))
-        expect(picker(page, "Permissions")).to_have_text("Ask before acting")
+        expect(picker(page, "Permissions")).to_have_text("Ask first")
         page.route("**/api/sessions/*", lambda route: route.continue_(post_data='{"permission_mode": "no such mode"}'))
 
         choose(page, "Permissions", "Accept edits")
 
         expect(page.get_by_role("alert")).to_be_visible()
-        expect(picker(page, "Permissions")).to_have_text("Ask before acting")
+        expect(picker(page, "Permissions")).to_have_text("Ask first")
         alice.watch.forgive("status of 4")
 
 
@@ -166,8 +169,8 @@ class TestARule:
 
 
 class TestAfterAFailure:
-    def test_one_button_goes_on(self, visit: Visit, shoot: Shoot) -> None:
-        alice = visit()
+    @AT_BOTH_SIZES
+    def test_one_button_goes_on(self, alice: Visitor, shoot: Shoot) -> None:
         session = alice.session(alice.project(), script(bash("kill -9 $PPID")), **FREE)
         page = alice.open(session_path(session))
         failure = page.locator(".note.error").filter(has_text="ended unexpectedly")
@@ -177,7 +180,8 @@ class TestAfterAFailure:
         failure.get_by_role("button", name="Continue").click()
 
         expect(page.get_by_role("button", name="Continue")).to_be_hidden(timeout=TURN_MS)
-        expect(page.get_by_label("Message to the agent")).to_be_enabled()
+        say(page, script([{"text": "alive again"}]))
+        expect(page.get_by_text("alive again", exact=True)).to_be_visible(timeout=TURN_MS)
 
     def test_a_stopped_session_says_what_the_next_message_does(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit()

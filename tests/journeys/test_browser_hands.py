@@ -106,19 +106,20 @@ class TestSeveralQuestionsAtOnce:
 
 
 class TestFingers:
-    def test_swipe_the_drawer_and_hold_a_row_for_its_menu(self, visit: Visit, shoot: Shoot) -> None:
+    def test_swipe_the_drawer_and_hold_a_row_for_its_menu_or_to_move_it(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit(size="phone")
-        session = alice.session(alice.project(), name="held")
+        project = alice.project()
+        for name in ("one", "two"):
+            alice.session(project, name=name)
+        session = alice.session(project, name="held")
         page = alice.open(session_path(session))
         expect(page.get_by_label("Message to the agent")).to_be_enabled()
         sidebar = page.locator(".sidebar")
 
         wait_for(lambda: self.opens(page), 20)  # while its page is still at work, a browser takes a touch back
         expect(sidebar.get_by_role("treeitem", name=re.compile("held"))).to_be_in_viewport()
-        row = sidebar.get_by_role("link", name="held")
-        box = row.bounding_box()
-        assert box
-        self.hold(page, (box["x"] + 40, box["y"] + box["height"] / 2))
+        self.orders(page, shoot)
+        self.hold(page, self.middle(page, "held"))
         menu = page.get_by_role("menu")
         expect(menu).to_be_visible()
         shoot(page, "held")
@@ -130,6 +131,27 @@ class TestFingers:
         # A swipe that is not from the edge is the page's own.
         self.swipe(page, (150, 400), (350, 400))
         expect(sidebar.get_by_role("link", name="held")).not_to_be_in_viewport()
+
+    def orders(self, page: Page, shoot: Shoot) -> None:
+        """By a finger that takes the row along, and in the row's menu."""
+        shown = page.locator(".tree-row.session .cut")
+        expect(shown).to_have_text(["held", "two", "one"])
+        (x, y), (_, end) = self.middle(page, "held"), self.middle(page, "one")
+        way = [(x, y + (end - 10 - y) * part / 4) for part in range(1, 5)]
+        self.touch(page, ("touchStart", (x, y)), *(("touchMove", at) for at in way), pause_ms=LONG_PRESS_MS)
+        expect(shown).to_have_text(["two", "held", "one"])
+        expect(page.get_by_role("menu")).to_have_count(0)
+        shoot(page, "ordered")
+
+        self.hold(page, self.middle(page, "held"))
+        page.get_by_role("menuitem", name="Move up").tap()
+        expect(shown).to_have_text(["held", "two", "one"])
+        assert page.evaluate("document.body.classList.contains('drawer-is-open')")
+
+    def middle(self, page: Page, name: str) -> tuple[float, float]:
+        box = page.locator(".sidebar").get_by_role("link", name=name).bounding_box()
+        assert box
+        return box["x"] + 40, box["y"] + box["height"] / 2
 
     def opens(self, page: Page) -> bool:
         self.swipe(page, (5, 400), (240, 410))
@@ -149,11 +171,11 @@ class TestFingers:
         self.touch(page, ("touchStart", at), pause_ms=LONG_PRESS_MS)
 
     def touch(self, page: Page, *moves: tuple[str, tuple[float, float]], pause_ms: int = 0) -> None:
-        """One finger, as the browser itself gets it, until it is lifted."""
+        """One finger, as the browser itself gets it, that rests for a while before it moves, until it is lifted."""
         debugger = page.context.new_cdp_session(page)
         for kind, (x, y) in moves:
             debugger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-        page.wait_for_timeout(pause_ms)
+            page.wait_for_timeout(pause_ms if kind == "touchStart" else 0)
         debugger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         debugger.detach()
 

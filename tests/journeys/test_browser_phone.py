@@ -54,15 +54,17 @@ class TestOneHand:
         page = alice.open(session_path(session))
 
         self.answers_a_question_and_says_no(page)
-        self.changes_the_mode(alice, page, session["id"])
+        self.changes_the_mode_and_the_model(alice, page, session["id"])
         self.takes_commands_files_and_images(page)
         self.sends_a_message_after_a_turn_that_it_interrupts(page)
         self.keeps_a_draft(page)
+        self.writes_in_a_tunnel(page, shoot)
         self.restores_files_and_takes_that_back(page, shoot)
         self.finds_what_was_said(page, shoot)
         self.goes_to_another_session_and_back(page, str(other["name"]))
         self.archives_and_takes_that_back(page, alice, session["id"])
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        alice.watch.forgive("net::ERR_", "WebSocket")
 
     def answers_a_question_and_says_no(self, page: Page) -> None:
         send(page, "ask me a question")
@@ -77,9 +79,11 @@ class TestOneHand:
         expect(page.get_by_text("rather nothing").first).to_be_visible(timeout=TURN_MS)
         expect(page.locator(".turn-footer")).to_have_count(1, timeout=TURN_MS)
 
-    def changes_the_mode(self, alice: Visitor, page: Page, session_id: str) -> None:
+    def changes_the_mode_and_the_model(self, alice: Visitor, page: Page, session_id: str) -> None:
         choose(page, ".picker-mode", "Never ask")
         wait_for(lambda: alice.read({"id": session_id})["permission_mode"] == "bypassPermissions", 20)
+        choose(page, ".picker-model", "Opus")
+        wait_for(lambda: alice.read({"id": session_id})["model"] == "opus", 20)
 
     def takes_commands_files_and_images(self, page: Page) -> None:
         choose(page, "slw-choices:first-of-type", "A command")
@@ -115,6 +119,18 @@ class TestOneHand:
         reload(page)
         expect(field(page)).to_have_value("not finished yet", timeout=TURN_MS)
         field(page).fill("")
+
+    def writes_in_a_tunnel(self, page: Page, shoot: Shoot) -> None:
+        page.context.set_offline(True)
+        send(page, script([{"text": "after the tunnel"}]))
+        expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=TURN_MS)
+        expect(page.locator(".unsent")).to_be_visible()
+        shoot(page, "phone-offline")
+        page.context.set_offline(False)
+        expect(said(page, "after the tunnel")).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_text("Reconnecting…")).to_have_count(0, timeout=TURN_MS)
+        expect(page.locator(".unsent")).to_have_count(0)
+        expect(page.locator(".turn-footer")).to_have_count(4, timeout=TURN_MS)
 
     def restores_files_and_takes_that_back(self, page: Page, shoot: Shoot) -> None:
         changes = page.get_by_role("navigation", name="Panes").get_by_role("button", name=re.compile("^Changes"))

@@ -108,18 +108,39 @@ class TestAMessageThatWaits:
         expect(page.get_by_text("The agent has this message already")).to_be_visible(timeout=TURN_MS)
         expect(page.get_by_label("Message to the agent")).to_have_value("as it should have been")
 
-    def test_fits_on_a_phone(self, busy: Busy, shoot: Shoot) -> None:
+    def test_is_removed_brought_back_and_sent_now_on_a_phone(self, busy: Busy, shoot: Shoot) -> None:
         _, page = busy(size="small", theme="dark")
-        area = page.get_by_label("Message to the agent")
-        area.fill("a message that waits and is long enough to need more than one line on a small screen")
-        page.get_by_role("button", name="Send", exact=False).click()
-        expect(queue(page).get_by_role("button")).to_contain_text("1 message waits")
+        patient = script([{"text": "the patient one, which is long enough for more than one line on a small screen"}])
+        for text in (patient, script([{"text": "the hasty one"}])):
+            page.get_by_label("Message to the agent").fill(text)
+            page.locator(".composer .send").tap()
+        expect(queue(page).get_by_role("button")).to_contain_text("2 messages wait")
         shoot(page, "queue-folded-dark")
-        queue(page).get_by_role("button").click()
-        expect(waiting(page, "a message that waits")).to_be_visible()
+        queue(page).get_by_role("button").tap()
+        expect(waiting(page, "patient")).to_be_visible()
+        for button in waiting(page, "hasty").get_by_role("button").all():
+            box = button.bounding_box()
+            assert box
+            assert min(box["width"], box["height"]) >= 44
         shoot(page, "queue-dark")
-
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+        waiting(page, "patient").get_by_role("button", name="Remove").tap()
+        expect(waiting(page, "patient")).to_have_count(0)
+        undo, area = page.get_by_role("button", name="Undo"), page.get_by_label("Message to the agent")
+        place, below = undo.bounding_box(), area.bounding_box()
+        assert place
+        assert below
+        assert place["y"] + place["height"] <= below["y"], "what was done is told over the message"
+        shoot(page, "queue-removed-dark")
+        undo.tap()
+        expect(waiting(page, "patient")).to_be_visible()
+        waiting(page, "hasty").get_by_role("button", name="Send now").tap()
+
+        expect(page.locator(".prose").get_by_text("the patient one")).to_be_visible(timeout=TURN_MS)
+        said = [text[:9] for text in page.locator(".prose").all_inner_texts() if text.startswith("the ")]
+        assert said == ["the hasty", "the patie"]
+        expect(queue(page)).to_be_hidden()
 
 
 class TestWhatCannotBeSent:

@@ -37,14 +37,19 @@ def working(page: Page) -> Locator:
 
 
 class TestATurnThatIsEndedEarly:
-    def test_by_the_button_keeps_what_was_said(self, visit: Visit) -> None:
-        alice = visit()
-        page = alice.open(session_path(alice.session(alice.project(), SLOW)))
-        expect(page.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
+    @AT_BOTH_SIZES
+    def test_by_the_button_keeps_what_was_said(self, alice: Visitor, shoot: Shoot) -> None:
+        turn = script([{"text": "said before"}, *bash("tail -f /dev/null")])
+        page = alice.open(session_path(alice.session(alice.project(), turn, **FREE)))
+        expect(page.locator(".tool")).to_contain_text("running…", timeout=TURN_MS)
 
         working(page).click()
 
         expect(working(page)).to_be_hidden()
+        expect(page.locator(".tool")).to_contain_text("interrupted")
+        expect(page.get_by_text("The turn was interrupted.")).to_have_count(1)
+        shoot(page, "interrupted")
+        expect(page.get_by_text("said before", exact=True)).to_be_visible()
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         expect(page.get_by_label("Message to the agent")).to_be_enabled()
 

@@ -1,6 +1,8 @@
-// Dragging a session to another place in its group by mouse or pen. Fingers scroll; they have the row's menu.
+// Dragging a session to another place in its group. A finger scrolls, unless it has been held on a row for a moment.
 
-const BEGINS_AFTER_PX = 5;
+import { closeMenu } from "./menu.ts";
+
+const BEGINS_AFTER_PX = { mouse: 5, touch: 12 };
 const SCROLL_EDGE_PX = 24;
 
 interface Drag { row: HTMLElement; group: string; startY: number; pointerId: number; isMoving: boolean; before: string | null }
@@ -14,18 +16,24 @@ export class TreeDrag {
     tree.addEventListener("pointerdown", this.onDown);
     tree.addEventListener("click", this.onClick, true);
     tree.addEventListener("dragstart", (event) => event.preventDefault());
+    tree.addEventListener("touchmove", (event) => this.drag && event.preventDefault(), { passive: false });
   }
 
   private readonly onDown = (event: PointerEvent): void => {
-    const row = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-session]") : null;
     const isOther = event.target instanceof Element && event.target.closest("button, input") !== null;
-    if (!row || isOther || event.button !== 0 || event.pointerType === "touch" || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!isOther && event.button === 0 && event.pointerType !== "touch" && !event.ctrlKey && !event.metaKey && !event.shiftKey) this.take(event);
+  };
+
+  /** From here on the row on which the pointer went down goes where that goes. */
+  take(event: PointerEvent): void {
+    const row = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-session]") : null;
+    if (!row) return;
     this.drag = { row, group: row.dataset.in ?? "", startY: event.clientY, pointerId: event.pointerId, isMoving: false, before: null };
     this.tree.addEventListener("pointermove", this.onMove);
     this.tree.addEventListener("pointerup", this.onUp);
     this.tree.addEventListener("pointercancel", this.end);
     document.addEventListener("keydown", this.onKey, true);
-  };
+  }
 
   private rows(group: string): HTMLElement[] {
     return [...this.tree.querySelectorAll<HTMLElement>(`[data-session][data-in="${CSS.escape(group)}"]`)];
@@ -34,9 +42,10 @@ export class TreeDrag {
   private readonly onMove = (event: PointerEvent): void => {
     const { drag } = this;
     if (!drag) return;
-    if (!drag.isMoving && Math.abs(event.clientY - drag.startY) < BEGINS_AFTER_PX) return;
+    if (!drag.isMoving && Math.abs(event.clientY - drag.startY) < BEGINS_AFTER_PX[event.pointerType === "touch" ? "touch" : "mouse"]) return;
     if (!drag.isMoving) {
       drag.isMoving = true;
+      closeMenu(); // that of a finger
       this.tree.setPointerCapture(drag.pointerId);
       this.tree.append(this.line);
       drag.row.classList.add("is-dragged");

@@ -38,6 +38,7 @@ export class TreeView extends PageElement implements Walked {
   private isMoving = false;
   private readonly keys = new TreeKeys(this);
   private unpress = (): void => {};
+  private dragging: TreeDrag | undefined;
 
   override connectedCallback(): void {
     beginTree();
@@ -60,7 +61,7 @@ export class TreeView extends PageElement implements Walked {
   }
 
   override firstUpdated(_changed: PropertyValues): void {
-    new TreeDrag(this, (id, before) => this.drop(id, before));
+    this.dragging = new TreeDrag(this, (id, before) => this.drop(id, before));
   }
 
   /** A row that is moved within the page loses the focus: whoever had it there keeps it, also within a name that is being written. */
@@ -173,6 +174,12 @@ export class TreeView extends PageElement implements Walked {
       ], place);
   }
 
+  /** A finger that stays on a row asks for its menu, or moves on and takes the row along. */
+  private held(event: PointerEvent, row: Row, place: Place): void {
+    this.menu(row, place);
+    this.dragging?.take(event);
+  }
+
   activate(row: Row): void {
     if (row.type === "group") this.toggle(row.key);
     else if (row.type === "more") this.showAll(row.group);
@@ -260,7 +267,7 @@ export class TreeView extends PageElement implements Walked {
     const isGroup = row.type === "group";
     return html`<div class=${className} role="treeitem" aria-level=${isGroup ? 1 : 2} aria-expanded=${more.isOpen ?? nothing} aria-current=${more.isCurrent ? "page" : nothing} aria-label=${label}
       tabindex=${row.key === this.active ? 0 : -1} data-key=${row.key} data-in=${isGroup ? nothing : row.group} data-session=${row.type === "session" ? row.key : nothing}
-      @click=${(event: MouseEvent) => this.clicked(event, row)} @contextmenu=${(event: MouseEvent) => this.onContext(event, row)} @pointerdown=${(event: PointerEvent) => (this.unpress = longPress(event, (x, y) => this.menu(row, { left: x, top: y, bottom: y })))}>${content}</div>`;
+      @click=${(event: MouseEvent) => this.clicked(event, row)} @contextmenu=${(event: MouseEvent) => this.onContext(event, row)} @pointerdown=${(event: PointerEvent) => (this.unpress = longPress(event, (x, y) => this.held(event, row, { left: x, top: y, bottom: y })))}>${content}</div>`;
   }
 
   private readonly clicked = (event: MouseEvent, row: Row): void => {

@@ -23,7 +23,7 @@ export interface FooterItem extends Entry { type: "footer"; jobId: string | null
 export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RestoredItem | MovedItem;
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string; /** The notice before it says the same, as of a turn that was interrupted. */ isTold?: true }
-export interface ToolResult { at: string; isError: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
+export interface ToolResult { at: string; isError: boolean; /** Its turn was interrupted under it. */ isInterrupted?: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
 export interface JobState { status: string; progress: number; message: string; error: string; messageId: string; isUrgent: boolean }
 export interface Resolution { status: string; reason: string; by: string; byId: string; rules: readonly string[] }
 /** The newest value of something about the session, and the number that the log had then. */
@@ -245,7 +245,7 @@ const HANDLERS: Record<string, Handler> = {
   "tool.result": (draft, { payload, created_at: at }) => {
     draft.openCalls.delete(str(payload.call_id));
     draft.results.set(str(payload.call_id), {
-      at, isError: payload.is_error === true, text: str(payload.text), isTruncated: payload.is_truncated === true,
+      at, isError: payload.is_error === true, text: str(payload.text), isTruncated: payload.is_truncated === true, isInterrupted: payload.is_interrupted === true,
       images: arr(payload.images), patch: payload.patch ?? null,
     });
   },

@@ -30,7 +30,7 @@ function toolBlock(item: ToolItem, state: State): string {
   const result = state.results.get(item.callId);
   const { verb, target } = toolLine(name, input);
   const one = target.split("\n", 1)[0] ?? "";
-  const head = `**${verb}**${one ? ` \`${one.replaceAll("`", "'")}\`` : ""}${result?.isError ? ` (${gettext("failed")})` : ""}`;
+  const head = `**${verb}**${one ? ` \`${one.replaceAll("`", "'")}\`` : ""}${result?.isError ? ` (${result.isInterrupted ? gettext("interrupted") : gettext("failed")})` : ""}`;
   if (isWriting(name) && !result?.isError) {
     const patches = patchOf(name, input, result?.patch);
     const { added, removed } = countsOf(patches);

@@ -55,7 +55,7 @@ export class ToolView extends PageElement {
     const { name, input, key } = this.item;
     const line = toolLine(name, input);
     const isOpen = this.folds.isOpen(key);
-    return html`<details class="tool ${this.result?.isError ? "has-failed" : ""}" .open=${isOpen} @toggle=${this.onToggle}>
+    return html`<details class="tool ${this.result?.isError && !this.result.isInterrupted ? "has-failed" : ""}" .open=${isOpen} @toggle=${this.onToggle}>
       <summary>${icon(line.icon)}<span class="verb">${plain(line.verb)}</span>
         <span class="target cut ${line.isCommand ? "mono" : ""}">${plain(line.target.split("\n", 1)[0] ?? "")}</span>
         ${this.changeCounts()}<span class="outcome">${this.note()}${this.outcome()}</span><span class="icon-turn">${icon("chevron")}</span></summary>
@@ -86,6 +86,7 @@ export class ToolView extends PageElement {
     if (!this.result) return this.isUnfinished ? html`<span class="soft">${gettext("not finished")}</span>` : html`<span class="status running">${gettext("running…")}</span>`;
     const took = Date.parse(this.result.at) - Date.parse(this.item.at);
     const time = took >= 1000 ? html`<span class="soft took">${duration(took)}</span>` : nothing;
+    if (this.result.isInterrupted) return html`${time}<span class="soft">${gettext("interrupted")}</span>`;
     return this.result.isError ? html`${time}<span class="removed">${gettext("failed")}</span>` : html`${time}<span class="ok">${icon("check")}<span class="unseen">${gettext("ok")}</span></span>`;
   }
 

@@ -123,6 +123,11 @@ class TestCalls:
 
         assert blocks == ["> The turn failed: The sandbox was killed.", "**Run** `sleep 9` (not finished)", "next"]
 
+    def test_that_were_interrupted_did_not_fail(self) -> None:
+        stopped = result("The user doesn't want to go on", is_error=True, is_interrupted=True)
+
+        assert written(call("Bash", command="sleep 9"), stopped)[0].startswith("**Run** `sleep 9` (interrupted)")
+
     @pytest.mark.parametrize("given", [None, [], "x", {"command": {"a": 1}}, {"file_path": 7}])
     def test_of_any_form_are_told(self, given: Any) -> None:
         assert written(event("tool.call", call_id="c", parent=None, name="Odd*", input=given), result("ok")) == [

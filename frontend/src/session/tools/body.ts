@@ -50,6 +50,7 @@ export function output(context: ToolContext, more: { isTerminal?: boolean } = {}
 
 /** What went wrong, as the tool told it. */
 export function failure(context: ToolContext): unknown {
+  if (context.result?.isInterrupted) return html`<p class="soft">${gettext("It was stopped when the turn was interrupted. Part of it may have been done.")}</p>`;
   const text = readable(context.result?.text ?? "").replace(/^<tool_use_error>|<\/tool_use_error>$/g, "");
   return html`<div class="tool-failure"><p>${gettext("This did not work. The agent sees the message, too, and may try another way.")}</p>
     ${text ? folded(context, "output", text, { cut: context.result?.isTruncated ?? false, isTerminal: true }) : nothing}</div>`;
