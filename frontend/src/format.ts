@@ -39,6 +39,15 @@ export function duration(ms: number): string {
   return gettext("{h} h {m} min", { h: digits(Math.floor(whole / 3600)), m: Math.floor((whole % 3600) / 60) });
 }
 
+const TOLD_FROM_S = 3;
+
+/** How long something has gone on, in whole seconds; nothing in its first moments. */
+export function since(at: string): string {
+  const seconds = Math.floor((Date.now() - Date.parse(at)) / SECOND);
+  if (!(seconds >= TOLD_FROM_S)) return "";
+  return seconds < 10 ? gettext("{n} s", { n: seconds }) : duration(seconds * SECOND);
+}
+
 /** US dollars with as many digits as the size of the sum asks for. */
 export function money(usd: string | number): string {
   const value = Number(usd);

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import json
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from tests.gallery import scripts
+from tests.journeys import logs
 from tests.journeys.browsing import Visitor, session_path
 from tests.journeys.curl import wait_for
 from tests.journeys.operating import add_member
@@ -155,6 +158,14 @@ class World:
         """The path of a session with a long log."""
         session = self.alice.session(self.project, name="long-haul")
         self.seed("long", session["id"], 3000)
+        return session_path(session)
+
+    @once
+    def starting(self) -> str:
+        """The path of a session whose sandbox is being made, for a while already."""
+        session = self.alice.session(self.project, name="first-light")
+        log = logs.starting("Show the time of the last tide above the list.", str(uuid.uuid4()))
+        logs.write(self.server, session, log, ago=dt.timedelta(seconds=34))
         return session_path(session)
 
     @once

@@ -22,21 +22,20 @@ _COPY = """copy agent_sessions_event (session_id, seq, organization_id, kind, pa
 _END = "update agent_sessions_agentsession set last_seq = %s, status = 'WAITING_INPUT' where id = %s"
 
 
-def write(server: Server, session: dict[str, Any], log: Log) -> int:
+def write(server: Server, session: dict[str, Any], log: Log, ago: dt.timedelta = dt.timedelta()) -> int:
     """After what the session's log has already; its last number comes back. Nobody is told: a page has to ask."""
-    entries = list(log)
-    return patiently(lambda: _write(server, session["id"], entries), *NO_DATABASE)
+    entries, at = list(log), dt.datetime.now(dt.UTC) - ago
+    return patiently(lambda: _write(server, session["id"], entries, at), *NO_DATABASE)
 
 
-def _write(server: Server, id: str, entries: list[tuple[str, dict[str, Any]]]) -> int:
+def _write(server: Server, id: str, entries: list[tuple[str, dict[str, Any]]], at: dt.datetime) -> int:
     with psycopg.connect(dsn(server)) as connection:
         found = connection.execute(_OF, [id]).fetchone()
         assert found is not None
         organization, last = found
-        now = dt.datetime.now(dt.UTC)
         with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
             for seq, (kind, payload) in enumerate(entries, last + 1):
-                copy.write_row([id, seq, organization, kind, json.dumps(payload), None, now])
+                copy.write_row([id, seq, organization, kind, json.dumps(payload), None, at])
         connection.execute(_END, [last + len(entries), id])
         return int(last) + len(entries)
 
@@ -44,6 +43,18 @@ def _write(server: Server, id: str, entries: list[tuple[str, dict[str, Any]]]) -
 def turns(count: int, *, since: int = 1) -> Iterator[tuple[str, dict[str, Any]]]:
     """Turns of twenty events: a question, reads, commands with forty lines each, and an answer."""
     return chain.from_iterable(_turn(number) for number in range(since, since + count))
+
+
+def starting(prompt: str, job: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A turn whose sandbox is there and whose working tree is being made, as the engine tells of it."""
+    message = str(uuid.UUID(int=7))
+    told = {"job_id": job, "message_id": message, "trigger": "MESSAGE", "is_urgent": False, "error": ""}
+    said = {"message_id": message, "job_id": job, "text": prompt, "author": {"id": "1", "name": "Alice"}}
+    yield "message.user", {**said, "attachments": []}
+    yield "job.status", {**told, "status": "PENDING", "progress": 0, "progress_message": ""}
+    yield "session.status", {"status": "RUNNING", "reason": "", "git_status": "CLEAN"}
+    for percent, step in ((0, ""), (5, "Starting the sandbox"), (10, "Preparing the working tree")):
+        yield "job.status", {**told, "status": "PROCESSING", "progress": percent, "progress_message": step}
 
 
 def _turn(number: int) -> Iterator[tuple[str, dict[str, Any]]]:

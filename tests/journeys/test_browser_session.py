@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import uuid
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.journeys import logs
 from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
 from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.operating import add_member, remove_member
@@ -53,7 +56,7 @@ class TestATurnThatIsEndedEarly:
         expect(page.get_by_role("button", name="Stop")).to_be_visible()
         expect(page.get_by_label("Message to the agent")).to_be_enabled()
 
-    def test_by_two_escapes(self, visit: Visit) -> None:
+    def test_by_two_escapes(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit()
         session = alice.session(alice.project(), SLOW)
         page = alice.open(session_path(session))
@@ -63,7 +66,30 @@ class TestATurnThatIsEndedEarly:
         page.keyboard.press("Escape")
 
         expect(working(page)).to_be_hidden()
+        shoot(page, "interrupted-by-keys")
         assert alice.wait_until_idle(session)["active_job"] is None
+
+    @AT_BOTH_SIZES
+    def test_before_the_agent_has_it_shows_its_steps_and_is_called_off(self, alice: Visitor, shoot: Shoot) -> None:
+        session, job = alice.session(alice.project()), str(uuid.uuid4())
+        logs.write(alice.server, session, logs.starting("make a plan", job), ago=dt.timedelta(seconds=34))
+        page = alice.open(session_path(session))
+        steps = page.locator(".starting li")
+        expect(steps).to_have_text(
+            [
+                re.compile("Starting the sandbox$"),
+                re.compile(r"Preparing the working tree\d\d s"),
+                re.compile("Starting the agent$"),
+            ]
+        )
+        expect(steps.nth(0)).to_have_class("is-done")
+        expect(steps.nth(1)).to_have_attribute("aria-current", "step")
+        shoot(page, "starting")
+
+        page.route("**/cancel", lambda route: route.fulfill(status=202, json=alice.read(session)))
+        with page.expect_request("**/cancel") as called_off:
+            page.locator(".starting").get_by_role("button", name="Cancel").click()
+        assert called_off.value.post_data_json == {"job_id": job}
 
     def test_goes_on_after_the_sandbox_was_stopped(self, visit: Visit) -> None:
         alice = visit()

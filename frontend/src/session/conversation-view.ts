@@ -25,9 +25,11 @@ import { nameOf } from "./row-names.ts";
 import { byTurn, itemRows, itemsOf, keysOf, type Row } from "./rows.ts";
 import { messageOf, toast } from "../toast.ts";
 import { ScrollWindow } from "./scroll-window.ts";
+import { isStarting, sinceView, startingView } from "./starting.ts";
 import { toolView } from "./tool-view.ts";
 import { actionButton, footerView } from "./turn-footer.ts";
 import { linkedTurn, linkTo } from "./turn-links.ts";
+import { jobAtWork } from "./waiting.ts";
 
 const LOAD_AHEAD = 2000;
 const MARKED_MS = 2500;
@@ -290,9 +292,10 @@ export class ConversationView extends PageElement {
   }
 
   private working(): TemplateResult {
-    const job = [...this.conversation.jobs.values()].findLast((one) => one.status === "PROCESSING" || one.status === "PENDING");
+    const job = this.conversation.jobs.get(jobAtWork(this.conversation) ?? "");
+    if (job && isStarting(job)) return startingView(job, this.canSend ? () => this.emit("slw-act", "interrupt") : null);
     const word = this.conversation.pending.length ? gettext("Waits for your answer…") : this.isInLine ? gettext("Waits until others are through…") : job?.message ? `${told(job.message)}…` : gettext("Working…");
-    return html`<p class="working soft" role="status"><span class="pulse ${this.conversation.pending.length ? "is-waiting" : ""}" aria-hidden="true"></span>${plain(word)}</p>`;
+    return html`<p class="working soft" role="status"><span class="pulse ${this.conversation.pending.length ? "is-waiting" : ""}" aria-hidden="true"></span><span>${plain(word)}</span>${job && !this.conversation.pending.length ? sinceView(job.at) : nothing}</p>`;
   }
 
   private user(item: UserItem): TemplateResult {

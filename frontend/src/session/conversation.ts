@@ -24,7 +24,7 @@ export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | 
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string; /** The notice before it says the same, as of a turn that was interrupted. */ isTold?: true }
 export interface ToolResult { at: string; isError: boolean; /** Its turn was interrupted under it. */ isInterrupted?: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
-export interface JobState { status: string; progress: number; message: string; error: string; messageId: string; isUrgent: boolean }
+export interface JobState { /** Since when its message says so. */ at: string; status: string; progress: number; message: string; error: string; messageId: string; isUrgent: boolean }
 export interface Resolution { status: string; reason: string; by: string; byId: string; rules: readonly string[] }
 /** The newest value of something about the session, and the number that the log had then. */
 export interface Change { seq: number; value: unknown }
@@ -199,8 +199,9 @@ const HANDLERS: Record<string, Handler> = {
   },
   "job.status": (draft, event) => {
     const { job_id: id, message_id: messageId, status, progress, progress_message: message, error } = event.payload;
-    const before = draft.jobs.get(str(id))?.status;
-    const job = { status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId), isUrgent: event.payload.is_urgent === true };
+    const known = draft.jobs.get(str(id));
+    const before = known?.status;
+    const job = { at: known && before === status && known.message === message ? known.at : event.created_at, status: str(status), progress: num(progress), message: str(message), error: str(error), messageId: str(messageId), isUrgent: event.payload.is_urgent === true };
     draft.jobs.set(str(id), job);
     if (messageId == null && event.payload.trigger === "AGENT" && status === "PROCESSING" && before !== "PROCESSING") draft.items.push({ type: "begun", ...entry(event) });
     if (status !== "PENDING") begin(draft, str(id), status === "CANCELLED");

@@ -31,6 +31,7 @@ import "./session-head.ts";
 import { OpenPanes, type Told } from "./open-panes.ts";
 import { offerSession } from "./session-actions.ts";
 import { attachSplit } from "./split.ts";
+import { isStarting } from "./starting.ts";
 import { uploadedAgain } from "./pictures.ts";
 import { browserSurroundings, type ConnectionState, type Fetching, type Listener } from "./surroundings.ts";
 import { Together } from "./together.ts";
@@ -286,8 +287,10 @@ export class SessionView extends PageElement {
 
   private readonly act = (verb: string): Promise<void> => {
     if (verb === "force-stop") return this.attempt(() => post<Session>(`/sessions/${this.sessionId}/stop`, { force: true }));
-    const body = verb === "interrupt" ? { job_id: jobAtWork(this.conversation) } : undefined;
-    return this.attempt(() => post<Session>(`/sessions/${this.sessionId}/${verb}`, body));
+    const jobId = verb === "interrupt" ? jobAtWork(this.conversation) : undefined;
+    // Before the agent has the message there is nothing to interrupt: the turn is called off, which shows at once.
+    const meant = isStarting(this.conversation.jobs.get(jobId ?? "")) ? "cancel" : verb;
+    return this.attempt(() => post<Session>(`/sessions/${this.sessionId}/${meant}`, jobId ? { job_id: jobId } : undefined));
   };
 
   private readonly change = (fields: object): Promise<void> => this.attempt(() => call<Session>("PATCH", `/sessions/${this.sessionId}`, fields));

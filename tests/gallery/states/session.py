@@ -48,6 +48,11 @@ def empty(world: World) -> View:
 
 
 @state
+def starting(world: World) -> View:
+    return View(world.alice, world.starting, shows=".starting")
+
+
+@state
 def streaming(world: World) -> View:
     return View(world.alice, world.path("explain-cookies"), shows=".prose")
 

@@ -154,6 +154,16 @@ class TestSteps:
         assert job.status == "COMPLETED"
         assert "Starting the sandbox" in await _steps(stage)
 
+    async def test_end_with_the_turn_that_is_called_off_meanwhile(self, stage: Stage) -> None:
+        async def call_off() -> None:
+            await in_db(services.cancel)(session=stage.session, now=timezone.now())
+
+        stage.backend.on_open = call_off
+
+        job = await stage.play(await stage.asend())
+
+        assert (job.status, stage.player.prompts) == ("CANCELLED", [])
+
     async def test_that_take_none_are_not(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(runner, "SHOWN_AFTER_S", 60.0)
 
