@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
 from tests.journeys.conftest import AT_BOTH_SIZES, Visit
+from tests.journeys.looking import is_phone
 from tests.journeys.operating import add_member
 from tests.journeys.server import Server
 
@@ -42,12 +43,17 @@ class TestAnotherOrganisation:
 
 
 class TestTheWayUp:
-    def test_is_in_the_crumbs_of_a_session(self, visit: Visit) -> None:
-        alice = visit()
+    @AT_BOTH_SIZES
+    def test_is_in_the_crumbs_of_a_session_or_in_the_drawer(self, alice: Visitor) -> None:
         session = alice.session(alice.project())
         page = alice.open(session_path(session))
 
-        page.get_by_role("navigation", name="Where this is").get_by_role("link", name="sample").click()
+        if is_phone(page):
+            show_sidebar(page)
+            page.get_by_role("button", name="Actions for sample").tap()
+            page.get_by_role("menuitem", name="Show the project").tap()
+        else:
+            page.get_by_role("navigation", name="Where this is").get_by_role("link", name="sample").click()
 
         page.wait_for_url(f"**/projects/{session['project_id']}/")
         expect(page.get_by_role("heading", name="Sessions")).to_be_visible()

@@ -215,9 +215,14 @@ class TestTheField:
         area = field(page)
         area.tap()
         area.press_sequentially("one")
+        small = area.bounding_box()
         page.keyboard.press("Enter")
         area.press_sequentially("two")
         expect(area).to_have_value("one\ntwo")
+        grown = area.bounding_box()
+        assert small
+        assert grown
+        assert grown["height"] > small["height"]
 
         page.set_viewport_size({"width": 390, "height": 420})
         expect(page.locator("html[data-keyboard=open]")).to_have_count(1)

@@ -6,13 +6,16 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from tests.gallery import story
 from tests.journeys import logs
 from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
-from tests.journeys.conftest import Shoot, Visit
+from tests.journeys.conftest import AT_BOTH_SIZES, Shoot, Visit
 from tests.journeys.curl import wait_for
+from tests.journeys.looking import is_phone
 from tests.journeys.operating import add_member
+from tests.journeys.wire import query
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(240)]
 
@@ -42,6 +45,10 @@ def long_session(visitor: Visitor, events: int = EVENTS) -> dict[str, Any]:
 
 def answer(page: Page, number: int) -> Any:
     return page.locator(".entry").get_by_text(f"Answer {number}", exact=True)
+
+
+def press(button: Locator) -> None:
+    button.tap() if is_phone(button.page) else button.click()
 
 
 def copied(page: Page, part: str) -> str:
@@ -174,6 +181,9 @@ class TestTenThousandEvents:
         expect(page.locator(".said").get_by_text("Question 1", exact=True)).to_be_in_viewport(timeout=TURN_MS)
         page.get_by_role("button", name="To the end").click()
         expect(answer(page, 100)).to_be_visible()
+        alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.locator(".turn-footer").last.get_by_label("Copy this turn as Markdown").tap()
+        assert copied(page, "Question 100").endswith("Answer 100")
         self.holds_few(page)
         shoot(page, "conversation-phone")
 
@@ -196,8 +206,9 @@ KEPT = """() => {
 
 
 class TestTextThatStreams:
-    def test_keeps_its_finished_blocks_their_places_and_what_is_selected_in_them(self, visit: Visit) -> None:
-        alice = visit()
+    @AT_BOTH_SIZES
+    def test_keeps_its_finished_blocks_their_places_and_what_is_selected_in_them(self, alice: Visitor) -> None:
+        alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
         text = [{"text": PARTS, "chunks": 120, "delay": 0.05}]
         session = alice.session(alice.project(), script(bash("printf '\\033[31mred\\033[0m'"), text), **FREE)
         page = alice.open(session_path(session))
@@ -213,8 +224,63 @@ class TestTextThatStreams:
         expect(page.locator("slw-markdown .code")).to_have_count(12)
         expect(page.locator("slw-markdown .hljs-number").first).to_be_attached()
 
-        page.locator(".tool > summary").click()
+        page.locator("slw-conversation").evaluate("(view) => view.goTo(1)")
+        press(page.locator(".tool > summary"))
         expect(page.locator(".output .ansi-red")).to_have_text("red")
+        code = page.locator("slw-markdown .code").first
+        press(code.get_by_role("button", name="Copy"))
+        assert copied(page, "x = 0") == "x = 0  # 0"
+        press(code.get_by_role("button", name="Wrap"))
+        assert code.locator("code").evaluate("one => getComputedStyle(one).whiteSpace") == "pre-wrap"
+
+
+# What the line of a call begins with, and what is in it once it is unfolded.
+UNFOLDED = {
+    r"Search\s+set_cookie": "auth/oauth.py",
+    r"Read\s+auth/views": "def step_20",
+    "Search the web": "example.com",
+    "Fetch": "Cookies…",
+    "Task list": "Test it in Safari",
+    "tracker": "Signed out",
+    r"Run\s+npm test": "It ended with exit code 1.",
+    "Edit": "max_age=SID_AGE_S",
+    "Write": "The whole file",
+    "Sub-agent": "Look at the diff.",
+}
+
+
+class TestWhateverHappened:
+    @AT_BOTH_SIZES
+    def test_unfolds_where_it_stands(self, alice: Visitor, shoot: Shoot) -> None:
+        session = alice.session(alice.project())
+        logs.write(alice.server, session, story.everything())
+        query(alice.server, "update agent_sessions_agentsession set cost_usd = 3.41 where id = %s", session["id"])
+        page = alice.open(session_path(session))
+        size = page.viewport_size
+        assert size
+        page.set_viewport_size({"width": size["width"], "height": 6000})  # all of it is in the page
+        expect(page.get_by_text("I look for the places")).to_be_visible(timeout=TURN_MS)
+        expect(page.locator(".composer-facts")).to_contain_text("$3.41")
+        expect(page.locator(".turn-footer").first).to_contain_text("99.7K tokens")
+
+        press(page.locator(".thinking > summary"))
+        expect(page.get_by_text("The cookie must be set somewhere")).to_be_visible()
+        folded = page.locator("details.tool:not([open]) > summary")
+        for _ in range(folded.count()):
+            press(folded.first)
+        expect(folded).to_have_count(0)
+        for name, inside in UNFOLDED.items():
+            tool = page.locator("details.tool", has=page.locator("summary", has_text=re.compile(f"^\\s*{name}")))
+            expect(tool.first).to_contain_text(inside)
+        expect(page.locator(".nested .tool")).to_have_count(2)
+        expect(page.locator(".note.error", has_text="overloaded")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        shoot(page, "everything")
+        press(page.locator(".tool-body").get_by_role("button", name=re.compile("Enlarge")).first)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        page.keyboard.press("Escape")
+        press(page.get_by_role("button", name="Show all 4,000 lines"))
+        expect(page.locator(".output", has_text="3999")).to_have_count(1)
 
 
 class TestATurnsFiles:

@@ -97,8 +97,15 @@ class TestOneHand:
         with page.expect_file_chooser() as chooser:
             choose(page, "slw-choices:first-of-type", "Images…")
         chooser.value.set_files({"name": "dot.png", "mimeType": "image/png", "buffer": png()})
+        page.get_by_role("button", name="Enlarge dot.png").tap()
+        expect(page.get_by_role("dialog", name="dot.png")).to_be_visible()
+        page.get_by_role("dialog", name="dot.png").get_by_role("button").tap()
         page.get_by_role("button", name="Remove dot.png").tap()
         expect(page.get_by_role("button", name="Remove dot.png")).to_have_count(0)
+        choose(page, "slw-choices:first-of-type", "An earlier message")
+        page.get_by_role("listbox", name="Earlier messages").get_by_role("option").first.tap()
+        expect(field(page)).to_have_value("ask me a question")
+        field(page).fill("")
 
     def sends_a_message_after_a_turn_that_it_interrupts(self, page: Page) -> None:
         send(page, SLOW)

@@ -222,8 +222,8 @@ class TestTheEndOfTheConversation:
         expect(page.get_by_text("The tests passed")).to_be_visible(timeout=TURN_MS)
         wait_until_at_bottom(page)
 
-    def test_is_left_by_scrolling_up_and_found_again(self, visit: Visit) -> None:
-        alice = visit()
+    @AT_BOTH_SIZES
+    def test_is_left_by_scrolling_up_and_found_again(self, alice: Visitor) -> None:
         lines = "\n\n".join(f"Paragraph {number} of many." for number in range(60))
         text = script([{"text": lines, "chunks": 60, "delay": 0.1}])
         page = alice.open(session_path(alice.session(alice.project(), text)))
