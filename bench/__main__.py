@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench import api, containers, create, distant, figures, jobs, machine, memory, modal, pages, stream, warm
+from bench import api, containers, create, distant, figures, idle, jobs, machine, modal, pages, stream, warm
 from bench.figures import Figure
 from tests.journeys.server import ROOT
 
@@ -68,7 +68,7 @@ def _parts(options: argparse.Namespace) -> dict[str, Callable[[], Coroutine[Any,
     return {
         "create": lambda: create.measure(replace(create.Size(), **rounds)),
         "stream": lambda: stream.measure(replace(stream.Size(), **rounds, **sessions)),
-        "memory": lambda: memory.measure(memory.Size()),
+        "idle": lambda: idle.measure(idle.Size()),
         "jobs": lambda: jobs.measure(jobs.Size()),
         "pages": lambda: pages.measure(replace(pages.Size(), **({"loads": options.rounds} if options.rounds else {}))),
         "containers": lambda: containers.measure(replace(containers.Size(), **rounds)),
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "parts",
         nargs="*",
         metavar="part",
-        help="create, stream, memory, jobs, pages, containers, ssh, modal, api, warm; all when none is named",
+        help="create, stream, idle, jobs, pages, containers, ssh, modal, api, warm; all when none is named",
     )
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     parser.add_argument("--rounds", type=int, help="how often each figure is measured")

@@ -53,11 +53,23 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def spent_s(pids: set[int]) -> float:
+    """The processor time that processes and those of their children that have ended have used so far."""
+    return sum(_spent_s(pid) for pid in pids)
+
+
 def machine_s() -> tuple[float, float]:
     """The processor time that the machine has spent at work, and that it could have: both count all cores."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]]
     idle, total = fields[3] + fields[4], sum(fields)  # what waits for a disk is idle too
     return (total - idle) / os.sysconf("SC_CLK_TCK"), total / os.sysconf("SC_CLK_TCK")
+
+
+def _spent_s(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    return 0
 
 
 def _rollup_kib(pid: int, name: str) -> float:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import cast
 
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django import app as django_app
+from procrastinate.contrib.django.utils import connector_params
 
+from config import waking
 from config.env import env
 from runtime import metrics
 from sessions import dispatch
@@ -52,7 +53,7 @@ async def run_forever() -> None:
 
 
 async def _run_once() -> None:
-    connector = cast(PsycopgConnector, django_app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    connector = PsycopgConnector(connection_class=waking.Connection, kwargs=connector_params())
     app = django_app.with_connector(connector)
     async with app.open_async():
         if not env.redis_url:  # one process: what is under way was our predecessor's, who is dead
@@ -63,13 +64,14 @@ async def _run_once() -> None:
             asyncio.create_task(reconcile.keep(connector.pool), name="reconciler"),
         ]
         try:
-            await app.run_worker_async(
+            worker = waking.Worker(
+                app,
                 concurrency=settings.WORKER_CONCURRENCY,
-                fetch_job_polling_interval=0.5,  # seconds a job may wait for the lock of the one before
                 stalled_worker_timeout=STALLED_S,
                 shutdown_graceful_timeout=GRACE_S,
                 install_signal_handlers=False,
             )
+            await worker.run()
         finally:
             for keeper in keepers:
                 keeper.cancel()

@@ -76,6 +76,7 @@ MODULES = {
         "localization",
         "management",
         "middleware",
+        "waking",
     }
     | {"observability", "outages", "parser", "places", "postgres", "serving", "settings", "sockets", "worker"},
     "environments": {

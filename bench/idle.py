@@ -1,4 +1,4 @@
-"""Memory at rest: the server, an idle socket, an idle session."""
+"""What takes memory and processor time while nobody does anything: the server, a socket, a session."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ class Size:
 
     sockets: int = 100
     sessions: int = 3
+    rest_s: float = 120.0  # over which processor time is counted: much happens once a minute
 
 
 async def measure(size: Size) -> list[Figure]:
-    """Proportional set sizes, where pages that processes share count once."""
+    """Proportional set sizes, where pages that processes share count once, and parts of one core."""
     async with bare_daphne.serving() as bare:
         bare_kib = await _settled({bare.pid})
         bare_socket_kib = await _bare_socket_kib(bare, size.sockets)
     with service.served(**_real_agent()) as server:
-        figures = await _at_rest(server, bare_kib)
+        figures = await _at_rest(server, bare_kib) + await _at_work(server, size.rest_s)
         socket_kib = await _socket_kib(server, size.sockets)
         figures.append(Figure("an idle WebSocket", socket_kib, "KiB", "of bare daphne", bare_socket_kib))
         return figures + await _sessions(server, size.sessions)
@@ -59,6 +60,22 @@ async def _bare_socket_kib(bare: Bare, count: int) -> float:
             await stack.enter_async_context(http.ws_connect(bare.url))
 
         return await _growth_kib(bare.pid, open_socket, count)
+
+
+async def _at_work(server: Server, rest_s: float) -> list[Figure]:
+    """What looks by itself whether there is something to do takes part of a core."""
+    async with bare_daphne.serving() as bare:
+        await asyncio.sleep(SETTLE_S)
+        groups = (_serve(server), _serve(server) | _postgres(server), {bare.pid})
+        before = [processes.spent_s(pids) for pids in groups]
+        await asyncio.sleep(rest_s)
+        own, everything, bare_own = (
+            100 * (processes.spent_s(pids) - spent) / rest_s for pids, spent in zip(groups, before, strict=True)
+        )
+    return [
+        Figure("`serve` at rest, of one core", own, "%", "bare daphne", bare_own),
+        Figure("`serve` and embedded PostgreSQL at rest, of one core", everything, "%", "bare daphne", bare_own),
+    ]
 
 
 async def _socket_kib(server: Server, count: int) -> float:
