@@ -96,10 +96,10 @@ class TestARestartOfTheServer:
         page.get_by_label("Message to the agent").fill("hello there")
         page.keyboard.press("Enter")
         expect(page.get_by_text("Sending…")).to_be_visible()
-        expect(page.get_by_role("button", name="Try again")).to_be_visible(timeout=TURN_MS)
+        expect(page.locator(".unsent").get_by_text("This is sent by itself")).to_be_visible(timeout=TURN_MS)
         server.start()
 
-        # It is sent once more when the page has found the server again; nobody has to press anything.
+        # So it is, when the page has found the server again; nobody has to press anything.
         expect(page.get_by_text("Here is what I can do:")).to_be_visible(timeout=TURN_MS)
         messages = alice.person.call("GET", f"/api/sessions/{session['id']}/messages")["items"]
         assert [message["text"] for message in messages] == ["hello there"]

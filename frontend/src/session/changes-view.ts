@@ -42,7 +42,7 @@ export class ChangesView extends PageElement {
   }
 
   override render(): unknown {
-    if (this.error) return html`<div class="pane-body">${errorNote(this.error)}<p><button class="button" type="button" @click=${() => this.load()}>${gettext("Try again")}</button></p></div>`;
+    if (this.error) return html`<div class="pane-body stack">${errorNote(this.error)}<p><button class="button" type="button" @click=${() => this.load()}>${gettext("Try again")}</button></p></div>`;
     if (!this.diff) return html`<p class="pane-body soft" role="status">${gettext("Loading the changes…")}</p>`;
     if (!this.diff.files.length) return this.empty();
     const { files, additions, deletions } = this.diff;

@@ -40,10 +40,9 @@ const withdrawnView = (item: UserItem, how: string): TemplateResult =>
 
 export function unsentView(sessionId: string, message: Unsent, retry: () => void, discard: () => void): TemplateResult {
   return html`<div class="user-message unsent">
-    <header><b>${gettext("You")}</b><span class="badge">${message.error ? gettext("Not sent") : gettext("Sending…")}</span></header>
+    <header><b>${gettext("You")}</b><span class="badge">${!message.error ? gettext("Sending…") : message.isDelayed ? gettext("Not sent yet") : gettext("Not sent")}</span></header>
     <div class="said">${message.text}</div>${attachmentsView(sessionId, message.attachments)}
-    ${message.error ? html`<div class="note error">${icon("warning")}<span class="grow">${message.error}</span>
-      <button class="link" type="button" @click=${retry}>${gettext("Try again")}</button>
-      <button class="link" type="button" @click=${discard}>${gettext("Back to the draft")}</button></div>` : nothing}
+    ${message.error ? html`<div class="note ${message.isDelayed ? "" : "error"}">${icon(message.isDelayed ? "info" : "warning")}<div class="grow stack tight"><p>${message.isDelayed ? gettext("The server cannot be reached. This is sent by itself when it can.") : message.error}</p>
+      <p class="row wrap"><button class="link" type="button" @click=${retry}>${gettext("Try again")}</button><button class="link" type="button" @click=${discard}>${gettext("Back to the draft")}</button></p></div></div>` : nothing}
   </div>`;
 }

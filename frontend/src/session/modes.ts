@@ -9,7 +9,7 @@ export const modeList = (): Mode[] => [
   { name: "default", label: gettext("Ask first"), detail: gettext("Reads freely; asks before it changes files or runs commands."), icon: "shield" },
   { name: "acceptEdits", label: gettext("Accept edits"), detail: gettext("Changes files without asking; asks before it runs commands."), icon: "filePen" },
   { name: "plan", label: gettext("Plan first"), detail: gettext("Looks around and writes a plan; changes nothing until you approve it."), icon: "list" },
-  { name: "bypassPermissions", label: gettext("Never ask"), detail: gettext("Does everything without asking. Only its sandbox holds it."), icon: "now", isWarning: true },
+  { name: "bypassPermissions", label: gettext("Never ask"), detail: gettext("Does everything without asking. Only the sandbox limits it."), icon: "now", isWarning: true },
 ];
 
 export const modes = (): [string, string][] => modeList().map((mode) => [mode.name, mode.label]);

@@ -5,7 +5,7 @@ import { messageOf } from "../elements/base.ts";
 import { newId } from "../ids.ts";
 import type { Attachment } from "../protocol.ts";
 
-export interface Unsent { id: string; text: string; attachments: readonly Attachment[]; isNow: boolean; error: string; at: number }
+export interface Unsent { id: string; text: string; attachments: readonly Attachment[]; isNow: boolean; error: string; /** Nobody answered: it goes by itself when somebody does. */ isDelayed?: boolean; at: number }
 
 const RESENT_WITHIN_MS = 10 * 60_000;
 
@@ -82,8 +82,8 @@ export class Outbox {
     this.changed();
   }
 
-  private mark(id: string, error: string): void {
-    this.set(this.messages.map((one) => (one.id === id ? { ...one, error } : one)));
+  private mark(id: string, error: string, isDelayed = false): void {
+    this.set(this.messages.map((one) => (one.id === id ? { ...one, error, isDelayed } : one)));
   }
 
   private async send(message: Unsent): Promise<void> {
@@ -93,8 +93,9 @@ export class Outbox {
       await post(`/sessions/${this.sessionId}/messages`, body, { key: message.id });
     } catch (error) {
       const reason = error instanceof ApiError && error.requestId ? `${messageOf(error)} (${error.requestId})` : messageOf(error);
-      if (error instanceof ApiError && !error.isIndeterminate && error.status < 500) this.giveBack(message, reason);
-      else this.mark(message.id, reason);
+      const isDelayed = !(error instanceof ApiError) || error.isIndeterminate;
+      if (!isDelayed && error.status < 500) this.giveBack(message, reason);
+      else this.mark(message.id, reason, isDelayed);
     }
   }
 

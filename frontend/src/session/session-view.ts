@@ -15,6 +15,7 @@ import type { LogEvent, Session } from "../protocol.ts";
 import { emptyView, loadingView } from "./chat-parts.ts";
 import type { Composer, Written } from "./composer.ts";
 import { Connection } from "./connection.ts";
+import { connectionNote } from "./connection-note.ts";
 import { type Conversation, EMPTY, withChanges } from "./conversation.ts";
 import type { ConversationView } from "./conversation-view.ts";
 import "./conversation-view.ts";
@@ -133,7 +134,6 @@ export class SessionView extends PageElement {
     hello: (session, live, version) => {
       this.arriving.flush();
       this.take(session);
-      this.outbox.retryAll();
       if (Date.now() - Date.parse(session.updated_at) < PREWARMED_WITHIN_MS) this.prewarm();
       this.transcript.hello(live);
       this.show();
@@ -161,6 +161,7 @@ export class SessionView extends PageElement {
     },
     state: (state) => {
       this.connectionState = state;
+      if (this.hasConnected) this.outbox.retryAll();
       // Only the socket says hello.
       if ((state === "streaming" || state === "polling") && !this.session) void this.reload();
     },
@@ -321,22 +322,23 @@ export class SessionView extends PageElement {
   override render(): unknown {
     const { panes } = this;
     const told = this.forPanes;
-    const isChat = panes.current === "chat";
+    const isSideShown = panes.isSideShown && !this.isOver;
+    const isChat = panes.current === "chat" || this.isOver;
     const session = this.session && withChanges(this.session, this.conversation.changes);
     return html`<slw-session-head .page=${this.page} .session=${session} .status=${this.status} .isWaiting=${this.isWaiting} .isWorking=${this.isWorking}
         .hasBegun=${this.conversation.lastSeq > 0} .isSideOpen=${panes.isSideOpen} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)}
         @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)} @slw-toggle-side=${() => this.panes.toggleSide()} @slw-archive=${() => void archive(this.sessionId)}
         @slw-details=${() => void this.showDetails()}></slw-session-head>
-      <div class="panes ${panes.isSideShown ? (panes.isMaximised ? "is-side-only" : "") : "is-single"}">
+      <div class="panes ${isSideShown ? (panes.isMaximised ? "is-side-only" : "") : "is-single"}">
         <section class="pane chat ${isChat ? "is-current" : ""}" aria-label=${gettext("Conversation")} @input=${this.prewarm}
           @slw-send=${(event: CustomEvent<Written>) => this.send(event.detail)} @slw-retry=${(event: CustomEvent<string>) => this.outbox.retry(event.detail)}
           @slw-discard=${this.onDiscard} @slw-restart=${this.restart} @slw-act=${(event: CustomEvent<string>) => this.act(event.detail)} @slw-change=${(event: CustomEvent<object>) => this.change(event.detail)}
           @slw-return=${({ detail }: CustomEvent<Returned>) => this.composer?.restore(detail, detail.reason)} @slw-undo=${(event: CustomEvent<Returned>) => void this.undo(event.detail)}
           @slw-answering=${(event: CustomEvent<string>) => this.answeredHere.add(event.detail)} @slw-not-answered=${(event: CustomEvent<string>) => this.answeredHere.delete(event.detail)}>${this.chat(session)}</section>
-        ${panes.isSideShown ? html`<div class="divider" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${gettext("Width of the conversation")}></div>
+        ${isSideShown ? html`<div class="divider" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${gettext("Width of the conversation")}></div>
           <section class="pane side ${isChat ? "" : "is-current"}" aria-label=${panes.sideTitle}>${panes.sidePane(told)}</section>` : nothing}
       </div>
-      ${panes.bottomBar(told)}
+      ${this.isOver ? nothing : panes.bottomBar(told)}
       <slw-session-details .page=${this.page} .session=${session}></slw-session-details>`;
   }
 
@@ -356,7 +358,8 @@ export class SessionView extends PageElement {
     const waiting = isPlainlyWaiting(this.conversation, this.places) ? queued : [];
     const { isOver } = this;
     const canWrite = this.page.can_write && !isOver;
-    const standIn = !isBare || isOver ? null : !this.hasConnected || this.conversation.lastSeq < (session?.last_seq ?? 0) ? loadingView() : session?.last_seq ? null : emptyView(canWrite);
+    if (isBare && isOver) return html`<div class="session-empty">${connectionNote(this.connectionState, true)}</div>`;
+    const standIn = !isBare ? null : !this.hasConnected || this.conversation.lastSeq < (session?.last_seq ?? 0) ? loadingView() : session?.last_seq ? null : emptyView(canWrite);
     return html`${standIn ?? html`<slw-conversation role="group" tabindex="0" aria-label=${gettext("Messages")} .sessionId=${this.sessionId} .conversation=${this.conversation} .history=${this.history}
         .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isInLine=${isInLine(this.conversation, this.places)} .isRestarting=${this.isRestarting} .canSend=${canWrite}></slw-conversation>`}
       <slw-dock .page=${this.page} .session=${session} .conversation=${this.conversation} .places=${this.places} .connection=${this.connectionState} .status=${this.status}

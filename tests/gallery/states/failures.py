@@ -101,7 +101,7 @@ def gone_meanwhile(world: World) -> View:
     session = world.alice.session(world.project, name="gone")
 
     def delete(page: Page) -> None:
-        expect(page.locator("slw-composer textarea")).to_be_attached()
+        expect(page.locator("slw-session-head h1")).to_be_attached()
         if session["id"] in {one["id"] for one in world.alice.person.call("GET", "/api/sessions?limit=200")["items"]}:
             world.alice.person.call("DELETE", f"/api/sessions/{session['id']}")
 
