@@ -13,9 +13,10 @@ KEYS = {
 }
 
 
-def debug_code(request: HttpRequest) -> dict[str, str]:
-    """In developer mode, the code that was mailed, for the page that asks for it: `{{ debug_code }}`."""
+def mailed_code(request: HttpRequest) -> dict[str, str | int]:
+    """For the pages that ask for a code: how long it is good for, and in developer mode the code itself."""
     page = request.resolver_match.url_name if request.resolver_match else None
-    if not settings.DEBUG or page not in KEYS:
+    if page not in KEYS:
         return {}
-    return {"debug_code": (request.session.get(KEYS[page]) or {}).get("code", "")}
+    code = (request.session.get(KEYS[page]) or {}).get("code", "") if settings.DEBUG else ""
+    return {"code_minutes": settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT // 60, "debug_code": code}

@@ -35,9 +35,7 @@ class ProfileForm(forms.ModelForm[User]):
         model = User
         fields = ("name",)
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
-        help_texts = {
-            "name": _("Shown beside what you write. Without a name it is the first part of your email address.")
-        }
+        help_texts = {"name": _("Shown next to your messages. If empty, the first part of your email address is used.")}
 
     def clean_name(self) -> str:
         return readable(self.cleaned_data["name"])

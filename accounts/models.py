@@ -64,7 +64,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
 
 class Theme(models.TextChoices):
-    SYSTEM = "SYSTEM", _("As the system has it")
+    SYSTEM = "SYSTEM", _("System")
     LIGHT = "LIGHT", _("Light")
     DARK = "DARK", _("Dark")
 

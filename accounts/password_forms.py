@@ -10,17 +10,17 @@ from django.utils.translation import gettext_lazy as _
 LABELS = {
     "oldpassword": _("Current password"),
     "password1": _("New password"),
-    "password2": _("New password (again)"),
+    "password2": _("Repeat new password"),
 }
 
 
-class ChangePasswordForm(forms.ChangePasswordForm):
+class ChangePasswordForm(forms.ChangePasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _label(self)
 
 
-class ResetPasswordKeyForm(forms.ResetPasswordKeyForm):
+class ResetPasswordKeyForm(forms.ResetPasswordKeyForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _label(self)

@@ -6,13 +6,14 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import OuterRef, Subquery
 from django.utils import formats, timezone
 from django.utils.translation import gettext
 
 from accounts.tenancy import Role, TenantQuerySet
 from accounts.wording import told
-from environments import credentials, services
+from environments import credentials, secrets, services
 from environments.models import Environment, EnvironmentCheck, EnvironmentKind
 from environments.schemas import CheckOut
 from gateway.keys import Origin, Source
@@ -61,6 +62,18 @@ class Card:
                 return ""
 
     @property
+    def lacks(self) -> str:
+        """The secret without which nothing can begin there; empty when there is one, or none is needed."""
+        match self.row.kind:
+            case EnvironmentKind.SSH:
+                needed = "password" if self.row.config.get("auth") == "password" else "private_key"
+            case EnvironmentKind.MODAL if not settings.MODAL_TOKEN_ID:
+                needed = "token_id"
+            case _:
+                return ""
+        return "" if needed in secrets.secrets_of(self.row) else needed
+
+    @property
     def model_key(self) -> str:
         return said_of(self.source)
 
@@ -86,7 +99,7 @@ class Card:
 def cards_of(rows: TenantQuerySet[Environment], organization_id: uuid.UUID, role: Role | None) -> list[Card]:
     """As many queries for many as for one."""
     newest = EnvironmentCheck.objects.filter(environment=OuterRef("pk")).order_by("-pk").values("pk")[:1]
-    found: list[Any] = list(rows.annotate(last_check_id=Subquery(newest)))
+    found: list[Any] = list(rows.annotate(last_check_id=Subquery(newest)).prefetch_related("secrets"))
     checks = EnvironmentCheck.objects.in_bulk([row.last_check_id for row in found if row.last_check_id])
     sources = services.sources_of(organization_id, found, role)
     return [Card(row, checks.get(row.last_check_id), sources[row.pk]) for row in found]
@@ -104,7 +117,7 @@ def said_of(source: Source) -> str:
         case Origin.DEPLOYMENT:
             return gettext("This server's key")
         case _:
-            return gettext("None; a practice model answers")
+            return gettext("Practice model (no key)")
 
 
 def _own(source: Source) -> str:

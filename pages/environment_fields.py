@@ -32,53 +32,51 @@ class Wording:
 
 WORDINGS: Mapping[str, Wording] = {
     "agent_path": Wording(
-        _("Agent program"), _("Left empty, the server's own is shown inside, or one is looked for there.")
+        _("Agent program"), _("Leave empty to use the server's copy, or the one found in the image.")
     ),
-    "app": Wording(_("App"), _("The Modal app that sandboxes belong to; it is made when it is missing.")),
+    "app": Wording(_("App"), _("The Modal app that sandboxes belong to; created if missing.")),
     "auth": Wording(_("Sign in with")),
     "base_image": Wording(
-        _("Base image"), _("Of a registry, with Python and Git. Left empty, Slipway's own is built, with Claude Code.")
+        _("Base image"), _("From a registry; needs Python and Git. Empty: Slipway's own, with Claude Code.")
     ),
-    "block_network": Wording(_("No network but the model gateway")),
+    "block_network": Wording(_("Block network except the model gateway")),
     "cpus": Wording(_("Processors"), unit=_("cores")),
     "disk_mb": Wording(
         _("Disk space"), _("For all files of a session. One whose files grow beyond it is stopped."), _("MB")
     ),
-    "domains": Wording(
-        _("Names that can be reached"), _("Separated by commas, when the network is not closed. Left empty, all can.")
-    ),
+    "domains": Wording(_("Allowed hosts"), _("Comma-separated; empty allows all.")),
     "host": Wording(_("Host"), _("A name or an address that this server can reach.")),
     "host_key": Wording(
         _("Host key"), _("Fetch it, and compare the fingerprint with the one that the machine itself shows.")
     ),
     "image": Wording(_("Container image"), _("Agents work in containers of this image.")),
     "lifetime_s": Wording(
-        _("Lives at most"), _("A longer session goes on in a new sandbox, with its files."), _("seconds")
+        _("Maximum lifetime"), _("A longer session goes on in a new sandbox, with its files."), _("seconds")
     ),
     "memory_mb": Wording(_("Memory"), unit=_("MB")),
     "mount_credentials": Wording(
-        _("Show agents this environment's folder of settings"),
+        _("Share the server's settings folder"),
         _(
-            "What the operator has put there on the server appears in the agent's ~/.claude, read-only: settings, "
-            "skills, sign-ins of tools. Whatever an agent runs can read it. Off is the safe choice."
+            "Its settings, skills and tool sign-ins appear read-only in ~/.claude, and everything an agent runs can "
+            "read them. Off is safer."
         ),
     ),
     "network": Wording(
         _("Network"),
         _("“none” leaves the model gateway as the only way out. Others must be set up on the Docker host."),
     ),
-    "pids": Wording(_("Processes at most")),
+    "pids": Wording(_("Process limit")),
     "port": Wording(_("Port")),
-    "read_only_root": Wording(_("The image's files cannot be changed")),
+    "read_only_root": Wording(_("Read-only image")),
     "runtime": Wording(_("Runtime")),
     "skills_volume": Wording(
-        _("Volume of skills"), _("Shown read-only to agents as their skills. It needs a token of this environment.")
+        _("Skills volume"), _("Shown read-only to agents as their skills. It needs a token of this environment.")
     ),
-    "storage": Wording(_("Files are kept in")),
-    "timeout_s": Wording(_("Ends when idle for"), unit=_("seconds")),
+    "storage": Wording(_("Storage")),
+    "timeout_s": Wording(_("Stop when idle for"), unit=_("seconds")),
     "username": Wording(_("User")),
     "warm_pool": Wording(
-        _("Sandboxes kept warm"), _("So many wait, empty, for the next new sessions. They cost what running ones cost.")
+        _("Warm sandboxes"), _("Started in advance for new sessions; each costs as much as a running one.")
     ),
     "work_dir": Wording(_("Working folder"), _("Sandboxes' files are kept below it.")),
 }
@@ -87,12 +85,12 @@ OPTIONS: Mapping[str, Text] = {
     "password": _("A password"),
     "runc": _("runc: shares the host's kernel"),
     "runsc": _("gVisor: a kernel of its own"),
-    "folder": _("A folder of the server"),
+    "folder": _("Server folder"),
     "volume": _("Named volumes of the engine"),
 }
 SECRETS: Mapping[str, Wording] = {
     "password": Wording(_("Password"), _("Forgotten when host, port or user change.")),
-    "private_key": Wording(_("Private key"), _("In OpenSSH's form, without a passphrase. Make one for Slipway alone.")),
+    "private_key": Wording(_("Private key"), _("OpenSSH format, no passphrase. Use a key made for Slipway.")),
     "token_id": Wording(
         _("Token ID"), _("Of your account at Modal. Without one the server's own is used, if it has one.")
     ),

@@ -22,9 +22,9 @@ from pages.environment_fields import FormField, config_fields, secret_fields
 
 ICONS = {"HOST": "server", "DOCKER": "container", "SSH": "network", "MODAL": "cloud"}
 ABOUT: Mapping[str, str | Promise] = {
-    EnvironmentKind.HOST: _("Beside the server, in a sandbox of bubblewrap"),
-    EnvironmentKind.DOCKER: _("In containers of an image of yours"),
-    EnvironmentKind.SSH: _("On a machine that you can sign in to"),
+    EnvironmentKind.HOST: _("On the Slipway server, in a bubblewrap sandbox"),
+    EnvironmentKind.DOCKER: _("In containers, from an image you choose"),
+    EnvironmentKind.SSH: _("On your own machine"),
     EnvironmentKind.MODAL: _("In Modal's cloud"),
 }
 
@@ -126,10 +126,15 @@ class EnvironmentForm:
             if one.needed_for and self._is_asked_for(one) and is_missing:
                 raise Invalid.field(one.path, gettext_noop("This is needed."))
 
+    def _require_name(self) -> None:
+        if not self.name.strip():
+            raise Invalid.field("name", gettext_noop("Enter a name."))
+        clean_name(self.name)
+
     def is_sound(self, data: Mapping[str, str]) -> bool:
         """Whether what can be known of the form alone is right; all that is not is shown at once."""
         checks = (
-            lambda: clean_name(self.name),
+            self._require_name,
             lambda: configs.parse(self.kind, self.config()),
             lambda: self._require_secrets(data),
         )

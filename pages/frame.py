@@ -43,7 +43,8 @@ class Frame:
     def _tree(self, role: Role) -> tree.FirstTree:
         data = tree.of_page(self.projects, self.organization.pk, self.actor.user.pk)
         about = {"organization_id": str(self.organization.pk), "user_id": str(self.actor.user.pk)}
-        return tree.FirstTree({**about, "can_write": role.covers(Role.MEMBER), **data}, self.projects, self.session_id)
+        may = {"can_write": role.covers(Role.MEMBER), "is_admin": role.covers(Role.ADMIN)}
+        return tree.FirstTree({**about, **may, **data}, self.projects, self.session_id)
 
 
 def frame(actor: Actor, organization: Organization, session_id: uuid.UUID | None = None) -> Frame:

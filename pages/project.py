@@ -46,10 +46,10 @@ class ProjectForm(forms.Form):
         super().__init__(data, initial={name: getattr(project, name) for name in self.base_fields})
         self._choose("default_branch", [(name, name) for name in _branches(project)])
         models = [(one.name, one.label) for one in gateway.available_models()]
-        self._choose("default_model", [("", gettext("The server's own choice")), *models])
+        self._choose("default_model", [("", gettext("Server default")), *models])
         known = Environment.objects.filter(organization_id=project.organization_id).order_by("pk")
         self._choose(
-            "default_environment_id", [("", gettext("The organisation's own choice")), *known.values_list("pk", "name")]
+            "default_environment_id", [("", gettext("Organisation default")), *known.values_list("pk", "name")]
         )
 
     def _choose(self, name: str, choices: list[tuple[Any, str]]) -> None:

@@ -33,10 +33,10 @@ from pages.frame import frame_of
 MOST_TOKENS = 200
 SAVED = "beside"  # the tag of what a form itself shows
 TOLD = [
-    ("notify_waiting", _("A session waits for you"), _("The agent asks for a permission, a decision or an answer.")),
-    ("notify_ended", _("A turn ended"), _("The agent has done what you asked for, or says why not.")),
-    ("notify_failed", _("A session failed"), _("The agent or its sandbox ended unexpectedly.")),
-    ("has_sound", _("With a sound"), _("A short, quiet one.")),
+    ("notify_waiting", _("An agent needs an answer"), _("It asks for a permission, a decision or an answer.")),
+    ("notify_ended", _("A turn ends"), _("The agent has done what you asked for, or says why not.")),
+    ("notify_failed", _("A session fails"), _("The agent or its sandbox ended unexpectedly.")),
+    ("has_sound", _("Play a sound"), _("A short, quiet one, with each of these.")),
 ]
 require_form = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -94,7 +94,7 @@ def _browsers_of(user: User) -> list[UserSession]:
 @login_required
 def appearance(request: ActorRequest) -> HttpResponse:
     # Each language is named in itself, so that whoever reads nothing else finds it.
-    languages = [("", gettext("Language of the browser")), *settings.LANGUAGES]
+    languages = [("", gettext("Browser language")), *settings.LANGUAGES]
     return _preferences(request, "appearance", AppearanceForm, languages=languages)
 
 
@@ -150,7 +150,12 @@ def model_key(request: ActorRequest) -> HttpResponse:
     chosen = chosen_organization(request, organizations_of(request.actor))
     role = request.actor.role_in(chosen.pk) or Role.VIEWER
     row = gateway.provider_key(chosen.pk) if role.covers(Role.ADMIN) else None
-    return _page(request, "model_key", key=ProviderKeyOut.from_orm(row).dict() if row else None)
+    return _page(
+        request,
+        "model_key",
+        key=ProviderKeyOut.from_orm(row).dict() if row else None,
+        is_practice=gateway.is_practice(chosen.pk),
+    )
 
 
 @require_safe

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.tenancy import TenantQuerySet
 from projects.models import Project
 from sessions import queries
-from sessions.models import AgentSession, PermissionRequest, PermissionStatus, SessionMark
+from sessions.models import AgentSession, PermissionRequest, PermissionStatus, SessionMark, SessionStatus
 
 Row = dict[str, Any]
 
@@ -137,7 +137,8 @@ class FirstTree:
         return [*([(None, pinned, 0)] if pinned else []), *found]
 
     def _must_show(self, session: AgentSession) -> bool:
-        return session.pk == self.session_id or bool(session.is_waiting)  # type: ignore[attr-defined]
+        is_busy = session.status == SessionStatus.RUNNING or bool(session.is_waiting)  # type: ignore[attr-defined]
+        return is_busy or session.pk == self.session_id
 
 
 def _is_pinned(mark: dict[str, Any] | None) -> bool:

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             name='Preferences',
             fields=[
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='preferences', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('theme', models.CharField(choices=[('SYSTEM', 'As the system has it'), ('LIGHT', 'Light'), ('DARK', 'Dark')], default='SYSTEM', max_length=6)),
+                ('theme', models.CharField(choices=[('SYSTEM', 'System'), ('LIGHT', 'Light'), ('DARK', 'Dark')], default='SYSTEM', max_length=6)),
                 ('language', models.CharField(blank=True, choices=[('en', 'English'), ('ja', '日本語')], max_length=10)),
                 ('wrap_code', models.BooleanField(default=False)),
                 ('notifications', models.CharField(choices=[('UNDECIDED', 'Not decided yet'), ('ON', 'On'), ('OFF', 'Off')], default='UNDECIDED', max_length=9)),

@@ -34,4 +34,4 @@ export function offer(action: Action): () => void {
 export const offered = (): Action[] => [...actions.values()].filter((action) => action.isOffered?.() ?? true);
 
 /** The names of the groups, in the order in which they are shown. */
-export const groups = { session: () => gettext("This session"), go: () => gettext("Go to"), make: () => gettext("Make"), view: () => gettext("View"), account: () => gettext("Account") };
+export const groups = { session: () => gettext("This session"), go: () => gettext("Go to"), make: () => gettext("Create"), view: () => gettext("View"), account: () => gettext("Account") };

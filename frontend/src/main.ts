@@ -20,7 +20,6 @@ import { offerStandardActions, openPalette } from "./frame/standard-actions.ts";
 import { store } from "./frame/tree-store.ts";
 import { load, loadParts } from "./parts.ts";
 import { CHANGED, hasPreferences, type Preferences, watchPreferences } from "./preferences.ts";
-import { offerSettings } from "./settings/pages.ts";
 import { showTheme } from "./theme.ts";
 import { keepToasts } from "./toast.ts";
 
@@ -28,10 +27,7 @@ void loadParts();
 watchPreferences();
 document.addEventListener(CHANGED, (event) => showTheme((event as CustomEvent<Preferences>).detail.theme.toLowerCase()));
 
-if (hasPreferences()) {
-  offerSettings();
-  drawAttention();
-}
+if (hasPreferences()) drawAttention();
 
 function find<T extends Element>(event: Event, selector: string): T | null {
   return event.target instanceof Element ? event.target.closest<T>(selector) : null;
@@ -39,7 +35,7 @@ function find<T extends Element>(event: Event, selector: string): T | null {
 
 document.addEventListener("click", (event) => {
   const opener = find<HTMLElement>(event, "[data-open]");
-  if (opener?.dataset.open === "new-project") void openPart<NewProject>("slw-new-project", (dialog) => void dialog.openWith(opener.dataset.source as never));
+  if (opener?.dataset.open === "new-project") void openPart<NewProject>("slw-new-project", (dialog) => void dialog.openWith(opener.dataset.source as never, opener.dataset.url));
   if (opener?.dataset.open === "new-session") void openPart<NewSession>("slw-new-session", (dialog) => void dialog.openFor(opener.dataset.project));
   const managed = find<HTMLElement>(event, "[data-manage]");
   // The dialog gives the focus back to what had it, which must not be inside of a closed menu.

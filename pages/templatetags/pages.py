@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from allauth.usersessions.models import UserSession
 from django import template
-from django.forms import BaseForm, BoundField, CheckboxInput, PasswordInput
+from django.forms import BaseForm, BoundField, CheckboxInput, PasswordInput, Select
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -58,7 +58,7 @@ def focus_of(form: BaseForm) -> str:
     """Where somebody goes on writing: the first field that is wrong, else the first that is empty."""
     fields = [field for field in form.visible_fields() if not isinstance(field.field.widget, CheckboxInput)]
     wrong = [field.name for field in fields if field.errors]
-    empty = [field.name for field in fields if not field.value()]
+    empty = [field.name for field in fields if not field.value() or isinstance(field.field.widget, PasswordInput)]
     return next(iter([*wrong, *empty]), "")
 
 
@@ -85,6 +85,7 @@ def form_field(field: BoundField, focus: str = "") -> dict[str, Any]:
         "help_text": field.help_text,
         "is_box": is_box,
         "is_secret": is_secret,
+        "is_choice": isinstance(widget, Select),  # what is not chosen has a word of its own among its options
     }
 
 
@@ -102,6 +103,12 @@ def with_code(text: str) -> SafeString:
     """A text in which commands that stand between backticks are shown as code."""
     pieces = enumerate(CODE.split(text))
     return format_html_join("", "{}", ((format_html("<code>{}</code>", one) if at % 2 else one,) for at, one in pieces))
+
+
+@register.filter
+def without_marks(text: str) -> str:
+    """The same where there is no room for code, as in a title."""
+    return text.replace("`", "")
 
 
 @register.filter
@@ -134,25 +141,30 @@ class Summary(NamedTuple):
     failed: int
     total: int
     last_at: datetime
+    sessions: list[AgentSession]
     shown: list[AgentSession]
 
 
 MOST_SHOWN = 6
+URGENT = ("waiting", "running", "failed")
 
 
 @register.simple_tag
 def summary_of(project: Project) -> Summary:
     rows: list[AgentSession] = project.shown_sessions  # type: ignore[attr-defined]
 
-    def urgency(row: AgentSession) -> tuple[bool, bool, float]:
-        return not row.is_waiting, row.status != SessionStatus.RUNNING, -row.updated_at.timestamp()  # type: ignore[attr-defined]
+    def urgency(row: AgentSession) -> tuple[int, float]:
+        meaning = status_of(row).meaning
+        return URGENT.index(meaning) if meaning in URGENT else len(URGENT), -row.updated_at.timestamp()
 
     states = [STATUSES[SessionStatus(row.status)].meaning for row in rows if not row.is_waiting]  # type: ignore[attr-defined]
+    ordered = sorted(rows, key=urgency)
     return Summary(
         waiting=len(rows) - len(states),
         running=states.count("running"),
         failed=states.count("failed"),
         total=len(rows),
         last_at=max([project.created_at, *(row.updated_at for row in rows)]),
-        shown=sorted(rows, key=urgency)[:MOST_SHOWN],
+        sessions=ordered,
+        shown=ordered[:MOST_SHOWN],
     )

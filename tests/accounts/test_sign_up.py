@@ -75,7 +75,7 @@ class TestSignUp:
 
     def test_shows_the_code_in_developer_mode_only(self, client: Client, settings: Any) -> None:
         sign_up(client)
-        assert "debug_code" not in client.get("/accounts/confirm-email/").context
+        assert not client.get("/accounts/confirm-email/").context["debug_code"]
 
         settings.DEBUG = True
 

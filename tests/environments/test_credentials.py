@@ -169,7 +169,7 @@ class TestPage:
         client.force_login(alice)
         listing = f"/settings/environments/?organization={environment.organization_id}"
         form = f"/settings/environments/{environment.pk}/authenticate/"
-        assert "None; a practice model answers" in client.get(listing).content.decode()
+        assert "Practice model (no key)" in client.get(listing).content.decode()
 
         refused = client.post(form, {"credential": "x y"}).content.decode()
         assert "Paste an API key" in refused
@@ -184,7 +184,7 @@ class TestPage:
         assert "stuv" not in shown
         client.force_login(alice)
         client.post(form, {"forget": "1"})
-        assert "None; a practice model answers" in client.get(listing).content.decode()
+        assert "Practice model (no key)" in client.get(listing).content.decode()
 
     def test_asks_as_often_for_many(
         self,

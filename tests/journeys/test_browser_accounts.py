@@ -52,7 +52,7 @@ class TestSigningIn:
         page.get_by_label(re.compile("code", re.I)).first.fill(page.locator("#debug-code").inner_text())
         page.get_by_role("button", name="Confirm").click()
         page.get_by_label("New password", exact=True).fill("another-long-passphrase")
-        page.get_by_label("New password (again)", exact=True).fill("another-long-passphrase")
+        page.get_by_label("Repeat new password", exact=True).fill("another-long-passphrase")
         page.locator("main form button.primary").click()
         expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
 

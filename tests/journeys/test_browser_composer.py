@@ -89,7 +89,7 @@ class TestTheField:
         area.fill("")
         page.get_by_label("Add", exact=True).click()
         page.get_by_role("button", name="A command").click()
-        expect(page.get_by_role("listbox", name="Commands of the agent").get_by_role("group")).to_have_count(1)
+        expect(page.get_by_role("listbox", name="Agent commands").get_by_role("group")).to_have_count(1)
         page.keyboard.press("Escape")
         expect(area).to_have_value("/")
         expect(area).to_be_focused()

@@ -80,7 +80,7 @@ class TestTheAgentsCommands:
         area = page.get_by_label("Message to the agent")
 
         area.press_sequentially("/co")
-        menu = page.get_by_role("listbox", name="Commands of the agent")
+        menu = page.get_by_role("listbox", name="Agent commands")
         expect(menu.get_by_role("option").filter(has_text="/compact")).to_be_visible()
         expect(area).to_have_attribute("aria-activedescendant", "composer-menu-0")
         shoot(page, "commands")
@@ -121,12 +121,12 @@ class TestARule:
         say(page, script(bash(RUN), [{"text": "second"}]))
         expect(page.get_by_text("second", exact=True)).to_be_visible(timeout=TURN_MS)
         self.open_details(page)
-        dialog = page.get_by_role("dialog", name="About this session")
+        dialog = page.get_by_role("dialog", name="Session details")
         expect(dialog.get_by_text(rule, exact=True)).to_be_visible()
         shoot(page, "rules")
         dialog.get_by_role("button", name=f"Remove {rule}…").click()
         dialog.get_by_role("button", name="Remove the rule").click()
-        expect(dialog.get_by_text("There are no rules")).to_be_visible()
+        expect(dialog.get_by_text("No rules yet")).to_be_visible()
         dialog.get_by_role("button", name="Close").click()
 
         say(page, script(bash(RUN), [{"text": "third"}]))
@@ -134,7 +134,7 @@ class TestARule:
 
     def open_details(self, page: Page) -> None:
         page.get_by_label("More about this session").click()
-        page.get_by_role("button", name="Details and permission rules…").click()
+        page.get_by_role("button", name="Session details…").click()
 
     def test_of_a_project_holds_in_its_other_sessions_and_is_on_its_page(self, visit: Visit, shoot: Shoot) -> None:
         alice = visit()

@@ -77,7 +77,7 @@ class TestTheWalk:
 
         card(page, "Second").locator("summary").first.click()
         page.get_by_role("link", name="Delete…").click()
-        expect(page.get_by_role("dialog").get_by_text("Nothing uses it.")).to_be_visible()
+        expect(page.get_by_role("dialog").get_by_text("No session uses it.")).to_be_visible()
         shoot(page, "environments-delete")
         page.get_by_role("dialog").get_by_role("button", name="Delete").click()
         expect(card(page, "Second")).to_have_count(0)
@@ -130,14 +130,14 @@ class TestTheTest:
     def test_is_followed_line_by_line_and_kept(self, alice: Visitor, shoot: Shoot) -> None:
         page = alice.open(PAGE)
         machine = card(page, "This machine")
-        expect(machine.get_by_text("Never tried out")).to_be_visible()
+        expect(machine.get_by_text("Not tested yet")).to_be_visible()
 
         machine.get_by_role("button", name="Test").click()
         expect(machine.get_by_role("list", name="Report of the test")).to_be_visible()
-        expect(machine.get_by_text("The test passed")).to_be_visible(timeout=TEST_MS)
+        expect(machine.get_by_text("Test passed")).to_be_visible(timeout=TEST_MS)
 
         go(page, page.url)
-        expect(machine.get_by_text("The test passed")).to_be_visible()
+        expect(machine.get_by_text("Test passed")).to_be_visible()
         machine.get_by_text("Report", exact=True).click()
         expect(machine.get_by_text("Git is there.")).to_be_visible()
         shoot(page, "environments-tested")
@@ -164,7 +164,7 @@ class TestConsequences:
         session = alice.session(alice.project(), "hello", environment_id=second["id"])
         alice.wait_until_idle(session)
         page = alice.open(f"{PAGE}{second['id']}/delete/")
-        expect(page.get_by_text("These sessions run in it.")).to_be_visible()
+        expect(page.get_by_text("These sessions are running here.")).to_be_visible()
         expect(page.get_by_role("main").get_by_role("link", name="feature")).to_be_visible()
 
         page.get_by_role("button", name=re.compile("Stop 1 session and delete")).click()
@@ -246,7 +246,7 @@ class TestOverSsh:
         page.get_by_label("Private key").fill(machine.private_key)
         page.locator("[data-kind=SSH] details.more > summary").click()
         page.locator("[data-kind=SSH]").get_by_label("Agent program").fill(str(find_cli()))
-        page.get_by_role("button", name="Fetch the key").click()
+        page.get_by_role("button", name="Fetch host key").click()
         expect(page.get_by_text(machine.host_key.fingerprint)).to_be_visible()
         shoot(page, "environments-host-key")
         page.get_by_role("button", name="Approve").click()
@@ -254,7 +254,7 @@ class TestOverSsh:
         page.get_by_role("button", name="Add environment").click()
 
         build = card(page, "Build machine")
-        expect(build.get_by_text("Agents can do there whatever this account can.")).to_be_visible()
+        expect(build.get_by_text("Agents can do everything this account can.")).to_be_visible()
         expect(build.get_by_text("Available", exact=True)).to_be_visible()
         build.get_by_role("button", name="Test").click()
         expect(build.get_by_role("list", name="Report of the test")).to_be_visible()

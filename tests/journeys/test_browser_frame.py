@@ -73,6 +73,40 @@ class TestThePalette:
         expect(page.get_by_role("dialog", name="Keyboard shortcuts").get_by_text("Interrupt the turn")).to_have_count(0)
         expect(page.get_by_role("dialog", name="Keyboard shortcuts").get_by_text("Write a message")).to_be_visible()
 
+    def test_has_whatever_menus_and_pages_offer(self, alice: Visitor) -> None:
+        session = alice.session(alice.project())
+        page = alice.open(session_path(session))
+        row(page, "feature").click(button="right")
+        expect(page.get_by_role("menu")).to_be_visible()
+        verbs = {name.split()[0].strip("…") for name in page.get_by_role("menuitem").all_inner_texts()}
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+k")
+        assert {"Pin", "Mark", "Copy", "Rename", "Archive", "Delete"} <= verbs
+        assert verbs - {"Open"} <= {name.split()[0] for name in found(page, "this session")}  # opened by Ctrl+Enter
+
+        for path in ("/", "/settings/", "/settings/environments/", f"/projects/{session['project_id']}/"):
+            page = alice.open(path)
+            expect(page.locator("slw-tree [role=treeitem]").first).to_be_visible()
+            controls = page.evaluate(CONTROLS)
+            page.keyboard.press("Control+k")
+            assert controls
+            lost = [name for name in controls if not any(name.lower() in one.lower() for one in found(page, name))]
+            assert lost == []
+
+
+# What the sidebar's menus and the page offer, but for what sends a form that one has yet to fill.
+CONTROLS = """[...document.querySelectorAll(".sidebar .menu-item:not([aria-current]), .main :is(.button, .menu-item)")]
+    .filter((one) => !one.matches("summary, :disabled, [data-drawer]") && !one.closest("[hidden]"))
+    .filter((one) => one.matches("a, [type=button]") || !one.form?.querySelector("input:not([type=hidden]), textarea"))
+    .map((one) => one.ariaLabel || one.textContent.trim())"""
+
+
+def found(page: Page, letters: str) -> list[str]:
+    """The names of what the open palette finds."""
+    page.get_by_role("combobox", name="Find a session").fill(letters)
+    options = page.get_by_role("listbox", name="Results").get_by_role("option")
+    return options.locator(".cut:first-of-type").all_inner_texts()
+
 
 class TestKeys:
     def test_leave_alone_whoever_types(self, visit: Visit) -> None:

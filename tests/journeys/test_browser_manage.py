@@ -57,8 +57,9 @@ class TestASession:
         page = alice.open(session_path(session))
 
         choose(page, "More about this session", "Move to another environment…")
-        dialog = page.get_by_role("dialog", name="Move to another environment?")
-        expect(dialog.get_by_label("Go on in")).to_have_text("Containers to be")
+        dialog = page.get_by_role("dialog", name="Move to another environment")
+        expect(dialog.get_by_text("Now in: This machine")).to_be_visible()
+        expect(dialog.get_by_label("Environment")).to_have_text("Containers to be")
         expect(dialog.get_by_text("What git ignores")).to_be_visible()
         dialog.get_by_role("button", name="Move", exact=True).click()
 
@@ -71,11 +72,11 @@ class TestASession:
         page = alice.open(session_path(session))
 
         choose(page, "More about this session", "Delete…")
-        dialog = page.get_by_role("dialog", name="Delete the session?")
+        dialog = page.get_by_role("dialog", name="Delete “feature”?")
         dialog.get_by_role("button", name="Cancel").click()
         assert alice.read(session)["name"] == "feature"
         choose(page, "More about this session", "Delete…")
-        dialog.get_by_role("button", name="Delete feature").click()
+        dialog.get_by_role("button", name="Delete session").click()
 
         page.wait_for_url(f"{alice.server.url}/")
         expect(page.get_by_text("feature", exact=True)).to_have_count(0)
@@ -104,7 +105,7 @@ class TestASession:
         session = alice.session(alice.project())
         page = alice.open(session_path(session))
 
-        choose(page, "More about this session", "Copy the branch's name")
+        choose(page, "More about this session", "Copy branch name")
 
         expect(page.get_by_text(f"Copied {session['branch']}")).to_be_visible()
         assert page.evaluate("navigator.clipboard.readText()") == session["branch"]
@@ -127,8 +128,9 @@ class TestAProject:
         page = alice.open("/")
 
         choose(page, "More about sample", "Delete…")
-        dialog = page.get_by_role("dialog", name="Delete the project?")
-        delete = dialog.get_by_role("button", name="Delete sample")
+        dialog = page.get_by_role("dialog", name="Delete “sample”?")
+        delete = dialog.get_by_role("button", name="Delete project")
+        expect(dialog.get_by_text("This deletes the repository and its 1 session.")).to_be_visible()
         expect(delete).to_be_disabled()
         dialog.get_by_label("Type the project's name").fill("sample")
         delete.click()

@@ -87,7 +87,7 @@ class TestOneHand:
 
     def takes_commands_files_and_images(self, page: Page) -> None:
         choose(page, "slw-choices:first-of-type", "A command")
-        page.get_by_role("listbox", name="Commands of the agent").get_by_role("option").first.tap()
+        page.get_by_role("listbox", name="Agent commands").get_by_role("option").first.tap()
         expect(field(page)).to_have_value(re.compile("^/"))
         field(page).fill("")
         choose(page, "slw-choices:first-of-type", "A file")

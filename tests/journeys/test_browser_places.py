@@ -79,7 +79,7 @@ def tried(page: Page, kind: str) -> None:
         mine.get_by_role("status").filter(has_text="passed").or_(mine.get_by_role("status").filter(has_text="failed"))
     ).to_be_visible(timeout=TEST_MS)
     assert mine.locator("li:has(.failed)").all_inner_texts() == []
-    expect(mine.get_by_text("The test passed")).to_be_visible()
+    expect(mine.get_by_text("Test passed")).to_be_visible()
     mine.get_by_text("Report", exact=True).click()
     expect(mine.get_by_text("Git is there.")).to_be_visible()
 
@@ -98,14 +98,14 @@ class TestDocker:
 
         # A key of its own, entered where one sees which is used, and never shown again.
         expect(mine.get_by_text("This server's key")).to_be_visible()
-        mine.get_by_role("link", name="Authenticate").click()
+        mine.get_by_role("link", name="Model key", exact=True).click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_label("A credential of this environment's own").fill("not a key")
+        dialog.get_by_label("Model key").fill("not a key")
         dialog.get_by_role("button", name="Save").click()
         expect(dialog.get_by_role("alert")).to_contain_text("Paste an API key")
         shoot(page, "environments-authenticate")
         assert violations(page, "authenticate") == []
-        dialog.get_by_label("A credential of this environment's own").fill(TOKEN)
+        dialog.get_by_label("Model key").fill(TOKEN)
         dialog.get_by_role("button", name="Save").click()
         expect(mine.get_by_text(f"Its own OAuth token, …{TOKEN[-4:]}")).to_be_visible()
         assert TOKEN not in page.content()
@@ -128,8 +128,8 @@ class TestDocker:
         assert (usage["calls"] > 0, float(usage["cost_usd"]) > 0) == (True, True)
 
         # Removed: the server's key again, in the same session.
-        mine.get_by_role("link", name="Authenticate").click()
-        page.get_by_role("dialog").get_by_role("button", name="Remove it").click()
+        mine.get_by_role("link", name="Model key", exact=True).click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove key").click()
         expect(mine.get_by_text("This server's key")).to_be_visible()
         before = len(vendor.seen)
         alice.person.call("POST", f"/api/sessions/{session['id']}/messages", {"text": prompt})

@@ -79,7 +79,7 @@ class TestAnImport:
         page.get_by_label("More about demo").click()
         page.get_by_role("button", name="Delete…").click()
         page.get_by_label("Type the project's name").fill("demo")
-        page.get_by_role("button", name="Delete demo").click()
+        page.get_by_role("dialog").get_by_role("button", name="Delete project").click()
 
         expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
 
@@ -380,7 +380,7 @@ class TestSeveralAgents:
         page.locator("main").get_by_role("button", name="New session").click()
         dialog = page.get_by_role("dialog", name="New session")
         more(dialog).get_by_label("Name").fill("trio")
-        dialog.get_by_label("How many").fill("3")
+        dialog.get_by_label("Number of sessions").fill("3")
         dialog.get_by_role("button", name="Start").click()
 
         page.wait_for_url("**/sessions/**")

@@ -112,7 +112,7 @@ class TestNotifications:
     def test_are_chosen_one_by_one(self, alice: Visitor) -> None:
         page = self.open(alice)
 
-        page.get_by_role("switch", name="A turn ended").uncheck()
+        page.get_by_role("switch", name="A turn ends").uncheck()
         saved(page, "notify_ended")
 
         assert alice.person.call("GET", "/api/me/preferences")["notify_ended"] is False

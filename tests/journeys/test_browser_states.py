@@ -45,7 +45,7 @@ class TestAxe:
             screens.look(page, "queue-edit")
             shoot(page, "queue-edit")
             page.get_by_label("Message to the agent").fill("/co")
-            expect(page.get_by_role("listbox", name="Commands of the agent")).to_be_visible()
+            expect(page.get_by_role("listbox", name="Agent commands")).to_be_visible()
             screens.look(page, "commands")
             shoot(page, "commands")
 
@@ -62,7 +62,7 @@ class TestAxe:
         for page in pages:
             expect(page.get_by_text("first", exact=True)).to_be_visible(timeout=TURN_MS)
             page.get_by_label("More about this session").click()
-            page.get_by_role("button", name="Details and permission rules…").click()
+            page.get_by_role("button", name="Session details…").click()
             page.get_by_role("dialog").get_by_role("button", name="Remove").click()
             screens.look(page, "rules")
             shoot(page, "rules")

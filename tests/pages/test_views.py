@@ -72,7 +72,7 @@ class TestDashboard:
     def test_follows_a_running_import(self, alice: User, project: Project) -> None:
         Project.objects.filter(pk=project.pk).update(status=ProjectStatus.IMPORTING)
 
-        assert f'<slw-import project-id="{project.pk}">' in browser(alice).get("/").content.decode()
+        assert f'<slw-import project-id="{project.pk}" ' in browser(alice).get("/").content.decode()
 
     def test_offers_viewers_nothing_that_they_may_not_do(self, vera: User, session: AgentSession) -> None:
         page = browser(vera).get("/").content.decode()
@@ -177,7 +177,7 @@ class TestProject:
         page = browser(bob).get(f"/projects/{session.project_id}/").content.decode()
 
         assert f'<slw-rules project-id="{session.project_id}" can-write>' in page
-        assert "There are no rules" in page
+        assert "No rules yet" in page
         assert "fix-login" in page
 
     def test_writes_its_rules_into_the_page_so_that_nothing_moves(self, bob: User, session: AgentSession) -> None:

@@ -31,9 +31,14 @@ export class EnvironmentChoice {
     return this.known.find((one) => one.id === id)?.status ?? null;
   }
 
-  /** What to begin with: the first that is not known to be away. */
+  /** What to begin with: the first of which nothing bad is known, else the first that is there. */
   best(environments: Environment[]): Environment | undefined {
-    return environments.find(({ id }) => this.status(id)?.available !== false) ?? environments[0];
+    const fit = (isGood: (status: NonNullable<Environment["status"]>) => boolean): Environment | undefined =>
+      environments.find(({ id }) => {
+        const status = this.status(id);
+        return !status || isGood(status);
+      });
+    return fit((status) => status.available && status.authenticated) ?? fit((status) => status.available) ?? environments[0];
   }
 
   /** What the select of this name says; `first` is chosen until somebody chooses another one. */

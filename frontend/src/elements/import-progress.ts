@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { get, post } from "../api.ts";
 import { percent as share } from "../format.ts";
+import { store } from "../frame/tree-store.ts";
 import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Project, ProjectImport } from "../protocol.ts";
@@ -13,11 +14,12 @@ const ENDED = ["COMPLETED", "FAILED", "CANCELLED"];
 const RETRY_MS = 3000;
 
 /** What an import goes through, by the percentage at which each stage ends. */
-const stages = (): [number, string][] => [[5, gettext("Reach the repository")], [75, gettext("Receive the objects")], [90, gettext("Put them together")], [100, gettext("Check what came")]];
+const stages = (): [number, string][] => [[5, gettext("Connect")], [75, gettext("Download objects")], [90, gettext("Unpack")], [100, gettext("Check")]];
 
 @customElement("slw-import")
 export class ImportProgress extends PageElement {
   @property({ attribute: "project-id" }) projectId = "";
+  @property({ attribute: "source-url" }) sourceUrl = "";
   @state() private progress: ProjectImport | null = null;
   @state() private error: unknown = null;
   @state() private isCancelling = false;
@@ -89,10 +91,16 @@ export class ImportProgress extends PageElement {
       ${isOver ? nothing : html`<progress class="progress" max="100" .value=${percent} aria-label=${gettext("Import progress")}></progress>`}
       ${isOver ? nothing : this.stages(percent, status === "PENDING")}
       ${error ? html`<p class="note error">${icon("warning")}<span>${told(error)}</span></p>` : nothing}
-      ${status === "FAILED" ? html`<p class="soft">${gettext("Nothing was imported. Delete this project, and import it again when that is mended.")}</p>` : nothing}
+      ${status === "FAILED" || status === "CANCELLED" ? this.afterwards() : nothing}
       ${errorNote(this.error)}
       ${log ? html`<details><summary class="link">${gettext("Show the log")}</summary><pre class="log" tabindex="0">${log}</pre></details>` : nothing}
     </div>`;
+  }
+
+  private afterwards(): TemplateResult {
+    return html`<p class="soft">${gettext("Nothing was imported.")}</p>
+      ${store.canWrite ? html`<div class="row wrap">${this.sourceUrl ? html`<button class="button" type="button" data-open="new-project" data-source="URL" data-url=${this.sourceUrl}>${gettext("Try again…")}</button>` : nothing}
+        <button class="button" type="button" data-manage="delete" data-kind="project" data-id=${this.projectId} data-name=${store.projectName(this.projectId)}>${gettext("Delete project…")}</button></div>` : nothing}`;
   }
 
   /** Those behind, the present one, and those to come; not read out at each step, which the line above is. */

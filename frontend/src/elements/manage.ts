@@ -3,8 +3,9 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import { call } from "../api.ts";
+import { store } from "../frame/tree-store.ts";
 import { offerUndo } from "../frame/undelete.ts";
-import { gettext } from "../i18n.ts";
+import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { FormDialog } from "./dialog.ts";
 
@@ -48,9 +49,7 @@ export class Manage extends FormDialog {
 
   override render(): unknown {
     const isRename = this.verb === "rename";
-    const title = isRename
-      ? { project: gettext("Rename the project"), session: gettext("Rename the session") }[this.kind]
-      : { project: gettext("Delete the project?"), session: gettext("Delete the session?") }[this.kind];
+    const title = isRename ? { project: gettext("Rename the project"), session: gettext("Rename the session") }[this.kind] : gettext("Delete “{name}”?", { name: this.name });
     return html`<dialog class="dialog small" aria-label=${title}><form novalidate @keydown=${this.onKey} @input=${this.onInput} @submit=${(event: Event) => this.submit(event, () => this.save())}>
       ${this.head(title)}
       <div class="body">${this.generalError()}${isRename ? this.nameField() : this.question()}</div>
@@ -65,14 +64,16 @@ export class Manage extends FormDialog {
 
   private question(): TemplateResult {
     if (this.kind === "session")
-      return html`<p>${gettext("The agent of {name} is stopped. Its conversation, its sandbox and the changes on its branch go with it. You can take this back for a few minutes.", { name: this.name })}</p>`;
-    return html`<p class="note warning">${icon("warning")}<span>${gettext("The repository {name} goes, with all its sessions and their changes. You can take this back for a few minutes.", { name: this.name })}</span></p>
+      return html`<p>${gettext("This stops its agent and deletes its conversation, its sandbox and the changes on its branch.")} ${gettext("You can undo this for a few minutes.")}</p>`;
+    const count = store.inOrder.filter((session) => session.project_id === this.targetId).length;
+    const what = count ? ngettext("This deletes the repository and its {count} session.", "This deletes the repository and its {count} sessions.", count) : gettext("This deletes the repository.");
+    return html`<p class="note warning">${icon("warning")}<span>${what} ${gettext("You can undo this for a few minutes.")}</span></p>
       ${this.field("name", gettext("Type the project's name to confirm"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" autocomplete="off" spellcheck="false" placeholder=${this.name} aria-invalid=${invalid}
         @input=${(event: Event) => (this.typed = (event.target as HTMLInputElement).value.trim())} />`)}`;
   }
 
   private deleteButton(): TemplateResult | typeof nothing {
     const isMeant = this.kind === "session" || this.typed === this.name.trim();
-    return html`<button class="button danger primary" ?disabled=${this.isBusy || !isMeant}><span class="cut">${gettext("Delete {name}", { name: this.name })}</span></button>`;
+    return html`<button class="button danger primary" ?disabled=${this.isBusy || !isMeant}>${{ project: gettext("Delete project"), session: gettext("Delete session") }[this.kind]}</button>`;
   }
 }

@@ -16,7 +16,7 @@ type Source = "EMPTY" | "URL" | "UPLOAD" | "SAMPLE";
 
 const choices = (): [Source, IconName, string, string][] => [
   ["URL", "globe", gettext("From a URL"), gettext("Clone a git repository")],
-  ["UPLOAD", "upload", gettext("Upload"), gettext("zip, tar.gz or git bundle")],
+  ["UPLOAD", "upload", gettext("Upload"), gettext("A file from this device")],
   ["SAMPLE", "fileText", gettext("Sample"), gettext("A small program to try things on")],
   ["EMPTY", "plus", gettext("Empty"), gettext("Start with one commit")],
 ];
@@ -37,11 +37,19 @@ export class NewProject extends FormDialog {
   protected readonly fields = ["name", "url", "token", "file", "environment_id"];
   private isNameTyped = false;
 
-  async openWith(source: Source | undefined): Promise<void> {
+  async openWith(source: Source | undefined, url = ""): Promise<void> {
     await this.open();
     if (source) this.choose(source);
+    if (url) await this.fill(url);
     this.environments.ask(this.organizationId);
     this.known = await statusesOf(this.organizationId).catch(() => []);
+  }
+
+  private async fill(url: string): Promise<void> {
+    await this.updateComplete;
+    const field = this.dialog.querySelector<HTMLInputElement>("[name=url]");
+    if (field) field.value = url;
+    this.suggest(nameFrom(url));
   }
 
   private suggest(name: string): void {
@@ -136,7 +144,7 @@ export class NewProject extends FormDialog {
         ${this.environments.warning("")}
       </div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
-        <button class="button primary" ?disabled=${this.isBusy || (this.source === "UPLOAD" && !this.file)}>${this.isBusy ? gettext("Creating…") : gettext("Create project")}</button></footer>
+        <button class="button primary" ?disabled=${this.isBusy}>${this.isBusy ? gettext("Creating…") : gettext("Create project")}</button></footer>
     </form>`;
   }
 
@@ -152,8 +160,8 @@ export class NewProject extends FormDialog {
     };
     return this.field("file", gettext("Archive"), ({ id, invalid }) => html`<label class="drop ${this.isOver ? "over" : ""}" @dragover=${over(true)} @dragleave=${over(false)}
         @drop=${(event: DragEvent) => { over(false)(event); this.take(event.dataTransfer?.files[0]); }}>
-        <input id=${id} name="file" type="file" accept=".zip,.tar.gz,.tgz,.bundle" aria-invalid=${invalid} @change=${(event: Event) => this.take((event.target as HTMLInputElement).files?.[0])} />
-        ${icon("upload")}<span class="strong">${this.file ? this.file.name : gettext("Drop a file here, or choose one")}</span>
+        <input id=${id} name="file" type="file" ?required=${!this.file} accept=".zip,.tar.gz,.tgz,.bundle" aria-invalid=${invalid} @change=${(event: Event) => this.take((event.target as HTMLInputElement).files?.[0])} />
+        ${icon("upload")}<span class="strong">${this.file ? this.file.name : matchMedia("(pointer: coarse)").matches ? gettext("Choose a file") : gettext("Drop a file here, or choose one")}</span>
         <span class="soft">${this.file ? bytes(this.file.size) : gettext("zip, tar.gz or git bundle")}</span></label>`);
   }
 }

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { post } from "../api.ts";
-import { gettext } from "../i18n.ts";
+import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { modes } from "../session/modes.ts";
@@ -107,12 +107,12 @@ export class NewSession extends FormDialog {
       ${this.head(gettext("New session"))}
       <div class="body">
         ${errorNote(this.loadError)}${this.generalError()}
-        ${this.field("prompt", gettext("What should the agent do?"), ({ id, invalid }) => html`<textarea class="input prompt" id=${id} name="prompt" rows="6" aria-invalid=${invalid} ?required=${this.pictures.count > 0} placeholder=${gettext("Fix the failing test in the word counter, and say what was wrong.")} @paste=${this.pictures.onPaste}></textarea>`, gettext("You can also start without and write it later."))}
+        ${this.field("prompt", gettext("What should the agent do?"), ({ id, invalid }) => html`<textarea class="input prompt" id=${id} name="prompt" rows="6" aria-invalid=${invalid} ?required=${this.pictures.count > 0} placeholder=${gettext("Fix the failing test in the word counter, and say what was wrong.")} @paste=${this.pictures.onPaste}></textarea>`, gettext("Optional: you can write to the agent later."))}
         ${this.pictures.view()}
         ${this.projectField()}
         ${this.environments.warning(this.environment)}
         <details class="more" ?open=${this.remembered.isMore ?? false} @toggle=${(event: Event) => this.remember({ isMore: (event.target as HTMLDetailsElement).open })}>
-          <summary>${icon("chevron")}<span class="strong">${gettext("More")}</span><span class="soft cut">${this.summary()}</span></summary>
+          <summary>${icon("chevron")}<span class="strong">${gettext("Options")}</span><span class="soft cut">${this.summary()}</span></summary>
           ${this.more()}
         </details>
       </div>
@@ -131,9 +131,10 @@ export class NewSession extends FormDialog {
   private summary(): string {
     const { lists } = this;
     if (!lists) return "";
-    const model = lists.models.items.find(({ name }) => name === this.model)?.label ?? this.model;
+    const model = this.isPractice ? gettext("Practice model") : (lists.models.items.find(({ name }) => name === this.model)?.label ?? this.model);
+    const environment = told(lists.environments.find(({ id }) => id === this.environments.now(this.environment))?.name ?? "");
     const mode = modes().find(([name]) => name === this.mode)?.[1] ?? "";
-    return gettext("{model} · {mode} · from {branch}", { model, mode, branch: lists.project.default_branch });
+    return gettext("{model} · {mode} · from {branch} · {environment}", { model, mode, branch: lists.project.default_branch, environment });
   }
 
   /** The project's own may have been deleted. */
@@ -160,7 +161,7 @@ export class NewSession extends FormDialog {
       ${this.select("model", gettext("Model"), lists?.models.items.map(({ name, label }) => [name, label]), this.model)}
       ${this.environments.field(this.field.bind(this), lists?.environments, this.environment)}
       ${this.select("base_branch", gettext("Start from"), lists?.branches.map(({ name }) => [name, name]), lists?.project.default_branch ?? "")}
-      ${this.field("count", gettext("How many"), ({ id, invalid }) => html`<input class="input" id=${id} name="count" type="number" min="1" max="10" value="1" required aria-invalid=${invalid} />`, gettext("Each agent gets its own branch and sandbox."))}
+      ${this.field("count", gettext("Number of sessions"), ({ id, invalid }) => html`<input class="input" id=${id} name="count" type="number" min="1" max="10" value="1" required aria-invalid=${invalid} />`, gettext("Each agent gets its own branch and sandbox."))}
     </div>`;
   }
 

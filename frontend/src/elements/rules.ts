@@ -53,7 +53,7 @@ export class Rules extends PageElement {
   }
 
   private empty(): TemplateResult {
-    return html`<p class="soft">${gettext("There are no rules. “Always allow” in a question of the agent makes one.")}</p>`;
+    return html`<p class="soft">${gettext("No rules yet. Choosing “Always allow” when an agent asks adds one.")}</p>`;
   }
 
   private row(rule: Rule): TemplateResult {

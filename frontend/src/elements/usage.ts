@@ -40,6 +40,7 @@ export class UsageView extends PageElement {
 export class ProviderKey extends PageElement {
   @property({ attribute: "organization-id" }) organizationId = "";
   @property({ type: Boolean, attribute: "can-change" }) canChange = false;
+  @property({ type: Boolean, attribute: "is-practice" }) isPractice = false;
   @state() private key = pageData<Key>("model-key-data");
   @state() private isBusy = false;
   @state() private isRemoving = false;
@@ -81,7 +82,7 @@ export class ProviderKey extends PageElement {
   override render(): unknown {
     return html`<section class="card"><div class="body stack"><h2>${gettext("Anthropic key")}</h2>
       ${errorNote(this.error)}
-      ${!this.canChange ? nothing : this.key?.last_four ? this.present(this.key) : html`<p class="note">${icon("info")}<span>${gettext("This organisation has no key of its own. Sessions use the deployment's key, or the practice model when there is none.")}</span></p>`}
+      ${!this.canChange ? nothing : this.key?.last_four ? this.present(this.key) : html`<p class="note">${icon("info")}<span>${this.isPractice ? gettext("No key: sessions use the practice model.") : gettext("No key of its own: sessions use the server's key.")}</span></p>`}
       ${this.canChange ? this.form() : html`<p class="soft">${gettext("Only admins see and change the key.")}</p>`}
     </div></section>`;
   }

@@ -26,14 +26,15 @@ export interface Section { name: string; found: Found[] }
 
 const MOST = 60;
 const RECENT = 6;
-const SESSIONS_UNASKED = 12;
+const SHOWN_UNASKED = 12; // of what there may be many of
 
 const ofAction = ({ id, title, group, keys, words, run }: Action): Choice => ({ id, title, group, detail: "", run, ...(keys ? { keys } : {}), ...(words ? { words } : {}) });
 
-export function choices(): Choice[] {
+/** `more` is what has no keys. */
+export function choices(more: readonly Action[]): Choice[] {
   const { sessions, projects } = places();
   return [
-    ...offered().filter((action) => action.id !== "palette").map(ofAction),
+    ...[...offered(), ...more].filter((action) => action.id !== "palette").map(ofAction),
     ...sessions.map((session): Choice => {
       const { word, meaning } = statusWord(session.status, session.is_waiting);
       return { id: session.id, title: session.name, group: gettext("Sessions"), detail: session.project, words: word, meaning, href: `/sessions/${session.id}/` };
@@ -64,9 +65,9 @@ function unasked(all: readonly Choice[], recent: readonly string[], current: str
   const isUsed = new Set(used.map((choice) => choice.id));
   const rest = all.filter((choice) => !isUsed.has(choice.id) && choice.id !== current);
   const order = [groups.session(), groups.go(), groups.make(), gettext("Sessions"), gettext("Projects"), groups.view(), groups.account()];
-  const placeOf = ({ name }: Section): number => (order.includes(name) ? order.indexOf(name) : order.length);
+  const placeOf = ({ name }: Section): number => (order.includes(name) ? order.indexOf(name) : order.indexOf(groups.make()) + 0.5);
   const sections = sectioned(rest.map((choice) => ({ choice, positions: [] }))).sort((one, other) => placeOf(one) - placeOf(other));
-  for (const section of sections) if (section.found.some(({ choice }) => choice.href)) section.found.splice(SESSIONS_UNASKED);
+  for (const section of sections) if (!order.includes(section.name) || section.found.some(({ choice }) => choice.href)) section.found.splice(SHOWN_UNASKED);
   return [{ name: gettext("Recent"), found: used.map((choice) => ({ choice, positions: [] })) }, ...sections].filter((section) => section.found.length);
 }
 

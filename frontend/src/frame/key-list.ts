@@ -14,11 +14,11 @@ const local = (): Pick<Action, "title" | "group" | "keys" | "alsoKeys">[] => [
   { title: gettext("Send"), group: gettext("Message"), keys: "Enter" },
   { title: gettext("New line"), group: gettext("Message"), keys: "Shift+Enter" },
   { title: gettext("Send at once, interrupting what runs"), group: gettext("Message"), keys: "Ctrl+Enter" },
-  { title: gettext("Earlier messages, and later ones again"), group: gettext("Message"), keys: "↑", alsoKeys: "↓" },
+  { title: gettext("Previous and next message"), group: gettext("Message"), keys: "↑", alsoKeys: "↓" },
   { title: gettext("Search in earlier messages"), group: gettext("Message"), keys: "Ctrl+R" },
-  { title: gettext("The next permission mode"), group: gettext("Message"), keys: "Shift+Tab" },
-  { title: gettext("Commands of the agent"), group: gettext("Message"), keys: "/" },
-  { title: gettext("Files"), group: gettext("Message"), keys: "@" },
+  { title: gettext("Next permission mode"), group: gettext("Message"), keys: "Shift+Tab" },
+  { title: gettext("Agent commands"), group: gettext("Message"), keys: "/" },
+  { title: gettext("Mention a file"), group: gettext("Message"), keys: "@" },
 ];
 
 type Listed = Pick<Action, "title" | "keys" | "alsoKeys">;

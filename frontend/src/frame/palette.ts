@@ -9,6 +9,7 @@ import { archivedChoices, type Choice, choices, find, type Found, type Section }
 import { marked } from "../fuzzy.ts";
 import { caps } from "./key-caps.ts";
 import { goTo } from "./navigate.ts";
+import { actionsHere } from "./palette-actions.ts";
 import { noteUse, recent } from "./recent.ts";
 import { beginTree, store } from "./tree-store.ts";
 
@@ -28,7 +29,7 @@ export class Palette extends PageElement {
   async open(): Promise<void> {
     if (this.isOpen) return;
     beginTree();
-    this.all = choices();
+    this.all = choices(actionsHere());
     this.current = store.current;
     this.isOpen = true;
     this.look("");
@@ -111,7 +112,7 @@ export class Palette extends PageElement {
         @input=${(event: Event) => this.look((event.target as HTMLInputElement).value)} @keydown=${this.onKey} />
         <button class="button quiet square touch-only" type="button" aria-label=${gettext("Close")} @click=${() => this.dialog.close()}>${icon("cross")}</button></div>
       <p class="unseen" role="status">${ngettext("{count} result", "{count} results", length)}</p>
-      ${length ? this.list() : html`<p class="palette-none soft">${gettext("Nothing of that name. Fewer letters find more.")}</p>`}
+      ${length ? this.list() : html`<p class="palette-none soft">${gettext("No results for “{text}”.", { text: this.input.value })}</p>`}
       <p class="palette-keys" aria-hidden="true"><span>${caps("↑")}${caps("↓")} ${gettext("choose")}</span><span>${caps("Enter")} ${gettext("go")}</span><span>${caps("Ctrl+Enter")} ${gettext("in a new tab")}</span><span>${caps("Esc")} ${gettext("close")}</span></p>
     </div>`;
   }

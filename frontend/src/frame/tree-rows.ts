@@ -26,10 +26,10 @@ export interface Look {
 
 const sessionRow = (session: SessionSummary, group: string): Row => ({ type: "session", key: session.id, group, session });
 
-/** The first few, and the one that is shown wherever it stands. */
+/** The first few, and wherever they stand the one that is shown, those at work and those that wait. */
 function someOf(sessions: SessionSummary[], { current, isWhole, text }: Look, group: string): SessionSummary[] {
   if (sessions.length <= SHOWN_AT_FIRST + SPARED || text || isWhole(group)) return sessions;
-  return sessions.filter((session, index) => index < SHOWN_AT_FIRST || session.id === current || session.is_waiting);
+  return sessions.filter((session, index) => index < SHOWN_AT_FIRST || session.id === current || session.is_waiting || session.status === "RUNNING");
 }
 
 function groupRows(group: string, project: TreeProject | null, sessions: SessionSummary[], look: Look): Row[] {

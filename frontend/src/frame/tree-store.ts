@@ -2,7 +2,7 @@
 
 import { type Arranged, arranged, changed, type Changes, EMPTY_TREE, inTreeOrder, type Mark, type SessionSummary, summaryOf, type Told, type Tree, treeOf, withMark } from "./tree-model.ts";
 
-interface PageTree extends Told { organization_id: string; user_id: string; can_write: boolean }
+interface PageTree extends Told { organization_id: string; user_id: string; can_write: boolean; is_admin: boolean }
 
 export interface Activity {
   sessions: SessionSummary[];
@@ -19,6 +19,7 @@ class TreeStore {
   organizationId = "";
   userId = "";
   canWrite = false;
+  isAdmin = false;
   /** The session that is shown. */
   current = "";
   isLeader = true;
@@ -29,7 +30,7 @@ class TreeStore {
 
   begin(page: PageTree | null): void {
     if (!page) return;
-    Object.assign(this, { organizationId: page.organization_id, userId: page.user_id, canWrite: page.can_write });
+    Object.assign(this, { organizationId: page.organization_id, userId: page.user_id, canWrite: page.can_write, isAdmin: page.is_admin });
     this.set(treeOf(page), true);
   }
 

@@ -302,7 +302,7 @@ export class TreeView extends PageElement implements Walked {
     const { word, meaning } = statusWord(session.status, session.is_waiting);
     const isNews = isUnread(session) && !isCurrent;
     const isDirty = session.git_status === "DIRTY";
-    const shown = session.is_waiting ? gettext("waits") : meaning === "running" ? gettext("runs") : meaning === "failed" ? gettext("failed") : "";
+    const shown = session.is_waiting ? gettext("waits") : meaning === "running" ? gettext("running") : meaning === "failed" ? gettext("failed") : "";
     const label = [session.name, shown || word, isNews && gettext("unread"), isDirty && gettext("has changes")].filter(Boolean).join(", ");
     const title = [session.name, session.title, row.type === "session" && row.group === PINNED && store.projectName(session.project_id)].filter(Boolean).join(" · ");
     return this.shell(row, `tree-row session ${isNews ? "is-unread" : ""}`, label, html`<a href="/sessions/${session.id}/" tabindex="-1" draggable="false" title=${title}>

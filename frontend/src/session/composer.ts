@@ -348,7 +348,7 @@ export class Composer extends PageElement {
   }
 
   private menuLabel({ typing }: Menu): string {
-    return typing.kind === "command" ? gettext("Commands of the agent") : gettext("Files");
+    return typing.kind === "command" ? gettext("Agent commands") : gettext("Files");
   }
 
   private placeholder(): string {

@@ -6,7 +6,7 @@ import { get, post } from "../api.ts";
 import { FormDialog } from "../elements/dialog.ts";
 import { EnvironmentChoice } from "../elements/environment-choice.ts";
 import type { Environment } from "../elements/new-session-lists.ts";
-import { gettext } from "../i18n.ts";
+import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { Session } from "../protocol.ts";
 import { toast } from "../toast.ts";
@@ -14,17 +14,19 @@ import { toast } from "../toast.ts";
 @customElement("slw-move")
 export class MoveDialog extends FormDialog {
   @state() private others: Environment[] | null = null;
+  @state() private here = "";
   @state() private session: Session | null = null;
   private readonly environments = new EnvironmentChoice(() => this.requestUpdate());
   protected readonly fields = ["environment_id"];
 
   async openFor(sessionId: string): Promise<void> {
-    Object.assign(this, { others: null, session: null, error: null });
+    Object.assign(this, { others: null, here: "", session: null, error: null });
     await this.open();
     try {
       const session = await get<Session>(`/sessions/${sessionId}`);
       this.environments.ask(session.organization_id);
       const { items } = await get<{ items: Environment[] }>(`/environments?organization_id=${session.organization_id}&limit=200`);
+      this.here = told(items.find(({ id }) => id === session.environment_id)?.name ?? "");
       this.others = items.filter(({ id }) => id !== session.environment_id);
       this.session = session;
     } catch (error) {
@@ -41,15 +43,16 @@ export class MoveDialog extends FormDialog {
   }
 
   override render(): unknown {
-    const title = gettext("Move to another environment?");
+    const title = gettext("Move to another environment");
     const first = this.environments.best(this.others ?? []);
     return html`<dialog class="dialog small" aria-label=${title}><form @submit=${(event: Event) => this.submit(event, () => this.send())}>
       ${this.head(title)}
       <div class="body">${this.generalError()}
         ${this.others?.length === 0 ? html`<p>${gettext("There is no other environment. Add one in the organisation's settings.")}</p>` : html`
-          ${this.environments.field(this.field.bind(this), this.others ?? undefined, first?.id ?? "", gettext("Go on in"))}
+          ${this.environments.field(this.field.bind(this), this.others ?? undefined, first?.id ?? "")}
+          ${this.here ? html`<p class="soft">${gettext("Now in: {name}", { name: this.here })}</p>` : nothing}
           ${first ? this.environments.warning(first.id) : nothing}`}
-        <p>${gettext("Its files, its branch and its conversation come along; the next message goes on there.")}</p>
+        <p>${gettext("Files, branch and conversation move along; the next message runs there.")}</p>
         <p class="note warning">${icon("warning")}<span>${gettext("What git ignores, such as installed packages, is left behind and removed. Terminals and background processes end.")}</span></p></div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
         <button class="button primary" aria-busy=${this.isBusy} ?disabled=${this.isBusy || !first}>${gettext("Move")}</button></footer>

@@ -38,9 +38,9 @@ export function offerSession(stage: Stage): () => void {
     offer({ id: "session-pin", title: gettext("Pin the session, or unpin it"), group, keys: "p", run: () => togglePin(stage.sessionId) }),
     offer({ id: "session-archive", title: gettext("Archive the session"), group, keys: "e", isOffered: canWrite, run: () => void archive(stage.sessionId) }),
     offer({ id: "session-move", title: gettext("Move the session to another environment"), group, words: gettext("docker ssh modal sandbox"), isOffered: () => stage.canWrite && !stage.isWorking, run: () => openMove(stage.sessionId) }),
-    offer({ id: "session-details", title: gettext("Details and permission rules"), group, words: gettext("about"), run: () => stage.showDetails() }),
-    offer({ id: "session-branch", title: gettext("Copy the branch's name"), group, run: () => void copyName(stage.branch) }),
-    offer({ id: "session-link", title: gettext("Copy the link"), group, words: gettext("address URL"), run: () => void copyName(location.origin + location.pathname) }),
+    offer({ id: "session-details", title: gettext("Session details"), group, words: gettext("about"), run: () => stage.showDetails() }),
+    offer({ id: "session-branch", title: gettext("Copy branch name"), group, run: () => void copyName(stage.branch) }),
+    offer({ id: "session-link", title: gettext("Copy link"), group, words: gettext("address URL"), run: () => void copyName(location.origin + location.pathname) }),
     offer({ id: "session-delete", title: gettext("Delete the session"), group, words: gettext("remove"), isOffered: canWrite, run: manage("delete") }),
     offer({ id: "side", title: gettext("Show or hide the side pane"), group: groups.view(), keys: "v", alsoKeys: "Ctrl+\\", words: gettext("changes split"), run: () => stage.toggleSide() }),
   ];

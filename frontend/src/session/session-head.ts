@@ -135,9 +135,9 @@ export class SessionHead extends PageElement {
       html`<button class="menu-item ${className}" type="button" data-manage=${verb} data-kind="session" data-id=${this.page.id} data-name=${name}>${word}</button>`;
     return html`<details class="menu end"><summary class="button quiet square" aria-label=${gettext("More about this session")} title=${gettext("More")}>${icon("more")}</summary>
       <div class="menu-body">${manage("rename", gettext("Rename…"))}
-        <button class="menu-item" type="button" @click=${this.openDetails}>${gettext("Details and permission rules…")}</button>
-        <button class="menu-item" type="button" @click=${() => copyName(branch)}>${gettext("Copy the branch's name")}</button>
-        <button class="menu-item" type="button" @click=${() => copyName(`${location.origin}/sessions/${this.page.id}/`)}>${gettext("Copy the link")}</button>
+        <button class="menu-item" type="button" @click=${this.openDetails}>${gettext("Session details…")}</button>
+        <button class="menu-item" type="button" @click=${() => copyName(branch)}>${gettext("Copy branch name")}</button>
+        <button class="menu-item" type="button" @click=${() => copyName(`${location.origin}/sessions/${this.page.id}/`)}>${gettext("Copy link")}</button>
         <div class="menu-line"></div>
         <button class="menu-item" type="button" ?disabled=${this.isWorking} title=${this.isWorking ? gettext("Wait until the agent has finished, or stop it first") : ""} @click=${this.move}>${gettext("Move to another environment…")}</button>
         <button class="menu-item" type="button" @click=${() => this.emit("slw-archive")}>${gettext("Archive")}</button>

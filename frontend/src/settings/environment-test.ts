@@ -106,16 +106,16 @@ export class EnvironmentTest extends PageElement {
 
   private headline(): TemplateResult {
     const { check } = this;
-    if (!check) return html`<span class="soft">${gettext("Never tried out")}</span>`;
+    if (!check) return html`<span class="soft">${gettext("Not tested yet")}</span>`;
     const failed = check.lines.filter(({ status }) => status === "FAILED").length;
     const [meaning, word] = {
       PENDING: ["running", gettext("Waiting for a worker")],
       RUNNING: ["running", told(check.lines.find(({ status }) => status === "RUNNING")?.title ?? "") || gettext("Testing…")],
-      PASSED: ["done", gettext("The test passed")],
+      PASSED: ["done", gettext("Test passed")],
       FAILED: ["failed", failed ? ngettext("{count} check failed", "{count} checks failed", failed) : gettext("The test failed")],
       CANCELLED: ["stopped", gettext("The test was cancelled")],
     }[check.status] as [string, string];
-    return html`<span class="status ${meaning}">${word}</span> ${check.finished_at ? html`<span class="soft when" title=${exactTime(check.finished_at)}>${ago(check.finished_at)}</span>` : nothing}`;
+    return html`<span class="status ${meaning}">${word}</span>${check.finished_at ? html` <span class="soft when" title=${exactTime(check.finished_at)}>· ${ago(check.finished_at)}</span>` : nothing}`;
   }
 
   private report(check: Check): TemplateResult {

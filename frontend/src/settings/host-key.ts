@@ -14,7 +14,7 @@ class HostKeyField extends HTMLElement {
     if (this.place || !label) return;
     this.place = Object.assign(document.createElement("div"), { className: "stack tight" });
     this.place.setAttribute("aria-live", "polite");
-    this.place.append(this.button("button", gettext("Fetch the key"), (button) => void this.fetchKey(button)));
+    this.place.append(this.button("button", gettext("Fetch host key"), (button) => void this.fetchKey(button)));
     label.after(this.place);
   }
 

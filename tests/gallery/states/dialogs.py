@@ -89,7 +89,7 @@ def new_session_refused(world: World) -> View:
 
 @state
 def session_details(world: World) -> View:
-    return View(world.alice, world.path("notes"), _more("Details and permission rules…"))
+    return View(world.alice, world.path("notes"), _more("Session details…"))
 
 
 @state

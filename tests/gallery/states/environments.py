@@ -89,7 +89,7 @@ def _host_key(page: Page) -> None:
     page.route("**/api/environments/host-key", lambda route: route.fulfill(json=KEY))
     _add("SSH")(page)
     page.get_by_role("dialog").get_by_label("Host", exact=True).fill("build-7.example.com")
-    page.get_by_role("button", name="Fetch the key").click()
+    page.get_by_role("button", name="Fetch host key").click()
     page.get_by_role("button", name="Approve").wait_for()
     page.get_by_role("button", name="Approve").scroll_into_view_if_needed()
 
@@ -190,12 +190,12 @@ def edit(world: World) -> View:
 
 @state
 def credential(world: World) -> View:
-    return View(world.manager, PAGE, _of("node-22", "Authenticate"))
+    return View(world.manager, PAGE, _of("node-22", "Model key"))
 
 
 @state
 def credential_that_is_stored(world: World) -> View:
-    return View(world.operator, PAGE, _of("fix-login-0", "Authenticate"))
+    return View(world.operator, PAGE, _of("fix-login-0", "Model key"))
 
 
 @state

@@ -12,9 +12,11 @@ from tests.gallery.world import World
 
 def _drawer(page: Page) -> None:
     opener = page.get_by_label("Show the sidebar").first
+    expect(opener).to_be_attached()
     if opener.is_visible():
         opener.click()
-    page.wait_for_timeout(200)
+        expect(page.locator(".drawer-shade")).to_be_visible()
+        page.wait_for_timeout(200)  # it slides in
 
 
 def _account(page: Page) -> None:
@@ -55,7 +57,7 @@ def _delete(world: World) -> Callable[[Page], None]:
 
 def _commands(page: Page) -> None:
     page.get_by_label("Message to the agent").fill("/co")
-    expect(page.get_by_role("listbox", name="Commands of the agent")).to_be_visible()
+    expect(page.get_by_role("listbox", name="Agent commands")).to_be_visible()
 
 
 @on(PHONE)
