@@ -89,8 +89,8 @@ export const clock = (iso: string): string => moment(iso, { timeStyle: "short" }
 export const exactTime = (iso: string): string => moment(iso, { dateStyle: "medium", timeStyle: "long" });
 
 /** How a session's state is called and which of the four meanings it has. */
-export function statusWord(status: string, isWaiting: boolean): { word: string; meaning: string } {
-  if (isWaiting) return { word: gettext("Waits for you"), meaning: "waiting" };
+export function statusWord(status: string, isWaiting: boolean, canAnswer = true): { word: string; meaning: string } {
+  if (isWaiting) return { word: canAnswer ? gettext("Waits for you") : gettext("Waits for an answer"), meaning: "waiting" };
   switch (status) {
     case "INITIALIZING": return { word: gettext("New"), meaning: "stopped" };
     case "RUNNING": return { word: gettext("Running"), meaning: "running" };

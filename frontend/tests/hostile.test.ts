@@ -50,7 +50,7 @@ describe("a tool's input", () => {
 
   it("may suggest anything to be allowed for good", () => {
     for (const value of VALUES) assert.deepEqual(lastingOf([value, { type: "addRules", behavior: "allow", rules: value }, { type: "addRules", behavior: "allow", rules: [{ toolName: value, ruleContent: value }] }]), []);
-    assert.equal(lastingOf([{ type: "addDirectories", directories: ["/a", BOMB] }])[0]?.words, "Work in /a, while this agent runs");
+    assert.equal(lastingOf([{ type: "addDirectories", directories: ["/a", BOMB] }])[0]?.words, "Work in /a");
   });
 });
 

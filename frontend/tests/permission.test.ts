@@ -39,10 +39,10 @@ describe("what would hold for good", () => {
   it("is named by its place, its rule, and in words", () => {
     const found = lastingOf([rules(["Bash", "npm test:*"], ["Write"]), { type: "setMode", mode: "acceptEdits" }, rules(["Bash", "ls (x)"])]);
     assert.deepEqual(found, [
-      { place: "0.0", rule: "Bash(npm test:*)", words: "Every command that begins with “npm test”" },
-      { place: "0.1", rule: "Write", words: "Every use of Write" },
-      { place: "1", rule: "", words: "All edits of files, while this agent runs" },
-      { place: "2.0", rule: "Bash(ls \\(x\\))", words: "Just this command" },
+      { place: "0.0", rule: "Bash(npm test:*)", until: "", words: "Every command that begins with “npm test”", button: "Always allow these commands" },
+      { place: "0.1", rule: "Write", until: "", words: "Every use of Write", button: "Always allow Write" },
+      { place: "1", rule: "", words: "Edit any file in its folder", until: "In this session, until you change its mode", button: "Allow all edits" },
+      { place: "2.0", rule: "Bash(ls \\(x\\))", until: "", words: "Just this command", button: "Always allow this command" },
     ]);
   });
 

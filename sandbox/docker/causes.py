@@ -24,7 +24,7 @@ def cause_of(state: State | None, said: str, spec: DockerSpec) -> str:
         return "The container still runs."
     code = state["ExitCode"]
     if state["OOMKilled"] and code == KILLED:
-        return f"The sandbox used more than its {spec.memory_bytes // 2**20} MB of memory and was killed."
+        return f"The sandbox ran out of memory ({_size(spec.memory_bytes)}) and was stopped."
     if code in (KILLED, LOST, TERMINATED) and _was_booted_since(state):
         return "The machine that the sandbox ran on was restarted."
     if code in (LOST, TERMINATED) or said.endswith(SIGNALLED):
@@ -35,6 +35,10 @@ def cause_of(state: State | None, said: str, spec: DockerSpec) -> str:
         is_idle = said.endswith(LIFETIME)
         return "The sandbox had not been used for long and was put away." if is_idle else "The sandbox was stopped."
     return f"The sandbox ended with exit code {code}."
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 2**30:.3g} GB" if size_bytes >= 2**30 else f"{size_bytes // 2**20} MB"
 
 
 def _was_booted_since(state: State) -> bool:

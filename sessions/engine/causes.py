@@ -11,8 +11,9 @@ from sandbox.answers import AgentStatus
 
 GO_ON = "Send a message to go on."
 KEPT = f"The files are kept. {GO_ON}"
-NOT_SAVED = "The session was not stopped, since its work could not be saved. Try again, or stop it without saving."
-NOT_ENDED = "The session was not stopped, since its sandbox could not be ended. Try again, or stop it without saving."
+# What follows is the cause; one can try again, or stop by force.
+NOT_SAVED = "Not stopped: the work could not be saved."
+NOT_ENDED = "Not stopped: the sandbox could not be ended."
 MUTE = "The agent does not answer any more. Send a message to go on with a new one."
 
 

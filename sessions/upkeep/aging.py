@@ -25,7 +25,6 @@ AT_ONCE = 100
 BEFORE_END = timedelta(minutes=5)  # what the platform itself ends is saved before
 PATIENCE = 1.25  # times its greatest age, for one that is at work
 AGAIN_AFTER = timedelta(hours=1)  # where the work could not be saved
-TOO_OLD = "The sandbox had reached its greatest age, so the session was stopped. Send a message to go on in a new one."
 
 
 def put_away(*, now: datetime) -> int:
@@ -45,9 +44,17 @@ def stop_old(*, now: datetime) -> int:
             logger.warning("sandbox_too_old", session_id=str(session.pk))
             with transaction.atomic():
                 row = services.stop_session(session=session, now=now)
-                log.append(row, [entries.notice("warning", TOO_OLD)], now=now)
+                log.append(row, [entries.notice("warning", _too_old())], now=now)
             stopped += 1
     return stopped
+
+
+def _too_old() -> str:
+    hours = f"{settings.SANDBOX_MAX_AGE_S / 3600:.3g}"
+    return (
+        f"The sandbox reached its maximum age of {hours} h, so the session was stopped. The files are kept. "
+        "Send a message to go on in a new one."
+    )
 
 
 def is_due(session: AgentSession, now: datetime) -> bool:

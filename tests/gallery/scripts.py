@@ -52,11 +52,12 @@ QUEUED = (
 WRITE = {"tool": "Write", "input": {"file_path": "/workspace/notes/cookies.md", "content": MARKDOWN}}
 
 # As the engine says it.
-TOO_LITTLE_MEMORY = (
-    "The sandbox used more than its 2048 MB of memory and was killed. The files are kept. Send a message to go on."
+TOO_LITTLE_MEMORY = "The sandbox ran out of memory (2 GB) and was stopped. The files are kept. Send a message to go on."
+TOO_OLD = (
+    "The sandbox reached its maximum age of 24 h, so the session was stopped. The files are kept. "
+    "Send a message to go on in a new one."
 )
-TOO_OLD = "The sandbox had reached its greatest age, so the session was stopped. Send a message to go on in a new one."
-NOT_SAVED = "The session was not stopped, since its work could not be saved. Try again, or stop it without saving."
+NOT_SAVED = "Not stopped: the work could not be saved. The sandbox's disk is full."
 
 # name -> prompt, what else the session is made with
 SESSIONS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -205,8 +205,7 @@ class World:
     @once
     def refused(self) -> str:
         """The path of a session that could not be stopped."""
-        reason = f"{scripts.NOT_SAVED} The sandbox's disk is full."
-        return self.ended("not-saved", "ERROR", reason, is_refused=True)
+        return self.ended("not-saved", "ERROR", scripts.NOT_SAVED, is_refused=True)
 
     @once
     def imports(self) -> Visitor:

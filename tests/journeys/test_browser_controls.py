@@ -110,11 +110,11 @@ class TestARule:
         page.keyboard.press("Escape")
         expect(page.locator(".permission:not(.is-settling)")).to_be_visible()
         page.keyboard.press("Shift+A")
-        expect(card(page).get_by_text("From now on the agent may do this without asking:")).to_be_visible()
+        expect(card(page).get_by_text("From now on the agent may, without asking:")).to_be_visible()
         rule = card(page).locator("code.rule").first.inner_text()
         assert rule.startswith("Bash(python3")
         shoot(page, "always")
-        card(page).get_by_role("button", name="Always allow this").click()
+        card(page).get_by_role("button", name="Always allow these commands").click()
         expect(page.locator(".decision").get_by_text("From now on without asking:")).to_be_visible()
         expect(page.get_by_text("first", exact=True)).to_be_visible(timeout=TURN_MS)
 
@@ -143,7 +143,7 @@ class TestARule:
         card(page).get_by_role("button", name="Always allow…").click(timeout=TURN_MS)
         card(page).get_by_label("In this project, in all of its sessions").check()
         rule = card(page).locator("code.rule").first.inner_text()
-        card(page).get_by_role("button", name="Always allow this").click()
+        card(page).get_by_role("button", name="Always allow these commands").click()
         expect(page.get_by_text("first", exact=True)).to_be_visible(timeout=TURN_MS)
 
         other = alice.open(session_path(alice.session(project, script(bash(RUN), [{"text": "second"}]), name="other")))
@@ -202,7 +202,7 @@ class TestAfterAFailure:
         alice.wait_until_idle(session)
 
         alice.person.call("POST", f"/api/sessions/{session['id']}/stop")
-        expect(page.get_by_text("its work could not be saved")).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_text("the work could not be saved")).to_be_visible(timeout=TURN_MS)
         assert alice.read(session)["container_id"]  # the sandbox stays, with what could not be saved
         page.get_by_role("button", name="Stop without saving…").click()
         shoot(page, "stop-without-saving")

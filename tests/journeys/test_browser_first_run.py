@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.journeys.browsing import TURN_MS, Visitor, as_newcomer, go
 from tests.journeys.conftest import Shoot, Stranger, Visit
+from tests.journeys.curl import wait_for
 from tests.journeys.person import PASSWORD
 from tests.journeys.server import Server
 
@@ -27,6 +28,21 @@ def sign_up(page: Page, url: str, email: str) -> None:
     expect(page.get_by_role("heading", name="Let an agent build something")).to_be_visible()
 
 
+# Whatever lies over a button of the card or the card itself, and whether what lies below its edge is told.
+UNSEEN = """() => {
+  const card = document.querySelector(".permission"), body = card.querySelector(".permission-body");
+  const tour = document.querySelector(".tour").getBoundingClientRect(), box = card.getBoundingClientRect();
+  const at = ({left, right, top, bottom}) => document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+  const buttons = [...card.querySelectorAll("header button, footer button")];
+  const covered = buttons.filter((one) => !one.contains(at(one.getBoundingClientRect()))).map((one) => one.textContent);
+  if (tour.bottom > box.top && tour.top < box.bottom) covered.push("the card, by the tour");
+  const isCut = body.scrollHeight - body.clientHeight - body.scrollTop > 8;
+  const sign = body.querySelector(".permission-below:not(.is-none)")?.textContent ?? "";
+  return {covered, isCut, isTold: /more line/.test(sign)};
+}"""
+SEEN = {"covered": [], "isCut": False, "isTold": False}
+
+
 def allow_until(page: Page, tour_says: str) -> int:
     """Answer what is asked, as the tour says, until it says something else; how many questions."""
     tour = page.get_by_role("region", name=TOUR)
@@ -35,8 +51,9 @@ def allow_until(page: Page, tour_says: str) -> int:
         expect(tour.get_by_text(tour_says).or_(allow).first).to_be_visible(timeout=TURN_MS)
         if tour.get_by_text(tour_says).is_visible():
             return count
-        expect(tour.get_by_text("It asks before it acts")).to_be_visible()
+        expect(tour.get_by_text("The agent asks before it acts")).to_be_visible()
         asked = page.locator(".permission").inner_text()
+        wait_for(lambda: page.evaluate(UNSEEN) in (SEEN, {**SEEN, "isCut": True, "isTold": True}), 5)
         allow.click()
         expect(page.locator(".permission").filter(has_text=asked.splitlines()[-1])).to_have_count(0)
     raise AssertionError("it goes on asking")
@@ -54,6 +71,8 @@ class TestANewcomer:
         page.locator("main .button.primary", has_text="Try it now").click()
         page.wait_for_url(re.compile(r"/sessions/.*\?tour"))
         expect(page.get_by_text("This is the agent at work")).to_be_visible()
+        if size == "phone":
+            page.set_viewport_size({"width": 360, "height": 640})
         shoot(page, "first-watch")
         assert allow_until(page, "The turn is over") > 0
         shoot(page, "first-changes")
@@ -62,7 +81,7 @@ class TestANewcomer:
         if size == "phone":  # by the bar that the card stands above, as well as by the card
             page.get_by_role("navigation", name="Panes").get_by_role("button", name=re.compile("^Changes")).click()
         else:
-            page.get_by_role("button", name="Look", exact=True).click()
+            page.get_by_role("button", name="Got it").click()
         expect(page.get_by_text("Your first turn is done")).to_be_visible()
         expect(page.get_by_role("region", name="Changes").get_by_text("wordcount.py").first).to_be_visible()
         shoot(page, "first-done")
@@ -91,7 +110,7 @@ class TestTheFirstRun:
         alice = visit(size="phone")
         page = alice.open("/")
         page.get_by_role("button", name="Try it now").click()
-        page.get_by_role("region", name=TOUR).get_by_role("button", name="Skip").click()
+        page.get_by_role("region", name=TOUR).get_by_role("button", name="Skip tour").click()
 
         expect(page.get_by_role("region", name=TOUR)).to_have_count(0)
         page.wait_for_timeout(300)

@@ -274,9 +274,11 @@ class TestAViewer:
         add_member(alice.server, alice.organization_id, vera.person, "VIEWER")
         page = vera.open(session_path(session))
 
-        expect(
-            card(page, "May the agent do this?").get_by_text("Your role does not allow you to answer.")
-        ).to_be_visible()
+        expect(card(page, "May the agent do this?")).to_be_visible()
+        expect(page.get_by_text("Only members can answer.")).to_be_visible()
+        expect(page.locator(".session-head").get_by_text("Waits for an answer")).to_be_visible()
+        expect(page.get_by_text("waits for you", exact=False)).to_have_count(0)
+        self.sees_that_there_is_more_of_what_is_asked(page)
         expect(page.get_by_label("Message to the agent")).to_have_count(0)
         for name in ("Allow once", "Interrupt", "Stop", "New session", "Rename…"):
             expect(page.get_by_role("button", name=name)).to_have_count(0)
@@ -286,3 +288,14 @@ class TestAViewer:
 
         usage = vera.open(f"/settings/model-key/?organization={alice.organization_id}")
         expect(usage.get_by_text("Only admins see and change the key.")).to_be_visible()
+
+    def sees_that_there_is_more_of_what_is_asked(self, page: Page) -> None:
+        whole = page.viewport_size
+        below = card(page, "May the agent do this?").locator(".permission-below")
+        expect(below).to_be_hidden()
+        page.set_viewport_size({"width": 360, "height": 580})
+        expect(below).to_have_text(re.compile(r"^\d+ more lines"))
+        below.click()
+        expect(below).to_be_hidden()
+        assert whole is not None
+        page.set_viewport_size(whole)

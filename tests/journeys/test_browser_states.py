@@ -58,7 +58,7 @@ class TestAxe:
             page.get_by_label("In this project, in all of its sessions").check()
             screens.look(page, "always")
             shoot(page, "always")
-        pages[0].get_by_role("button", name="Always allow this").click()
+        pages[0].get_by_role("button", name="Always allow these commands").click()
         for page in pages:
             expect(page.get_by_text("first", exact=True)).to_be_visible(timeout=TURN_MS)
             page.get_by_label("More about this session").click()

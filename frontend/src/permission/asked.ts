@@ -14,7 +14,8 @@ import { addressParts, type McpTool, mcpTool } from "./names.ts";
 import { isSaid } from "./words.ts";
 
 export function askedView({ tool, input, description, cwd }: Permission): TemplateResult {
-  const folder = cwd ? html`<p class="asked-place soft">${gettext("Folder:")} <span class="mono">${plain(cwd)}</span></p>` : nothing;
+  const path = str(input.file_path) || str(input.notebook_path);
+  const folder = cwd && !path.startsWith("/") ? html`<p class="asked-place soft">${gettext("Folder:")} <span class="mono">${plain(cwd)}</span></p>` : nothing;
   const about = description && !isSaid(description, input) ? html`<p class="asked-about">${plain(description)}</p>` : nothing;
   return html`${about}${bodyOf(tool, input)}${folder}`;
 }

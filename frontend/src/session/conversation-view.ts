@@ -133,7 +133,7 @@ export class ConversationView extends PageElement {
     const { live, queued } = this.conversation;
     const turn = this.kept.at(-1)?.turn ?? "";
     const more: Row[] = live.filter((block) => !block.parent).map((block) => ({ type: "live", key: blockKey(block.block), block, turn, estimate: 60 }));
-    if (this.isWorking) more.push({ type: "working", key: "working", turn, estimate: 32 });
+    if (this.isWorking && !this.conversation.pending.length) more.push({ type: "working", key: "working", turn, estimate: 32 });
     if (!this.areQueuedElsewhere) more.push(...queued.map((item): Row => ({ type: "queued", key: item.key, item, turn: item.key, estimate: 90 })));
     more.push(...this.unsent.map((message): Row => ({ type: "unsent", key: `u${message.id}`, message, turn: "", estimate: 90 })));
     return more;
@@ -294,8 +294,8 @@ export class ConversationView extends PageElement {
   private working(): TemplateResult {
     const job = this.conversation.jobs.get(jobAtWork(this.conversation) ?? "");
     if (job && isStarting(job)) return startingView(job, this.canSend ? () => this.emit("slw-act", "interrupt") : null);
-    const word = this.conversation.pending.length ? gettext("Waits for your answer…") : this.isInLine ? gettext("Waits until others are through…") : job?.message ? `${told(job.message)}…` : gettext("Working…");
-    return html`<p class="working soft" role="status"><span class="pulse ${this.conversation.pending.length ? "is-waiting" : ""}" aria-hidden="true"></span><span>${plain(word)}</span>${job && !this.conversation.pending.length ? sinceView(job.at) : nothing}</p>`;
+    const word = this.isInLine ? gettext("Waits until others are through…") : job?.message ? `${told(job.message)}…` : gettext("Working…");
+    return html`<p class="working soft" role="status"><span class="pulse" aria-hidden="true"></span><span>${plain(word)}</span>${job ? sinceView(job.at) : nothing}</p>`;
   }
 
   private user(item: UserItem): TemplateResult {

@@ -99,11 +99,15 @@ export class Dock extends PageElement {
 
   private async force(): Promise<void> {
     const isMeant = await ask({
-      title: gettext("Stop without saving?"),
-      text: gettext("What has changed since the last checkpoint may be lost. The conversation and all checkpoints are kept."),
+      title: gettext("Stop {name} without saving?", { name: this.session?.name ?? this.page.name }),
+      text: gettext("Changes since the last checkpoint may be lost. The conversation and all checkpoints are kept."),
       yes: gettext("Stop without saving"),
     });
-    if (isMeant) this.dispatchEvent(new CustomEvent("slw-act", { detail: "force-stop", bubbles: true }));
+    if (isMeant) this.act("force-stop");
+  }
+
+  private act(verb: string): void {
+    this.dispatchEvent(new CustomEvent("slw-act", { detail: verb, bubbles: true }));
   }
 
   override render(): unknown {
@@ -115,10 +119,10 @@ export class Dock extends PageElement {
       ${errorNote(this.error)}
       ${this.answered ? html`<p class="note" role="status">${icon("info")}<span>${this.answered}</span></p>` : nothing}
       ${backgroundView(session?.background ?? [])}
-      ${this.isWorking || isOver ? nothing : this.status === "ERROR" && session?.stop_refused_at ? refusedNote(session.status_reason, canWrite ? () => void this.force() : null) : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "")}
+      ${this.isWorking || isOver ? nothing : this.status === "ERROR" && session?.stop_refused_at ? refusedNote(session.status_reason, canWrite ? { again: () => this.act("stop"), force: () => void this.force() } : null) : stateNote(conversation, this.status, conversation.status?.reason || session?.status_reason || "", page.organization_id)}
       <slw-queue .sessionId=${page.id} .items=${waiting} .jobs=${conversation.jobs} .places=${this.places} .canWrite=${canWrite}></slw-queue>
       ${conversation.pending.length && !isOver ? html`<slw-permission .sessionId=${page.id} .pending=${conversation.pending} .asker=${this.asker} .canAnswer=${canWrite} @slw-write=${(event: CustomEvent<string>) => this.composer?.write(event.detail)}></slw-permission>` : nothing}
-      ${!page.can_write && !isOver ? html`<p class="note read-only">${icon("info")}<span>${gettext("You can read this session. To write in it, ask an admin of the organisation to make you a member.")}</span></p>` : nothing}
+      ${!page.can_write && !isOver ? html`<p class="note read-only">${icon("info")}<span>${conversation.pending.length ? gettext("Only members can answer. Ask an admin of the organisation to make you a member.") : gettext("You can read this session. To write in it, ask an admin of the organisation to make you a member.")}</span></p>` : nothing}
       ${page.can_write ? html`<slw-composer .page=${page} .session=${session} .isWorking=${this.isWorking} .canSend=${canWrite} .said=${this.said}></slw-composer>` : nothing}
     </div>`;
   }

@@ -9,9 +9,10 @@ import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { str } from "../json.ts";
 import "../markdown.ts";
-import { alwaysView, type Scope } from "../permission/always-view.ts";
+import { alwaysView, alwaysWord, type Scope } from "../permission/always-view.ts";
 import { askedView } from "../permission/asked.ts";
 import { CardFocus } from "../permission/card-focus.ts";
+import { Below } from "../permission/below.ts";
 import { headingOf, summaryOf } from "../permission/words.ts";
 import type { Permission } from "../protocol.ts";
 import { Questions } from "./questions-view.ts";
@@ -43,6 +44,7 @@ export class PermissionCard extends PageElement {
   @state() private works: ReadonlyMap<string, Work> = new Map();
   private withdraw: (() => void)[] = [];
   private readonly focusing = this.makeFocus();
+  private readonly below = new Below(() => this.requestUpdate());
 
   private makeFocus(): CardFocus {
     const card = this;
@@ -57,11 +59,13 @@ export class PermissionCard extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.withdraw = this.offers().map(offer);
+    this.addEventListener("scroll", this.below.measure, true);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.focusing.end();
+    this.below.watch(null);
     for (const take of this.withdraw) take();
   }
 
@@ -156,6 +160,7 @@ export class PermissionCard extends PageElement {
   private async go(step: Step): Promise<void> {
     this.change({ step, all: step === "all" ? this.alike.map((one) => one.id) : [] });
     await this.updateComplete;
+    this.querySelector(".permission-body")?.scrollTo(0, 0);
     this.querySelector<HTMLElement>("[data-first]")?.focus();
   }
 
@@ -179,9 +184,13 @@ export class PermissionCard extends PageElement {
     }
   }
 
+  /** Of what could hold from now on, all that was not taken out. */
+  private get kept(): Lasting[] {
+    return this.lasting.filter((one) => !this.work.left.has(one.place));
+  }
+
   private always(): void {
-    const { left, scope } = this.work;
-    const kept = this.lasting.filter((one) => !left.has(one.place));
+    const { kept, work: { left, scope } } = this;
     if (!kept.length) return;
     void this.answer("allow", { always: true, ...(left.size ? { only: kept.map((one) => one.place) } : {}), ...(kept.some((one) => one.rule) ? { scope } : {}) });
   }
@@ -197,16 +206,20 @@ export class PermissionCard extends PageElement {
 
   // How it looks
 
+  override updated(): void {
+    this.below.watch(this.querySelector<HTMLElement>(".permission-body"));
+  }
+
   override render(): unknown {
     const { permission } = this;
     if (!permission) return nothing;
     const label = { TOOL: gettext("May the agent do this?"), PLAN: gettext("Approve this plan?"), QUESTION: gettext("The agent asks") }[permission.kind];
     return html`<span class="unseen" role="alert">${this.spoken(permission)}</span>
-      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.focusing.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy} @mousedown=${holdTheText} @keydown=${this.focusing.onKey} @focusout=${this.focusing.onFocusOut}>
+      ${this.isSmall ? this.bar(permission) : html`<section class="permission ${this.focusing.settling ? "is-settling" : ""} ${this.work.isBusy ? "is-busy" : ""}" role="region" tabindex="-1" aria-label=${label} aria-busy=${this.work.isBusy} @mousedown=${holdTheText} @keydown=${this.onKey} @focusout=${this.focusing.onFocusOut}>
       ${this.head(permission)}
-      <div class="permission-body">${this.asking(permission)}${this.body(permission)}</div>
+      <div class="permission-body">${this.asking(permission)}${this.body(permission)}${this.below.view()}</div>
       ${errorNote(this.work.error)}
-      ${!this.canAnswer ? html`<p class="soft">${gettext("Your role does not allow you to answer.")}</p>` : this.buttons(permission)}
+      ${this.canAnswer ? this.buttons(permission) : nothing}
     </section>`}`;
   }
 
@@ -253,7 +266,7 @@ export class PermissionCard extends PageElement {
     if (this.work.step === "all") return this.list();
     if (permission.kind === "QUESTION") return this.work.questions?.view();
     if (permission.kind === "PLAN") return html`<slw-markdown class="prose" .text=${str(permission.input.plan) || gettext("The agent gave no plan.")}></slw-markdown>`;
-    return html`${askedView(permission)}${this.work.step === "always" ? alwaysView({ ...this.work, lasting: this.lasting }, (chosen) => this.change(chosen)) : nothing}`;
+    return html`${this.work.step === "always" ? alwaysView({ ...this.work, lasting: this.lasting }, (chosen) => this.change(chosen)) : nothing}${askedView(permission)}`;
   }
 
   private list(): TemplateResult {
@@ -263,14 +276,14 @@ export class PermissionCard extends PageElement {
   private buttons(permission: Permission): TemplateResult {
     switch (this.work.step) {
       case "denying": return this.denying(permission);
-      case "always": return this.confirming(gettext("Always allow this"), () => this.always(), this.work.left.size >= this.lasting.length);
+      case "always": return this.confirming(alwaysWord(this.kept), () => this.always(), !this.kept.length);
       case "all": return this.confirming(ngettext("Allow {count} of them once", "Allow all {count} once", this.listed.length), () => void this.allowAll());
       case "asking": return permission.kind === "QUESTION" ? this.answering() : this.actions(permission);
     }
   }
 
   private button(word: string, keys: string, act: () => void, className = ""): TemplateResult {
-    return html`<button class="button ${className}" type="button" ?disabled=${this.isHeld} @click=${act}>${word}${keys ? html` <kbd>${keys}</kbd>` : nothing}</button>`;
+    return html`<button class="button ${className}" type="button" ?disabled=${this.isHeld} @click=${act}>${word}${keys ? html` <kbd aria-hidden="true">${keys}</kbd>` : nothing}</button>`;
   }
 
   private actions({ kind }: Permission): TemplateResult {
@@ -282,38 +295,44 @@ export class PermissionCard extends PageElement {
     return html`<footer class="permission-actions">${this.button(gettext("Allow once"), "a", () => void this.answer("allow"), "primary")}
       ${this.lasting.length ? this.button(gettext("Always allow…"), gettext("shift a"), () => void this.go("always")) : nothing}
       ${this.button(gettext("Deny…"), "d", deny)}
-      ${this.alike.length > 1 ? this.button(gettext("Allow all {n}…", { n: this.alike.length }), "", () => void this.go("all"), "quiet") : nothing}
-      ${!this.lasting.length && this.alike.length < 2 ? html`<span class="soft permission-no-rule">${gettext("The agent suggests no rule for this.")}</span>` : nothing}</footer>`;
+      ${this.alike.length > 1 ? this.button(gettext("Allow all {n}…", { n: this.alike.length }), "", () => void this.go("all"), "quiet") : nothing}</footer>`;
   }
 
   private answering(): TemplateResult {
     const isComplete = this.work.questions?.isComplete ?? false;
-    return html`<footer class="permission-actions"><button class="button primary" form="questions" ?disabled=${this.isHeld || !isComplete}>${gettext("Answer")} <kbd>${gettext("enter")}</kbd></button>
-      ${this.button(gettext("Dismiss"), "", () => void this.answer("deny"))}</footer>`;
+    return html`<footer class="permission-actions"><button class="button primary" form="questions" ?disabled=${this.isHeld || !isComplete}>${gettext("Answer")} <kbd aria-hidden="true">${gettext("enter")}</kbd></button>
+      ${this.button(gettext("Skip question"), "", () => void this.answer("deny"))}</footer>`;
   }
 
   private confirming(word: string, act: () => void, isNothing = false): TemplateResult {
-    return html`<footer class="permission-actions"><button class="button primary" type="button" data-first ?disabled=${this.isHeld || isNothing} @click=${act}>${word}</button>
-      ${this.button(gettext("Back"), "", () => void this.back(), "quiet")}</footer>`;
+    return html`<footer class="permission-actions"><button class="button primary" type="button" data-first ?disabled=${this.isHeld || isNothing} @click=${act}>${plain(word)} <kbd aria-hidden="true">${gettext("enter")}</kbd></button>
+      ${this.backButton()}</footer>`;
+  }
+
+  private backButton(): TemplateResult {
+    return this.button(gettext("Back"), "esc", () => void this.back(), "quiet");
   }
 
   private denying({ kind }: Permission): TemplateResult {
     const isPlan = kind === "PLAN";
     return html`<div class="field"><label for="deny-reason">${isPlan ? gettext("What should be different?") : gettext("What should the agent do instead? (optional)")}</label>
         <textarea id="deny-reason" class="input reason-input" data-first rows="2" maxlength="4000" .value=${this.work.reason} @keydown=${this.onReasonKey} @input=${(event: Event) => this.change({ reason: (event.target as HTMLTextAreaElement).value })}></textarea></div>
-      <footer class="permission-actions"><button class="button danger" type="button" ?disabled=${this.isHeld} @click=${() => this.deny()}>${isPlan ? gettext("Keep planning") : gettext("Deny")}</button>
-        ${this.button(gettext("Back"), "", () => void this.back(), "quiet")}</footer>`;
+      <footer class="permission-actions"><button class="button danger" type="button" ?disabled=${this.isHeld} @click=${() => this.deny()}>${isPlan ? gettext("Keep planning") : gettext("Deny")} <kbd aria-hidden="true">${gettext("enter")}</kbd></button>
+        ${this.backButton()}</footer>`;
   }
 
   private readonly onReasonKey = (event: KeyboardEvent): void => {
-    if (event.isComposing || event.keyCode === 229) return;
-    if (event.key === "Escape") {
-      event.stopPropagation();
-      event.preventDefault();
-      void this.back();
-    } else if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      this.deny();
-    }
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    this.deny();
+  };
+
+  /** Escape goes back from each second step. */
+  private readonly onKey = (event: KeyboardEvent): void => {
+    this.focusing.onKey(event);
+    if (event.key !== "Escape" || this.work.step === "asking" || event.isComposing || event.keyCode === 229) return;
+    event.stopPropagation();
+    event.preventDefault();
+    void this.back();
   };
 }

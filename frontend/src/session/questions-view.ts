@@ -90,7 +90,7 @@ export class Questions {
     return html`<fieldset class="question" data-index=${index}><legend>${question.header && isOneOfMany ? html`<span class="badge">${plain(question.header)}</span> ` : nothing}${plain(question.question)}</legend>
       ${question.multiSelect ? html`<p class="soft">${gettext("Choose as many as you like.")}</p>` : nothing}
       ${options.map((option, at) => this.option(question, option, `question-${index}`, at, isFree))}
-      <label class="option option-free">${keyCap(options.length)}<input class="input" aria-label=${gettext("Another answer")} placeholder=${gettext("Another answer")} .value=${this.free[question.question] ?? ""}
+      <label class="option option-free">${keyCap(options.length)}<span class="option-mark ${isFree ? "is-on" : ""} ${question.multiSelect ? "is-many" : ""}" aria-hidden="true"></span><input class="input" aria-label=${gettext("Another answer")} placeholder=${gettext("Another answer")} .value=${this.free[question.question] ?? ""}
         @input=${(event: Event) => this.write(question, (event.target as HTMLInputElement).value)} /></label>
     </fieldset>`;
   }

@@ -40,18 +40,20 @@ export class RestoreDialog extends FormDialog {
   }
 
   override render(): unknown {
-    const title = gettext("Restore the files to the end of this turn?");
+    const { changes } = this;
+    const isNothing = changes !== null && !changes.files.length;
+    const title = isNothing ? gettext("Nothing to restore") : gettext("Restore the files to the end of this turn?");
     return html`<dialog class="dialog small" aria-label=${title}><form @submit=${(event: Event) => this.submit(event, () => this.send())}>
       ${this.head(title)}
-      <div class="body">${this.generalError()}${this.changes ? this.told(this.changes) : this.error ? nothing : html`<p class="soft" role="status">${gettext("Looking at what will change…")}</p>`}
-        <p class="soft">${gettext("The conversation stays as it is. How the files are now is kept, so that you can take this back.")}</p></div>
-      <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
-        <button class="button primary" aria-busy=${this.isBusy} ?disabled=${this.isBusy || !this.changes?.files.length}>${gettext("Restore")}</button></footer>
+      <div class="body">${this.generalError()}${changes ? this.told(changes) : this.error ? nothing : html`<p class="soft" role="status">${gettext("Looking at what will change…")}</p>`}
+        ${isNothing ? nothing : html`<p class="soft">${gettext("The conversation stays as it is. The current files are saved first, so that you can undo this.")}</p>`}</div>
+      <footer><button class="button" type="button" @click=${() => this.close()}>${isNothing ? gettext("Close") : gettext("Cancel")}</button>
+        ${isNothing ? nothing : html`<button class="button primary" aria-busy=${this.isBusy} ?disabled=${this.isBusy || !changes}>${gettext("Restore")}</button>`}</footer>
     </form></dialog>`;
   }
 
   private told({ files }: Diff): TemplateResult {
-    if (!files.length) return html`<p>${gettext("The files are like that already: nothing would change.")}</p>`;
+    if (!files.length) return html`<p>${gettext("The files already match the end of this turn.")}</p>`;
     return html`<p>${ngettext("{count} file will be changed:", "{count} files will be changed:", files.length)}</p>
       <ul class="restored-files">${files.slice(0, MOST_NAMED).map(fileView)}</ul>
       ${files.length > MOST_NAMED ? html`<p class="soft">${ngettext("and {count} more", "and {count} more", files.length - MOST_NAMED)}</p>` : nothing}`;

@@ -89,7 +89,7 @@ export class SessionHead extends PageElement {
   }
 
   override render(): unknown {
-    const { word, meaning } = statusWord(this.status, this.isWaiting);
+    const { word, meaning } = statusWord(this.status, this.isWaiting, this.page.can_write);
     return html`<header class="session-head">
       <button class="button quiet square drawer-open" type="button" data-drawer aria-label=${gettext("Show the sidebar")} title=${gettext("Show the sidebar")}>${icon("menu")}</button>
       ${this.crumbs()}

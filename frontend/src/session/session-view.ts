@@ -376,6 +376,6 @@ export class SessionView extends PageElement {
 
   private get forPanes(): Told {
     const { checkpoints, lastSeq } = this.conversation;
-    return { sessionId: this.sessionId, checkpoints, isKnown: this.session !== null || lastSeq > 0, filesChanged: this.session?.files_changed ?? 0, isWaiting: this.isWaiting };
+    return { sessionId: this.sessionId, checkpoints, isKnown: this.session !== null || lastSeq > 0, filesChanged: this.session?.files_changed ?? 0, isWaiting: this.isWaiting && this.page.can_write };
   }
 }

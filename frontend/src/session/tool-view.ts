@@ -82,7 +82,7 @@ export class ToolView extends PageElement {
   }
 
   private outcome(): unknown {
-    if (!this.result && this.isWaiting) return html`<span class="status waiting">${gettext("waits for you")}</span>`;
+    if (!this.result && this.isWaiting) return html`<span class="status waiting">${gettext("waits")}</span>`;
     if (!this.result) return this.isUnfinished ? html`<span class="soft">${gettext("not finished")}</span>` : html`<span class="status running">${gettext("running…")}</span>`;
     const took = Date.parse(this.result.at) - Date.parse(this.item.at);
     const time = took >= 1000 ? html`<span class="soft took">${duration(took)}</span>` : nothing;

@@ -40,7 +40,7 @@ class TestCause:
         with pytest.raises(SandboxError):
             await made.guest.run(["python3", "-c", HOG])
 
-        assert await ended(made) == "The sandbox used more than its 128 MB of memory and was killed."
+        assert await ended(made) == "The sandbox ran out of memory (128 MB) and was stopped."
 
     async def test_tells_of_a_stop_and_of_a_container_that_was_removed(self, docker: DockerMaker) -> None:
         made = await docker.open()

@@ -66,7 +66,7 @@ class TestStopSession:
         await stage.session.arefresh_from_db()
 
         assert (stage.session.status, stage.sandbox.phase is Phase.STOPPED) == ("ERROR", False)
-        assert stage.session.status_reason.startswith("The session was not stopped")
+        assert stage.session.status_reason.startswith("Not stopped: ")
         assert (stage.session.stop_refused_at is not None, (await Machine.objects.aget()).status) == (True, "RUNNING")
         assert "stop_refused_at" in (await stage.events("session.changed"))[-1]["changes"]
 
@@ -107,7 +107,7 @@ class TestStopSession:
         await stage.session.arefresh_from_db()
         machine = await Machine.objects.aget()
 
-        assert refused.startswith("The session was not stopped")
+        assert refused.startswith("Not stopped: ")
         assert (stage.session.status, stage.session.machine_id, machine.status) == ("STOPPED", None, "STOPPED")
         assert "ended when it can be reached" in machine.reason
         monkeypatch.setattr(old, "stop", plain)

@@ -90,7 +90,7 @@ class TestStopOld:
 
         assert await in_db(aging.stop_old)(now=timezone.now()) == 1
         assert (await Job.objects.aget()).status == "CANCELLED"
-        assert "greatest age" in (await stage.events("agent.notice"))[-1]["text"]
+        assert "reached its maximum age of" in (await stage.events("agent.notice"))[-1]["text"]
 
     async def test_gives_it_some_time(self, stage: Stage) -> None:
         await rested(stage, hours=26)
