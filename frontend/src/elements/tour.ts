@@ -24,11 +24,13 @@ export class Tour extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.timer = setInterval(() => this.look(), LOOK_MS);
+    document.addEventListener("slw-send", this.onSend);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.timer);
+    document.removeEventListener("slw-send", this.onSend);
     this.mark(null);
   }
 
@@ -39,6 +41,11 @@ export class Tour extends PageElement {
     this.step = stepFor({ asks, hasEnded: document.querySelector(".turn-footer") !== null, showsChanges }, this.step);
     this.mark(this.isRead ? null : this.meant);
   }
+
+  /** Who goes on by themselves has seen all of it. */
+  private readonly onSend = (): void => {
+    if (this.step === "changes" || this.step === "done") this.end();
+  };
 
   private get isRead(): boolean {
     return this.read.has(this.step);
