@@ -23,11 +23,19 @@ TRUE_WITHIN_S = 90  # thirty seconds on a machine that does nothing else
 
 
 def until_failed(world: World, alice: Client, session_id: str) -> dict[str, Any]:
-    def has_failed() -> dict[str, Any] | None:
-        session = alice.session(session_id)
-        return session if session["status"] == "ERROR" else None
+    return _until_shown(world, alice, session_id, "ERROR")
 
-    return dict(world.until(has_failed, "the failure is shown", TRUE_WITHIN_S))
+
+def until_stopped(world: World, alice: Client, session_id: str) -> dict[str, Any]:
+    return _until_shown(world, alice, session_id, "STOPPED")
+
+
+def _until_shown(world: World, alice: Client, session_id: str, status: str) -> dict[str, Any]:
+    def is_shown() -> dict[str, Any] | None:
+        session = alice.session(session_id)
+        return session if session["status"] == status else None
+
+    return dict(world.until(is_shown, f"the session is shown as {status}", TRUE_WITHIN_S))
 
 
 def goes_on(world: World, alice: Client, session_id: str) -> None:
@@ -192,11 +200,11 @@ class TestE11:
         """All processes of ours end at once: server, database, sandboxes."""
         session_ids = [
             alice.begin(script({"tool": "Bash", "input": {"command": "echo kept > kept.txt"}}), **BYPASS)
-            for _ in range(3)
+            for _ in range(4)
         ]
         for id in session_ids:
             alice.until_done(id)
-        working, resting, asking = session_ids
+        working, asking, *resting = session_ids
         alice.send(working, SLEEPS)
         alice.send(asking, script({"tool": "AskUserQuestion", "input": {"questions": []}}, {"text": "x"}))
         world.until(lambda: len(alice.of_kind(working, "tool.call")) == 2, "the call is shown")
@@ -206,10 +214,15 @@ class TestE11:
             os.kill(pid, signal.SIGKILL)
         world.tend()
 
-        until_failed(world, alice, working)
+        assert "Send a message to go on." in until_failed(world, alice, working)["status_reason"]
+        for id in resting:
+            assert "Send a message to go on." in until_stopped(world, alice, id)["status_reason"]
         assert_invariants(world, alice)
-        for id in (working, resting):
+        for id in (working, *resting):
             goes_on(world, alice, id)
+            assert len({turn["claude_session_id"] for turn in alice.of_kind(id, "turn.started")}) == 1
+        calls = [payload["input"]["command"] for payload in alice.of_kind(working, "tool.call")]
+        assert calls.count(ENDLESS) == 1
 
 
 class TestE38:

@@ -73,7 +73,7 @@ class Server:
             "SLIPWAY_BASE_URL": self.url,
             "SLIPWAY_DEBUG": "1",
             "SLIPWAY_PREWARM": "0",  # a page that is only looked at starts no agent here
-            "SLIPWAY_AGENT_IDLE_S": "600",  # the agents of many journeys take 140 MB each
+            "SLIPWAY_AGENT_IDLE_S": "90",  # the agents of many journeys take 140 MB each, and are never quite idle
             "SECRET_CANARY": CANARY,
         }
         if not self.is_in_full:
