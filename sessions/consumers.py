@@ -152,6 +152,7 @@ class SessionConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             "last_seq": session.last_seq,
             "live": session.live,
             "version": settings.BUILD,
+            "now": timezone.now().isoformat(),
             **page,
         }
 

@@ -38,7 +38,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "tool.call": ("call_id", "parent", "name", "input"),
     "tool.result": ("call_id", "parent", "is_error", "text", "is_truncated", "is_interrupted", "images", "patch"),
     "permission.requested": ("id", "kind", "tool", "input", "description", "suggestions", "cwd", "parent"),
-    "permission.resolved": ("id", "status", "reason", "by", "rules"),
+    "permission.resolved": ("id", "status", "reason", "by", "rules", "answers"),
     "agent.notice": ("level", "text", "detail"),
     "agent.raw": ("text",),
     "agent.exited": ("exit_code", "signal", "stderr"),

@@ -16,7 +16,7 @@ from config.localization.text import Text
 ERRORS = {"Conflict", "Forbidden", "GitFailed", "Invalid", "NotFound", "RateLimited"}
 MARKERS = {"gettext", "gettext_lazy", "gettext_noop", "_"}
 PLURAL_MARKERS = {"ngettext", "ngettext_lazy"}
-SENTENCE = re.compile(r"[A-Z“{][^\n]*[.!?]|[A-Z]\w* [\w' ]+: \{\d\}")
+SENTENCE = re.compile(r"[A-Z“{][^\n]*[.!?…]|[A-Z]\w* [\w' ]+: \{\d\}")
 LAST_VALUE = re.compile(r"(?<=[.!?])(?: \{\d\})+$")  # another sentence follows, which is a text of its own
 WORDS = re.compile(r"[a-z]{2}")
 UNSHOWN_ARGUMENTS = {"description", "help", "hint", "documentation", "title", "summary"}

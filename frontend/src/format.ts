@@ -39,15 +39,6 @@ export function duration(ms: number): string {
   return gettext("{h} h {m} min", { h: digits(Math.floor(whole / 3600)), m: Math.floor((whole % 3600) / 60) });
 }
 
-const TOLD_FROM_S = 3;
-
-/** How long something has gone on, in whole seconds; nothing in its first moments. */
-export function since(at: string): string {
-  const seconds = Math.floor((Date.now() - Date.parse(at)) / SECOND);
-  if (!(seconds >= TOLD_FROM_S)) return "";
-  return seconds < 10 ? gettext("{n} s", { n: seconds }) : duration(seconds * SECOND);
-}
-
 /** US dollars with as many digits as the size of the sum asks for. */
 export function money(usd: string | number): string {
   const value = Number(usd);
@@ -65,15 +56,15 @@ export function bytes(size: number): string {
 /** “a, b and c”. */
 export const list = (words: string[]): string => kept("list", (language) => new Intl.ListFormat(language, { type: "conjunction" })).format(words);
 
-/** How long ago, or how long until: in words up to a month, then the date. */
-export function ago(iso: string, now = Date.now()): string {
+/** How long ago, or how long until: in words, on request in short ones, up to a month, then the date. */
+export function ago(iso: string, now = Date.now(), isShort = false): string {
   const since = now - Date.parse(iso);
   const size = Math.abs(since);
   if (Number.isNaN(since)) return "";
   if (size < MINUTE) return gettext("just now");
   if (size >= 30 * DAY) return day(iso);
   const [unit, length]: [Intl.RelativeTimeFormatUnit, number] = size < HOUR ? ["minute", MINUTE] : size < DAY ? ["hour", HOUR] : ["day", DAY];
-  return kept("ago", (language) => new Intl.RelativeTimeFormat(language)).format(-Math.sign(since) * Math.floor(size / length), unit);
+  return kept(`ago ${isShort}`, (language) => new Intl.RelativeTimeFormat(language, { style: isShort ? "short" : "long" })).format(-Math.sign(since) * Math.floor(size / length), unit);
 }
 
 /** The date: Nov 29, 2026; 2026/11/29. */
@@ -88,7 +79,7 @@ export const clock = (iso: string): string => moment(iso, { timeStyle: "short" }
 /** To the second, with the zone that it is told in: the reader's. */
 export const exactTime = (iso: string): string => moment(iso, { dateStyle: "medium", timeStyle: "long" });
 
-/** How a session's state is called and which of the four meanings it has. */
+/** How a session's state is called and which of the four meanings it has; who may only read is not the one that it waits for. */
 export function statusWord(status: string, isWaiting: boolean, canAnswer = true): { word: string; meaning: string } {
   if (isWaiting) return { word: canAnswer ? gettext("Waits for you") : gettext("Waits for an answer"), meaning: "waiting" };
   switch (status) {

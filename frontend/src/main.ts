@@ -10,7 +10,7 @@ import { openPart } from "./dialogs.ts";
 import type { Manage, Managed } from "./elements/manage.ts";
 import type { NewProject } from "./elements/new-project.ts";
 import type { NewSession } from "./elements/new-session.ts";
-import { ago, exactTime, since } from "./format.ts";
+import { ago, exactTime } from "./format.ts";
 import { prepareSidebar, setDrawer } from "./frame/drawer.ts";
 import { listenToKeys } from "./frame/keys.ts";
 import { keepListsLive } from "./frame/live-lists.ts";
@@ -88,7 +88,7 @@ document.addEventListener("slw-imported", () => {
 
 function tellTimes(): void {
   for (const time of document.querySelectorAll<HTMLTimeElement>("time[data-ago]")) {
-    time.textContent = ago(time.dateTime);
+    time.textContent = ago(time.dateTime, Date.now(), time.dataset.ago === "short");
     time.title = exactTime(time.dateTime);
   }
 }
@@ -108,6 +108,5 @@ document.addEventListener("slw-navigated", tellTimes);
 
 tellTimes();
 setInterval(tellTimes, 30_000);
-setInterval(() => document.querySelectorAll<HTMLTimeElement>("time[data-since]").forEach((time) => (time.textContent = since(time.dataset.since ?? ""))), 1000);
 
 window.pressedEarly?.click();

@@ -94,7 +94,7 @@ export interface Live {
 }
 
 export type ServerFrame =
-  | { type: "hello"; session: Session; last_seq: number; live: unknown; version?: string; page?: { items: LogEvent[]; carried?: LogEvent[]; has_more?: boolean } }
+  | { type: "hello"; session: Session; last_seq: number; live: unknown; version?: string; /** What the server's clock shows. */ now?: string; page?: { items: LogEvent[]; carried?: LogEvent[]; has_more?: boolean } }
   | ({ type: "event" } & LogEvent)
   | ({ type: "delta" } & Delta)
   | { type: "error"; error: string; message: string }

@@ -148,7 +148,7 @@ describe("applyEvents", () => {
 
     const answered = applyEvents(asked, [event(2, "permission.resolved", { id: "p", status: "DENIED", reason: "no", by: { id: "1", name: "Bob" } })]);
     assert.equal(answered.pending.length, 0);
-    assert.deepEqual(answered.resolutions.get("p"), { status: "DENIED", reason: "no", by: "Bob", byId: "1", rules: [] });
+    assert.deepEqual(answered.resolutions.get("p"), { status: "DENIED", reason: "no", by: "Bob", byId: "1", rules: [], answers: {} });
     assert.equal(answered.items[0]?.type, "decision");
   });
 
@@ -165,6 +165,38 @@ describe("applyEvents", () => {
     const state = applyEvents(EMPTY, kinds.map((kind, index) => event(index + 1, kind, wrong)));
 
     assert.equal(state.lastSeq, kinds.length);
+  });
+});
+
+describe("a call that had to be allowed", () => {
+  it("runs from the moment that somebody allowed it, also within a sub-agent", () => {
+    const ask = (seq: number, id: string, command: string, parent: string | null): LogEvent => event(seq, "permission.requested", { id, kind: "TOOL", tool: "Bash", input: { command }, suggestions: [], parent });
+    const call = (seq: number, id: string, command: string, parent: string | null = null): LogEvent => event(seq, "tool.call", { call_id: id, parent, name: "Bash", input: { command } });
+    const allowed = (seq: number, id: string, status = "ALLOWED"): LogEvent => ({ ...event(seq, "permission.resolved", { id, status, by: null }), created_at: "2026-01-01T00:09:00Z" });
+    const state = applyEvents(EMPTY, [call(1, "a", "ls"), call(2, "b", "rm x"), call(3, "c", "rm x", "b"), ask(4, "p", "rm x", "b"), allowed(5, "p"), ask(6, "q", "ls", null), allowed(7, "q", "DENIED")]);
+    const since = [...state.items, ...(state.children.get("b") ?? [])].flatMap((item) => (item.type === "tool" ? [[item.callId, item.allowedAt]] : []));
+
+    assert.deepEqual(since, [["a", undefined], ["b", undefined], ["c", "2026-01-01T00:09:00Z"]]);
+  });
+});
+
+describe("a model that does not answer", () => {
+  const retried = (seq: number, attempt: number): LogEvent => event(seq, "agent.notice", { level: "warning", text: `The model was overloaded. Retrying (attempt ${attempt} of 8)…`, detail: `529 #${attempt}` });
+
+  it("is one thing, however often it was asked again", () => {
+    const first = applyEvents(EMPTY, [retried(1, 1), retried(2, 2)]);
+    const state = applyEvents(first, [retried(3, 3), event(4, "assistant.text", { block: "m:0", parent: null, text: "So." }), retried(5, 1)]);
+
+    assert.deepEqual(state.items.map((item) => (item.type === "retried" ? [item.key, item.details.length] : item.type)), [["e1", 3], "text", ["e5", 1]]);
+    assert.deepEqual(first.items.map((item) => item.type === "retried" && item.details), [["529 #1", "529 #2"]]);
+  });
+});
+
+describe("a question that was answered", () => {
+  it("keeps what was said to it", () => {
+    const answers = { "Which?": "That" };
+    const state = applyEvents(EMPTY, [event(1, "permission.resolved", { id: "p", status: "ALLOWED", by: null, answers })]);
+    assert.deepEqual(state.resolutions.get("p")?.answers, answers);
   });
 });
 

@@ -30,6 +30,7 @@ describe("English", () => {
     assert.deepEqual([0.5, 1, 59, 61, 1500, 3000].map((minutes) => ago(NOON, after(minutes))), ["just now", "1 minute ago", "59 minutes ago", "1 hour ago", "1 day ago", "2 days ago"]);
     assert.equal(ago(NOON, after(60 * 24 * 40)), "Mar 4, 2026");
     assert.equal(ago(NOON, after(-90)), "in 1 hour");
+    assert.equal(ago(NOON, after(22), true), "22 min. ago");
     assert.deepEqual([ago("nonsense"), day(""), exactTime("?")], ["", "", ""]);
   });
 

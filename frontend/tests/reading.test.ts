@@ -114,8 +114,8 @@ describe("ansiPieces", () => {
 describe("tools", () => {
   it("tell what came of them in a few words", () => {
     const answered = (text: string, isError = false) => ({ at: TODAY, isError, text, isTruncated: false, images: [], patch: null });
-    assert.equal(noteOf("Bash", {}, answered("Exit code 3\nboom", true)), "exit code 3");
-    assert.equal(noteOf("Bash", { run_in_background: true }, null), "in the background");
+    assert.equal(noteOf("Bash", {}, answered("Exit code 3\nboom", true)), "exit 3");
+    assert.equal(noteOf("Bash", { run_in_background: true }, null), "in background");
     assert.equal(noteOf("Grep", { output_mode: "content" }, answered("a:1:x\nb:2:y")), "2 matches");
     assert.equal(noteOf("Grep", {}, answered("Found 3 files\na\nb\nc")), "3 files");
     assert.equal(noteOf("Glob", {}, answered("No files found")), "0 files");
@@ -127,7 +127,7 @@ describe("tools", () => {
 
   it("name ranges, servers and the task at work", () => {
     assert.equal(toolLine("Read", { file_path: "/workspace/a.py", offset: 10, limit: 5 }).target, "a.py · lines 10–14");
-    assert.equal(toolLine("mcp__git_hub__make__issue", {}).verb, "git_hub · make__issue");
+    assert.equal(toolLine("mcp__git_hub__make__issue", {}).verb, "Use make__issue (git_hub)");
     assert.equal(toolLine("TodoWrite", { todos: [{ content: "Write", activeForm: "Writing", status: "in_progress" }] }).target, "Writing");
     assert.deepEqual(todosOf({ todos: "no" }), []);
   });

@@ -27,7 +27,7 @@ describe("pieces", () => {
 describe("toolLine", () => {
   it("tells the target from the working tree's point of view", () => {
     assert.deepEqual(toolLine("Read", { file_path: "/workspace/src/a.py" }), { icon: "fileText", verb: "Read", target: "src/a.py" });
-    assert.equal(toolLine("mcp__x__y", {}).verb, "x · y");
+    assert.equal(toolLine("mcp__x__y", {}).verb, "Use y (x)");
     assert.equal(toolLine("Bash", { command: 7 }).target, "");
   });
 });

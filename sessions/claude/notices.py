@@ -7,20 +7,22 @@ from typing import Any
 from sessions.claude.fields import ident, number, obj, text
 from sessions.events import Entry
 
+# First what happened, which is the title of the failure, then what to do.
 _ADVICE = {
-    400: "The model refused the request; the detail says why. If it stays so, start a new session.",
-    401: "The model's key was refused. An administrator should check the organisation's key.",
-    402: "The organisation's limit is used up. An administrator can raise it.",
-    403: "The model's key has no right to do this. An administrator should check the organisation's key.",
-    404: "This model does not exist or the key has no access to it. Choose another model for the session.",
-    413: "The conversation is too long for the model. Send /compact, or start a new session.",
-    429: "Too many requests at the model's vendor. Wait a minute and send your message again.",
-    529: "The model's vendor is overloaded. Wait a few minutes and send your message again.",
+    400: "The model refused the request. Its answer says why; if this stays so, start a new session.",
+    401: "The organisation's key for the model was refused. An admin can change it in the settings, under usage.",
+    402: "The organisation's limit for the model is used up. An admin can raise it.",
+    403: "The organisation's key may not use this model. Choose another model, or ask an admin for another key.",
+    404: "This model is not available. Choose another one beside the message, then send it again.",
+    413: "The conversation is too long for the model. Compact it, or start a new session.",
+    429: "The model got too many requests. Nothing is lost: wait a minute, then send a message to continue.",
+    529: "The model is overloaded. Nothing is lost: wait a minute, then send a message to continue.",
 }
 _STATUS_OF = {"authentication_failed": 401, "rate_limit": 429, "model_not_found": 404, "invalid_request": 400}
-_UNREACHABLE = "The model could not be reached. Try again; if it stays so, tell the operator."
+_UNREACHABLE = "The model could not be reached. Nothing is lost: send a message to try again."
 _MAX = 20_000
-_FAILED = "The model's vendor had an error. Send your message again."
+_FAILED = "The model had an error. Nothing is lost: send a message to try again."
+_RETRIED = {429: "The model got too many requests.", 529: "The model was overloaded."}
 
 
 def notice(level: str, said: str, detail: str = "") -> Entry:
@@ -46,13 +48,10 @@ def api_error(line: dict[str, Any]) -> Entry:
 def api_retry(line: dict[str, Any]) -> Entry:
     """A model call that failed and is tried again."""
     status = number(line.get("error_status"))
-    delay_s = number(line.get("retry_delay_ms")) / 1000
     attempt, most = number(line.get("attempt")), number(line.get("max_retries"))
-    if status:
-        said = f"The model answered {status}; attempt {attempt} of {most} follows in {delay_s:.1f} s."
-    else:
-        said = f"The model could not be reached; attempt {attempt} of {most} follows in {delay_s:.1f} s."
-    return notice("warning", said, text(line.get("error"), 2000))
+    why = _RETRIED.get(status) or ("The model had an error." if status else "The model could not be reached.")
+    going_on = f"Retrying (attempt {attempt} of {most})…"
+    return notice("warning", f"{why} {going_on}", f"{status or ''} {text(line.get('error'), 2000)}".strip())
 
 
 def permission_denied(line: dict[str, Any]) -> Entry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 _MCP = re.compile(r"mcp__(.+?)__(.+)")
@@ -33,8 +34,8 @@ VERBS: dict[str, Any] = {
     "TaskUpdate": _("Update task"),
     "TaskList": _("Look at the tasks"),
     "EnterPlanMode": _("Begin to plan"),
-    "ExitPlanMode": _("Show the plan"),
-    "AskUserQuestion": _("Ask you"),
+    "ExitPlanMode": _("Propose a plan"),
+    "AskUserQuestion": _("Question"),
     "Skill": _("Use skill"),
 }
 
@@ -43,5 +44,5 @@ def verb(tool: str) -> str:
     """In the reader's language; of a server's tool both names, of one that is not known its own."""
     if tool in VERBS:
         return str(VERBS[tool])
-    server = _MCP.fullmatch(tool)
-    return " · ".join(server.groups()) if server else tool
+    named = _MCP.fullmatch(tool)
+    return gettext("Use {tool} ({server})").format(server=named[1], tool=named[2]) if named else tool

@@ -283,8 +283,12 @@ class _Step:
         row = await cursor.fetchone()
         if row is None:
             return []
-        status = PermissionStatus.CANCELLED.value
-        told: dict[str, Any] = {"id": str(row[0]), "status": status, "reason": withdraw.reason, "by": None, "rules": []}
+        told: dict[str, Any] = {
+            "id": str(row[0]),
+            "status": PermissionStatus.CANCELLED.value,
+            "reason": withdraw.reason,
+        }
+        told |= {"by": None, "rules": [], "answers": {}}
         return [Entry("permission.resolved", told)]
 
 

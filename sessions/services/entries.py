@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -83,7 +83,12 @@ def shown_rule(rule: PermissionRule) -> dict[str, Any]:
 
 
 def permission_resolved(
-    request: PermissionRequest, *, reason: str, by: User | None, rules: Sequence[PermissionRule] = ()
+    request: PermissionRequest,
+    *,
+    reason: str,
+    by: User | None,
+    rules: Sequence[PermissionRule] = (),
+    answers: Mapping[str, str] | None = None,
 ) -> Entry:
     payload = {
         "id": str(request.pk),
@@ -91,5 +96,6 @@ def permission_resolved(
         "reason": reason,
         "by": shown_user(by),
         "rules": [shown_rule(rule) for rule in rules],
+        "answers": dict(answers or {}),
     }
     return Entry("permission.resolved", payload)

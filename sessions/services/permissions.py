@@ -77,7 +77,8 @@ def answer_permission(
         raise AlreadyAnswered(_who_was_first(request.pk))
     request.refresh_from_db()
     kept = _keep_rules(session, request, answer, by, now)
-    new = [entries.permission_resolved(request, reason=answer.reason, by=by, rules=kept), *_resume(session)]
+    resolved = entries.permission_resolved(request, reason=answer.reason, by=by, rules=kept, answers=answer.answers)
+    new = [resolved, *_resume(session)]
     log.append(session, new, job_id=request.job_id, now=now)
     transaction.on_commit(lambda: events.ring_control(session.pk), robust=True)
     failpoint("approve.before_commit")

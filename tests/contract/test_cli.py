@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import uuid
 from collections.abc import AsyncIterator
 from functools import partial
@@ -262,13 +263,19 @@ class TestTrouble:
         assert (first.is_error, first.error) == (True, "The turn was interrupted.")
         assert not second.is_error
 
-    @pytest.mark.parametrize(("status", "advice"), [(401, "key"), (429, "minute"), (529, "overloaded")])
-    async def test_failed_model_call_is_explained_and_the_next_turn_works(self, status: int, advice: str) -> None:
+    @pytest.mark.parametrize(
+        ("status", "cause", "advice"),
+        [(401, "had an error", "key"), (429, "too many requests", "minute"), (529, "was overloaded", "overloaded")],
+    )
+    async def test_failed_model_call_is_explained_and_the_next_turn_works(
+        self, status: int, cause: str, advice: str
+    ) -> None:
         async with played(f"api_{status}") as cli:
             first, second = [output for output in cli.outputs if isinstance(output, claude.TurnEnded)]
 
         retry, failure = cli.entries("agent.notice")
-        assert f"answered {status}" in retry["text"]
+        assert re.fullmatch(rf"The model .*{cause}\. Retrying \(attempt 1 of 1\)…", retry["text"])
+        assert retry["detail"].startswith(f"{status} ")
         assert failure["level"] == "error"
         assert advice in failure["text"]
         assert first.is_error
@@ -286,7 +293,7 @@ class TestTrouble:
             ended = await cli.wait(claude.TurnEnded)
 
         assert ended.is_error
-        assert "Choose another model" in ended.error
+        assert "Choose another one" in ended.error
         assert "claude-nope-9" in cli.entries("agent.notice")[0]["detail"]
 
 

@@ -37,7 +37,7 @@ class TestE39:
         session_id = alice.begin(script([{"http": 400, "etype": "invalid_request_error", "message": "no such thing"}]))
         failed = alice.until_done(session_id)
         assert failed["status"] == "ERROR"
-        assert "the detail says why" in failed["status_reason"]
+        assert "Its answer says why" in failed["status_reason"]
         assert "no such thing" in str(alice.of_kind(session_id, "agent.notice"))
 
         alice.send(session_id, script({"text": "went on"}))

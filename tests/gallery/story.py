@@ -111,6 +111,7 @@ class Teller:
         ]
 
 
+OVERLOADED = "The model was overloaded. Retrying"
 MOVED = {
     "move_id": str(uuid.UUID(int=5)),
     "by": {"id": str(uuid.UUID(int=4)), "name": "Alice Nakamura"},
@@ -125,18 +126,17 @@ def everything() -> list[Entry]:
         *teller.turn(f"Good. Mend it, and keep {UNBROKEN} as it is.", *_mending(teller)),
         *teller.turn("Ask somebody else to look at it, too.", *_helping(teller)),
         ("session.moved", {**MOVED, "to": "node-22", "error": ""}),
-        ("session.moved", {**MOVED, "to": "burst", "error": "Modal cannot be reached."}),
+        ("session.moved", {**MOVED, "from": "node-22", "to": "burst", "error": "Modal cannot be reached."}),
         *teller.turn(
             "Now make it 100 times faster.",
             teller.text("I try."),
             *teller.tool("Bash", {"command": "make bench"}, "make: *** [bench] Error 2", is_error=True),
-            (
-                "agent.notice",
-                {
-                    "level": "warning",
-                    "text": "The model answered 529; attempt 2 of 10 follows in 1.1 s.",
-                    "detail": "529",
-                },
+            *(
+                (
+                    "agent.notice",
+                    {"level": "warning", "text": f"{OVERLOADED} (attempt {n} of 2)…", "detail": "529 overloaded"},
+                )
+                for n in (1, 2)
             ),
             is_error=True,
             error="API Error: 529 overloaded_error",
@@ -180,17 +180,23 @@ def _mending(teller: Teller) -> list[Entry]:
     denied = {**asked, "id": str(uuid.uuid4()), "kind": "TOOL", "tool": "Bash", "input": {"command": "rm -rf build"}}
     question = {**asked, "id": str(uuid.uuid4()), "kind": "QUESTION", "tool": "AskUserQuestion", "input": QUESTION}
 
-    def answered(request: dict[str, Any], status: str, reason: str = "") -> list[Entry]:
-        answer = {"id": request["id"], "status": status, "reason": reason, "by": ALICE, "rules": []}
+    def answered(request: dict[str, Any], status: str, reason: str = "", **answers: str) -> list[Entry]:
+        answer = {
+            "id": request["id"],
+            "status": status,
+            "reason": reason,
+            "by": ALICE,
+            "rules": [],
+            "answers": answers,
+        }
         return [("permission.requested", request), ("permission.resolved", answer)]
 
     return [
         *answered(asked, "ALLOWED"),
-        *answered(question, "ALLOWED"),
+        *answered(question, "ALLOWED", **{"May the cookie's name change?": "Yes"}),
         *teller.tool("Edit", edit, "ok", patch=[HUNK]),
         *teller.tool("Write", {"file_path": f"/workspace/{UNBROKEN}", "content": "one\ntwo\n" * 30}, "ok"),
         *answered(denied, "DENIED", "Not the build folder, somebody else is using it."),
-        ("agent.notice", {"level": "info", "text": "Compacting the conversation", "detail": ""}),
         ("context.compacted", {"trigger": "auto", "tokens_before": 168_000, "tokens_after": 24_000}),
         teller.text("It is mended: the cookie is set in **one** place, after the redirect."),
     ]

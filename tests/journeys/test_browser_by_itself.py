@@ -31,12 +31,14 @@ class TestABackgroundTask:
         page = alice.open(session_path(session))
         tasks = page.locator("details.background")
         expect(page.get_by_text("It runs.", exact=True)).to_be_visible(timeout=TURN_MS)
-        expect(tasks).to_contain_text("1 task runs in the background")
+        expect(tasks).to_contain_text("1 background task running")
         tasks.locator("summary").click()
         expect(tasks.get_by_role("listitem")).to_have_text("Wait for the build")
         shoot(page, "background")
         reload(page)
-        expect(tasks).to_contain_text("1 task runs in the background")
+        expect(tasks).to_contain_text("1 background task running")
+        outcome = page.locator(".tool .outcome").first
+        expect(outcome).to_have_text("in background")
 
         # What waits is let go when this turn is over: else the agent hears of its end in the same turn.
         go = {"tool": "Bash", "input": {"command": "(sleep 5; touch go.txt) > /dev/null 2>&1 &"}}
@@ -46,6 +48,7 @@ class TestABackgroundTask:
         expect(page.get_by_text("Told it.", exact=True)).to_be_visible(timeout=TURN_MS)
         expect(page.get_by_text("The agent went on by itself: a background task ended.")).to_be_visible(timeout=TURN_MS)
         expect(tasks).to_have_count(0)
+        expect(outcome).to_contain_text("ok")
         shoot(page, "own-turn")
 
 
@@ -60,7 +63,7 @@ class TestAShortenedConversation:
 
         area.fill("/compact")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("The conversation was shortened, as asked.")).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_text("Conversation compacted")).to_be_visible(timeout=TURN_MS)
         shoot(page, "compacted")
         area.fill(script([{"text": "still here"}]))
         page.keyboard.press("Enter")

@@ -71,7 +71,7 @@ class TestARestartOfTheServer:
             [{"text": "awake"}],
         )
         page = alice.open(session_path(alice.session(alice.project(), script(*steps), **FREE)))
-        expect(page.locator(".tool")).to_contain_text("running…", timeout=TURN_MS)
+        expect(page.locator(".tool")).to_contain_text("running", timeout=TURN_MS)
         page.get_by_label("Message to the agent").fill("my draft")
 
         assert server.stop() == 0

@@ -76,7 +76,7 @@ class TestTenThousandEvents:
         # What is before comes when one scrolls up, and moves nothing that is read.
         page.locator("slw-conversation").hover()
         page.mouse.wheel(0, -1200)
-        expect(page.get_by_role("button", name="To the end")).to_be_visible()
+        expect(page.get_by_role("button", name="Jump to latest")).to_be_visible()
         page.wait_for_timeout(500)
         row = page.evaluate(SEEN)
         before = page.evaluate(PLACE, row)
@@ -108,7 +108,7 @@ class TestTenThousandEvents:
         expect(other.locator(".said").get_by_text("Question 2", exact=True)).to_be_in_viewport(timeout=TURN_MS)
         self.reads_on_from_far_back(other, loaded)
 
-        page.get_by_role("button", name="To the end").click()
+        page.get_by_role("button", name="Jump to latest").click()
         expect(answer(page, 500)).to_be_visible()
         footer = page.locator(".turn-footer").last
         footer.hover()
@@ -133,7 +133,7 @@ class TestTenThousandEvents:
             page.wait_for_timeout(40)
         page.wait_for_function("() => document.querySelector('slw-conversation').history.conversation.lastSeq > 600")
         assert view.evaluate("(view) => view.history.hasLater")
-        page.get_by_role("button", name="To the end").click()
+        page.get_by_role("button", name="Jump to latest").click()
         expect(answer(page, 500)).to_be_visible()
         assert not view.evaluate("(view) => view.history.hasLater")
 
@@ -179,7 +179,7 @@ class TestTenThousandEvents:
         page.goto(page.url + "#turn-1")
         page.reload()
         expect(page.locator(".said").get_by_text("Question 1", exact=True)).to_be_in_viewport(timeout=TURN_MS)
-        page.get_by_role("button", name="To the end").click()
+        page.get_by_role("button", name="Jump to latest").click()
         expect(answer(page, 100)).to_be_visible()
         alice.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.locator(".turn-footer").last.get_by_label("Copy this turn as Markdown").tap()

@@ -49,7 +49,7 @@ class TestAMessageThatWaits:
     def test_is_edited_in_place_and_said_as_it_was_last(self, busy: Busy) -> None:
         _, page = busy()
         say(page, "say hello")
-        expect(waiting(page, "say hello")).to_contain_text("After this turn")
+        expect(queue(page)).to_contain_text("1 message queued, sent after this turn")
 
         waiting(page, "say hello").get_by_role("button", name="Edit").click()
         page.get_by_label("Edit the message").fill(script([{"text": "edited and done"}]))
@@ -65,7 +65,7 @@ class TestAMessageThatWaits:
         _, page = busy()
         say(page, "first thing")
         say(page, "second thing")
-        expect(queue(page).get_by_text("2 messages wait")).to_be_visible()
+        expect(queue(page).get_by_text("2 messages queued")).to_be_visible()
 
         waiting(page, "first thing").get_by_role("button", name="Remove").click()
         expect(waiting(page, "first thing")).to_have_count(0)
@@ -114,7 +114,7 @@ class TestAMessageThatWaits:
         for text in (patient, script([{"text": "the hasty one"}])):
             page.get_by_label("Message to the agent").fill(text)
             page.locator(".composer .send").tap()
-        expect(queue(page).get_by_role("button")).to_contain_text("2 messages wait")
+        expect(queue(page).get_by_role("button")).to_contain_text("2 messages queued")
         shoot(page, "queue-folded-dark")
         queue(page).get_by_role("button").tap()
         expect(waiting(page, "patient")).to_be_visible()

@@ -44,7 +44,7 @@ class TestATurnThatIsEndedEarly:
     def test_by_the_button_keeps_what_was_said(self, alice: Visitor, shoot: Shoot) -> None:
         turn = script([{"text": "said before"}, *bash("tail -f /dev/null")])
         page = alice.open(session_path(alice.session(alice.project(), turn, **FREE)))
-        expect(page.locator(".tool")).to_contain_text("running…", timeout=TURN_MS)
+        expect(page.locator(".tool")).to_contain_text("running", timeout=TURN_MS)
 
         working(page).click()
 
@@ -136,6 +136,10 @@ class TestWhatTheAgentAsks:
         page.keyboard.press("Enter")
 
         expect(page.get_by_text("You chose Primes")).to_be_visible(timeout=TURN_MS)
+        kept = page.locator(".plan-kept")
+        expect(kept).to_contain_text(": Primes")
+        kept.locator("summary").click()
+        expect(kept.locator("dd")).to_have_text("Primes")
 
     def test_single_keys_deny_and_allow(self, visit: Visit) -> None:
         alice = visit()
@@ -244,7 +248,7 @@ class TestTheEndOfTheConversation:
         wait_until_at_bottom(page)
 
         page.mouse.wheel(0, -2000)
-        expect(page.get_by_role("button", name="To the end")).to_be_visible()
+        expect(page.get_by_role("button", name="Jump to latest")).to_be_visible()
 
 
 class TestAMemberWhoIsRemoved:

@@ -32,7 +32,7 @@ class TestAxe:
             area.fill(text)
             pages[0].keyboard.press("Enter")
         for page in pages:
-            expect(page.locator(".queue-head")).to_contain_text("2 messages wait")
+            expect(page.locator(".queue-head")).to_contain_text("2 messages queued")
             screens.look(page, "queue")
             if is_phone(page):
                 page.locator(".queue-head").click()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -120,6 +121,7 @@ class TestDelivery:
         assert (hello["type"], hello["last_seq"], hello["live"]["text"]) == ("hello", 3, "so f")
         assert hello["session"]["id"] == str(session.pk)
         assert hello["session"]["pending_permissions"] == []
+        assert timedelta(0) <= timezone.now() - datetime.fromisoformat(hello["now"]) < timedelta(minutes=5)
         assert [(frame["type"], frame["seq"]) for frame in [*missed, live]] == [
             ("event", 2),
             ("event", 3),

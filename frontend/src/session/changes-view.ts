@@ -55,9 +55,11 @@ export class ChangesView extends PageElement {
 
   private readonly coloured = (): void => this.requestUpdate();
 
-  private lines({ path, hunks }: DiffFile): TemplateResult {
+  private lines({ path, hunks, status }: DiffFile): TemplateResult {
     const { additions = 0, deletions = 0 } = this.diff ?? {};
-    return patchView(hunks, additions + deletions > COLOURED_UP_TO_LINES ? {} : { language: languageOfPath(path), ready: this.coloured });
+    // All of a file has no place in it.
+    const shown = status === "added" || status === "deleted" ? hunks.map((hunk) => ({ ...hunk, header: "" })) : hunks;
+    return patchView(shown, additions + deletions > COLOURED_UP_TO_LINES ? {} : { language: languageOfPath(path), ready: this.coloured });
   }
 
   private empty(): TemplateResult {
@@ -72,7 +74,7 @@ export class ChangesView extends PageElement {
     const word = { added: gettext("added"), modified: gettext("modified"), deleted: gettext("deleted"), renamed: gettext("renamed") }[file.status];
     return html`<details class="file" .open=${isOpen} @toggle=${(event: Event) => (this.folds = { ...this.folds, [file.path]: (event.target as HTMLDetailsElement).open })}>
       <summary><span class="icon-turn">${icon("chevron")}</span><span class="cut grow mono" title=${name}>${plain(name)}</span>
-        <span class="badge">${word}</span>${lineCounts(file.additions, file.deletions)}</summary>
+        <span class="badge file-status">${word}</span>${lineCounts(file.additions, file.deletions)}</summary>
       ${!isOpen ? nothing : file.is_binary ? html`<p class="file-note soft">${gettext("Binary file")}</p>` : size ? this.lines(file) : html`<p class="file-note soft">${gettext("No lines to show")}</p>`}
     </details>`;
   }

@@ -27,6 +27,6 @@ export const loadingView = (): TemplateResult => html`<div class="turns is-loadi
 
 export function backgroundView(tasks: readonly BackgroundTask[]): TemplateResult | typeof nothing {
   if (!tasks.length) return nothing;
-  return html`<details class="background"><summary>${icon("layers")}<span class="grow">${ngettext("{count} task runs in the background", "{count} tasks run in the background", tasks.length)}</span><span class="icon-turn">${icon("chevron")}</span></summary>
+  return html`<details class="background"><summary>${icon("layers")}<span class="grow">${ngettext("{count} background task running", "{count} background tasks running", tasks.length)}</span><span class="icon-turn">${icon("chevron")}</span></summary>
     <ul>${tasks.map((task) => html`<li><span class="cut" title=${task.description}>${plain(str(task.description) || str(task.kind) || str(task.id))}</span></li>`)}</ul></details>`;
 }

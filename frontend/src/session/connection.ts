@@ -2,6 +2,7 @@
 
 import type { ServerFrame } from "../protocol.ts";
 import { Fallback } from "./fallback.ts";
+import { setClock } from "./clock.ts";
 import { LogFeed, type NewestPage } from "./log-feed.ts";
 import { type ConnectionState, growing, type Listener, statusOf, type Surroundings, type Timer } from "./surroundings.ts";
 
@@ -155,6 +156,7 @@ export class Connection {
   private helloCame(frame: ServerFrame & { type: "hello" }): void {
     this.hasHello = true;
     this.failures = 0;
+    setClock(frame.now);
     this.fallback.replaced();
     if (frame.page) this.feed.begin({ ...frame.page, last_seq: frame.last_seq });
     else if (frame.last_seq < this.openedAfter) {

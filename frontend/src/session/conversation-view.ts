@@ -5,10 +5,13 @@ import { customElement, property, state } from "lit/decorators.js";
 import { copyText } from "../copy.ts";
 import { PageElement, plain } from "../elements/base.ts";
 import { repeat } from "../elements/repeat.ts";
+import { openMenu } from "../frame/menu.ts";
+import { store } from "../frame/tree-store.ts";
 import { gettext, ngettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import "../markdown.ts";
-import { blockKey, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type UserItem } from "./conversation.ts";
+import type { BackgroundTask } from "../protocol.ts";
+import { blockKey, type Conversation, EMPTY, type FooterItem, type Item, type LiveBlock, type NoticeItem, type RetriedItem, type UserItem } from "./conversation.ts";
 import { decisionView } from "./decision-view.ts";
 import { beginningView, endView } from "./edges-view.ts";
 import { copyConversation, saveConversation } from "./export.ts";
@@ -17,7 +20,7 @@ import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
 import type { History } from "./history.ts";
 import { messageView, unsentView } from "./message-view.ts";
-import { begunView, compactedView, dayView, failureView, movedView, noticeView, restoredView, thinkingView } from "./notice-view.ts";
+import { begunView, compactedView, dayView, failureView, movedView, noticeView, restoredView, retriedView, thinkingView } from "./notice-view.ts";
 import type { Unsent } from "./outbox.ts";
 import { offerReadingActions } from "./reading-actions.ts";
 import type { RestoreDialog } from "./restore-dialog.ts";
@@ -25,7 +28,8 @@ import { nameOf } from "./row-names.ts";
 import { byTurn, itemRows, itemsOf, keysOf, type Row } from "./rows.ts";
 import { messageOf, toast } from "../toast.ts";
 import { ScrollWindow } from "./scroll-window.ts";
-import { isStarting, sinceView, startingView } from "./starting.ts";
+import { sinceView } from "./since.ts";
+import { isStarting, startingView } from "./starting.ts";
 import { toolView } from "./tool-view.ts";
 import { actionButton, footerView } from "./turn-footer.ts";
 import { linkedTurn, linkTo } from "./turn-links.ts";
@@ -46,6 +50,7 @@ export class ConversationView extends PageElement {
   @property({ type: Boolean }) isInLine = false;
   @property({ type: Boolean }) isRestarting = false;
   @property({ type: Boolean }) canSend = false;
+  @property({ attribute: false }) background: readonly BackgroundTask[] = [];
   @state() private marked = "";
   @state() private isFinding = false;
   @state() private isGoing = false;
@@ -125,7 +130,14 @@ export class ConversationView extends PageElement {
       this.kept = itemRows({ items, pending, results });
       this.turns = byTurn(this.kept);
     }
-    return this.isAway ? [...this.kept] : [...this.kept, ...this.rowsAtEnd()];
+    if (this.isAway) return [...this.kept];
+    return [...(this.retrying ? this.kept.slice(0, -1) : this.kept), ...this.rowsAtEnd()];
+  }
+
+  /** The model is being asked again just now: that is what the agent is at, and no row of its own yet. */
+  private get retrying(): RetriedItem | null {
+    const last = this.conversation.items.at(-1);
+    return last?.type === "retried" && this.isWorking && !this.conversation.live.length ? last : null;
   }
 
   /** What streams, and what waits. */
@@ -253,8 +265,8 @@ export class ConversationView extends PageElement {
     const count = this.rows.filter((row) => row.type === "item" && row.item.seq > since).length;
     const before = this.leftAt ?? this.conversation;
     const hasNews = before.lastSeq !== this.conversation.lastSeq || this.conversation.live.some((block) => !before.live.includes(block));
-    const words = count ? ngettext("New output ({count})", "New output ({count})", count) : hasNews ? gettext("New output") : gettext("To the end");
-    return html`<button class="button new-output" type="button" @click=${() => this.toBottom()}>${icon("arrowDown")} ${words}</button>`;
+    const words = count ? ngettext("New output ({count})", "New output ({count})", count) : hasNews ? gettext("New output") : gettext("Jump to latest");
+    return html`<button class="button new-output ${hasNews ? "has-news" : ""}" type="button" aria-label=${words} @click=${() => this.toBottom()}>${icon("arrowDown")}<span class="new-output-word">${words}</span></button>`;
   }
 
   private entry(index: number): TemplateResult {
@@ -280,11 +292,12 @@ export class ConversationView extends PageElement {
       case "user": return this.user(item);
       case "text": return this.prose(item.key, item.text, false, actionButton("copy", gettext("Copy as Markdown"), () => void copyText(item.text)));
       case "thinking": return thinkingView(item, this.folds);
-      case "tool": return toolView(item, this.read, this.folds);
+      case "tool": return toolView(item, this.read, this.folds, this.background);
       case "decision": return decisionView(item.permission, this.read.resolutions.get(item.permission.id));
       case "notice": return item.messageId === undefined ? noticeView(item, this.folds) : this.failure(item);
       case "footer": return this.footer(item, turn);
       case "begun": return begunView();
+      case "retried": return retriedView(item, this.folds);
       case "compacted": return compactedView(item);
       case "moved": return movedView(item);
       case "restored": return restoredView(item, this.canRestore && item.undoId && this.isLastRestored(item) ? () => void this.undoRestore(item.undoId) : null);
@@ -294,23 +307,40 @@ export class ConversationView extends PageElement {
   private working(): TemplateResult {
     const job = this.conversation.jobs.get(jobAtWork(this.conversation) ?? "");
     if (job && isStarting(job)) return startingView(job, this.canSend ? () => this.emit("slw-act", "interrupt") : null);
-    const word = this.isInLine ? gettext("Waits until others are through…") : job?.message ? `${told(job.message)}…` : gettext("Working…");
-    return html`<p class="working soft" role="status"><span class="pulse" aria-hidden="true"></span><span>${plain(word)}</span>${job ? sinceView(job.at) : nothing}</p>`;
+    const { retrying } = this;
+    const word = this.isInLine ? gettext("Waits until others are through…") : retrying ? told(retrying.text) : job?.message ? `${told(job.message)}…` : gettext("Working…");
+    const at = retrying?.at ?? job?.at;
+    return html`<p class="working soft"><span class="pulse" aria-hidden="true"></span><span role="status">${plain(word)}</span>${at ? sinceView(at) : nothing}</p>`;
   }
 
   private user(item: UserItem): TemplateResult {
-    const actions = html`${actionButton("copy", gettext("Copy as Markdown"), () => void copyText(item.text))}${actionButton("link", gettext("Copy a link to this turn"), () => void copyText(linkTo(item.seq)))}`;
+    const acts = [{ icon: "copy", label: gettext("Copy as Markdown"), act: () => void copyText(item.text) }, { icon: "link", label: gettext("Copy a link to this turn"), act: () => void copyText(linkTo(item.seq)) }] as const;
+    const menu = (event: Event): void => openMenu(nameOf({ type: "item", item } as Row), [...acts], (event.currentTarget as Element).getBoundingClientRect());
+    // Icons where one points at the message, one button where nothing can hover.
+    const actions = html`<span class="row-actions">${acts.map(({ icon: name, label, act }) => actionButton(name, label, act))}</span><button class="row-action message-more" type="button" aria-haspopup="menu" aria-label=${gettext("More")} @click=${menu}>${icon("more")}</button>`;
     return messageView(this.sessionId, item, item.jobId ? (this.read.jobs.get(item.jobId) ?? this.conversation.jobs.get(item.jobId)) : undefined, this.folds, actions);
   }
 
   private failure(item: NoticeItem): TemplateResult {
     const message = this.read.items.find((one) => one.type === "user" && one.messageId === item.messageId) as UserItem | undefined;
-    const isLast = !this.isAway && this.conversation.items.at(-1) === item && !this.conversation.queued.length && !this.unsent.length;
-    const again = (): void => void this.dispatchEvent(new CustomEvent("slw-send", { detail: { text: message?.text ?? "", attachments: [] }, bubbles: true }));
-    return failureView(item, this.folds, !isLast || !this.canSend ? nothing : html`<p class="soft">${gettext("The work so far is kept.")}</p>
+    const again = (): void => this.send(message?.text ?? "");
+    return failureView(item, this.folds, !this.canGoOnFrom(item) ? nothing : html`<p>${gettext("The work so far is kept.")}</p>
       <p class="row wrap"><button class="button primary" type="button" ?disabled=${this.isRestarting} @click=${() => this.emit("slw-restart", "")}>${this.isRestarting ? gettext("Continuing…") : gettext("Continue")}</button>
         ${message && !message.attachments.length ? html`<button class="button" type="button" @click=${again}>${gettext("Send the message again")}</button>` : nothing}</p>`);
   }
+
+  /** Nothing came after it. */
+  private canGoOnFrom(item: Item): boolean {
+    return this.canSend && !this.isAway && !this.isWorking && this.conversation.items.at(-1) === item && !this.conversation.queued.length && !this.unsent.length;
+  }
+
+  private send(text: string): void {
+    this.dispatchEvent(new CustomEvent("slw-send", { detail: { text, attachments: [] }, bubbles: true }));
+  }
+
+  private readonly wayOut = (item: Item, isTooLong: boolean): unknown =>
+    isTooLong && this.canGoOnFrom(item) ? html`<p class="row wrap"><button class="button primary" type="button" @click=${() => this.send("/compact")}>${gettext("Compact")}</button>
+      <button class="button" type="button" data-open="new-session" data-project=${store.session(this.sessionId)?.project_id ?? nothing}>${gettext("New session")}</button></p>` : nothing;
 
   private live(block: LiveBlock): TemplateResult {
     if (block.kind === "thinking") return html`<details class="thinking" open><summary>${icon("brain")} ${gettext("Thinking…")}</summary><div class="thought">${block.text}</div></details>`;
@@ -329,6 +359,7 @@ export class ConversationView extends PageElement {
     const first = rows.flatMap(itemsOf)[0];
     const checkpoint = item.jobId ? this.read.checkpointIds.get(item.jobId) : undefined;
     return footerView(item, this.read, this.folds, {
+      wayOut: (isTooLong) => this.wayOut(item, isTooLong),
       copy: () => void this.copyItems(rows.flatMap(itemsOf)),
       copyLink: () => void copyText(linkTo(first?.seq ?? item.seq)),
       toggleAll: () => this.folds.setAll(keys, !isUnfolded),

@@ -1,6 +1,7 @@
 // The conversation as data: a pure reduction of the event log, and of the deltas that run ahead of it.
 
 import { arr, num, obj, text as str } from "../json.ts";
+import { isFor } from "./asked.ts";
 import type { Attachment, Delta, Json, Live, LogEvent, Permission, Session } from "../protocol.ts";
 
 interface Entry { key: string; at: string; /** The number of the event that it came with. */ seq: number }
@@ -10,22 +11,24 @@ export interface BegunItem extends Entry { type: "begun" }
 export interface CompactedItem extends Entry { type: "compacted"; trigger: string; before: number; after: number }
 /** With `tookMs` it is thinking, and how long that took. */
 export interface TextItem extends Entry { type: "text" | "thinking"; text: string; tookMs?: number }
-export interface ToolItem extends Entry { type: "tool"; callId: string; name: string; input: Json }
+export interface ToolItem extends Entry { type: "tool"; callId: string; name: string; input: Json; /** When somebody allowed it: it ran from then on. */ allowedAt?: string }
 export interface DecisionItem extends Entry { type: "decision"; permission: Permission }
 /** With a `messageId` it tells why that message's turn failed. */
 export interface NoticeItem extends Entry { type: "notice"; level: string; text: string; detail: string; messageId?: string }
+/** The model did not answer and was asked again, perhaps many times; `text` tells of the last time. */
+export interface RetriedItem extends Entry { type: "retried"; text: string; details: readonly string[] }
 /** The files went back to how a turn left them; or could not, and then it says why. */
 export interface RestoredItem extends Entry { type: "restored"; by: string; filesChanged: number; undoId: string; error: string }
 /** The session went on in another environment; or could not, and then it says why. */
-export interface MovedItem extends Entry { type: "moved"; by: string; to: string; error: string }
+export interface MovedItem extends Entry { type: "moved"; by: string; from: string; to: string; error: string }
 /** With a `detail` when the turn failed: what the model or the agent said of it, word for word. */
 export interface FooterItem extends Entry { type: "footer"; jobId: string | null; turn: Turn; detail: string }
-export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RestoredItem | MovedItem;
+export type Item = UserItem | TextItem | ToolItem | DecisionItem | NoticeItem | FooterItem | BegunItem | CompactedItem | RetriedItem | RestoredItem | MovedItem;
 
 export interface Turn { isError: boolean; error: string; durationMs: number; inputTokens: number; outputTokens: number; costUsd: string; /** The notice before it says the same, as of a turn that was interrupted. */ isTold?: true }
 export interface ToolResult { at: string; isError: boolean; /** Its turn was interrupted under it. */ isInterrupted?: boolean; text: string; isTruncated: boolean; images: unknown[]; patch: unknown }
 export interface JobState { /** Since when its message says so. */ at: string; status: string; progress: number; message: string; error: string; messageId: string; isUrgent: boolean }
-export interface Resolution { status: string; reason: string; by: string; byId: string; rules: readonly string[] }
+export interface Resolution { status: string; reason: string; by: string; byId: string; rules: readonly string[]; /** Of a question: what was said to each, by its text. */ answers: Json }
 /** The newest value of something about the session, and the number that the log had then. */
 export interface Change { seq: number; value: unknown }
 export interface LiveBlock extends Live { length: number }
@@ -152,8 +155,29 @@ function resolve(draft: Draft, event: LogEvent): void {
   const permission = draft.pending.find((one) => one.id === id);
   draft.pending = draft.pending.filter((one) => one.id !== id);
   const rules = arr(event.payload.rules).map((rule) => str(obj(rule).rule ?? rule));
-  draft.resolutions.set(str(id), { status: str(status), reason: str(reason), by: str(obj(by).name ?? by), byId: str(obj(by).id), rules });
+  draft.resolutions.set(str(id), { status: str(status), reason: str(reason), by: str(obj(by).name ?? by), byId: str(obj(by).id), rules, answers: obj(event.payload.answers) });
+  if (permission && status === "ALLOWED") allow(draft, permission, event.created_at);
   if (permission) add(draft, null, { type: "decision", ...entry(event), permission });
+}
+
+/** The call that this was asked for begins to run. */
+function allow(draft: Draft, permission: Permission, allowedAt: string): void {
+  const { parent } = permission;
+  const items = parent ? (draft.children.get(parent) ?? []) : draft.items;
+  const at = items.findLastIndex((item) => item.type === "tool" && draft.openCalls.has(item.callId) && isFor(permission, item));
+  if (at < 0) return;
+  const next = items.with(at, { ...(items[at] as ToolItem), allowedAt });
+  if (parent) draft.children.set(parent, next);
+  else draft.items = next;
+}
+
+const RETRY = /\(attempt \d+ of \d+\)…$/;
+
+/** Times that follow one another are one thing. */
+function retry(draft: Draft, event: LogEvent, text: string, detail: string): void {
+  const last = draft.items.at(-1);
+  const before = last?.type === "retried" ? (draft.items.pop() as RetriedItem) : null;
+  draft.items.push({ type: "retried", ...(before ?? entry(event)), text, details: [...(before?.details ?? []), detail] });
 }
 
 function exitNotice(event: LogEvent): NoticeItem | null {
@@ -227,7 +251,7 @@ const HANDLERS: Record<string, Handler> = {
   },
   "session.moved": (draft, event) => {
     const { payload } = event;
-    draft.items.push({ type: "moved", ...entry(event), by: str(obj(payload.by).name), to: str(payload.to), error: str(payload.error) });
+    draft.items.push({ type: "moved", ...entry(event), by: str(obj(payload.by).name), from: str(payload.from), to: str(payload.to), error: str(payload.error) });
   },
   "session.changed": (draft, { seq, payload }) => {
     for (const [name, value] of Object.entries(obj(payload.changes))) draft.changes.set(name, { seq, value });
@@ -258,7 +282,8 @@ const HANDLERS: Record<string, Handler> = {
   "agent.notice": (draft, event) => {
     const { payload } = event;
     const detail = typeof payload.detail === "string" ? payload.detail : payload.detail ? JSON.stringify(payload.detail) : "";
-    add(draft, null, { type: "notice", ...entry(event), level: str(payload.level), text: str(payload.text), detail });
+    if (RETRY.test(str(payload.text))) retry(draft, event, str(payload.text), detail);
+    else add(draft, null, { type: "notice", ...entry(event), level: str(payload.level), text: str(payload.text), detail });
   },
   "agent.raw": (draft, event) => {
     add(draft, null, { type: "notice", ...entry(event), level: "raw", text: "", detail: str(event.payload.text) });

@@ -53,7 +53,7 @@ export function itemMarkdown(item: Item, state: State): string {
       const resolution = state.resolutions.get(item.permission.id);
       return resolution?.reason ? quoted(resolution.reason) : "";
     }
-    case "thinking": case "footer": case "begun": case "compacted": case "restored": case "moved": return "";
+    case "thinking": case "footer": case "begun": case "retried": case "compacted": case "restored": case "moved": return "";
   }
 }
 

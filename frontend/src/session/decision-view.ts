@@ -27,13 +27,16 @@ export function answeredElsewhere({ status, by, byId }: Resolution, userId: stri
 export function decisionView(permission: Permission, resolution: Resolution | undefined): TemplateResult {
   const status = resolution?.status ?? "";
   const line = toolLine(permission.tool, permission.input);
-  const target = permission.kind === "TOOL" ? [line.verb, line.target.split("\n", 1)[0]].filter(Boolean).join(" ") : "";
+  const isTool = permission.kind === "TOOL";
+  const answers = Object.entries(resolution?.answers ?? {});
   const plan = permission.kind === "PLAN" ? str(permission.input.plan) : "";
   const head = html`${icon(status === "ALLOWED" ? "check" : "cross")}
-    <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}${target ? html`: <span class="mono">${plain(target)}</span>` : nothing}
+    <span><b>${words(permission, status)}</b>${resolution?.by ? html` ${gettext("by {name}", { name: resolution.by })}` : nothing}${isTool ? html`: ${plain(line.verb)} <span class=${line.isProse ? "" : "mono"}>${plain(line.target.split("\n", 1)[0] ?? "")}</span>` : nothing}${answers.length ? html`: <span class="strong">${plain(answers.map(([, answer]) => str(answer)).join(", "))}</span>` : nothing}
     ${resolution?.rules.length ? html`<span class="reason">${gettext("From now on without asking:")} ${resolution.rules.map((rule) => html`<code class="rule">${plain(rule)}</code> `)}</span>` : nothing}
     ${resolution?.reason ? html`<span class="reason">“${plain(resolution.reason)}”</span>` : nothing}</span>`;
-  if (!plan) return html`<div class="decision soft">${head}</div>`;
-  return html`<details class="plan-kept"><summary class="decision soft">${head}<span class="plan-open">${gettext("Show the plan")}<span class="icon-turn">${icon("chevron")}</span></span></summary>
-    <div class="plan-text"><slw-markdown class="prose" .text=${plan}></slw-markdown></div></details>`;
+  const kept = plan ? html`<slw-markdown class="prose" .text=${plan}></slw-markdown>`
+    : answers.length ? html`<dl class="answers">${answers.map(([question, answer]) => html`<dt>${plain(question)}</dt><dd class="strong">${plain(str(answer))}</dd>`)}</dl>` : null;
+  if (!kept) return html`<div class="decision soft">${head}</div>`;
+  return html`<details class="plan-kept"><summary class="decision soft">${head}<span class="plan-open">${plan ? gettext("Show the plan") : gettext("Show the question")}<span class="icon-turn">${icon("chevron")}</span></span></summary>
+    <div class="plan-text">${kept}</div></details>`;
 }

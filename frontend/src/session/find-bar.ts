@@ -121,7 +121,7 @@ export class FindBar extends PageElement {
     if (!match) return;
     this.at = at;
     const { folds } = this.searched;
-    const opened = match.isInBody ? [...match.within, match.item] : match.within;
+    const opened = match.isInBody ? [...match.within, match.item, `${match.item}:more`] : match.within;
     folds.setAll(opened, true);
     for (const key of match.within) folds.resize(`${key}:inner`, Number.MAX_SAFE_INTEGER);
     if (match.isInBody) for (const part of ["lines", "output", "prompt", "detail"]) {
@@ -137,7 +137,7 @@ export class FindBar extends PageElement {
     const entry = document.querySelector(`.entry[data-key="${CSS.escape(match.row)}"]`);
     const tools = [...(entry?.querySelectorAll("slw-tool") ?? [])] as (Element & { item?: { key: string } })[];
     const tool = tools.find((one) => one.item?.key === match.item);
-    const part = match.isInBody ? tool?.querySelector(":scope > details > .tool-body") : tool?.querySelector(":scope > details > summary");
+    const part = match.isInBody ? tool?.querySelector(":scope > details > .tool-body, :scope > .nested > details > .tool-body") : tool?.querySelector(":scope > details > summary");
     return part ?? tool ?? entry;
   }
 

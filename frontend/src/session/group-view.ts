@@ -8,8 +8,9 @@ import { str } from "../json.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Folds } from "./folds.ts";
 import type { GroupRow } from "./rows.ts";
+import { sinceView } from "./since.ts";
 import { shortPath, toolLine } from "./tools.ts";
-import { toolView } from "./tool-view.ts";
+import { startOf, toolView } from "./tool-view.ts";
 
 const ICONS = { read: "fileText", search: "search", look: "terminal" } as const;
 
@@ -29,12 +30,12 @@ const some = ({ kind, items }: GroupRow): string => {
 export function groupView(row: GroupRow, state: Conversation, folds: Folds): TemplateResult {
   const isOpen = folds.isOpen(row.key);
   const failed = row.items.filter((item) => state.results.get(item.callId)?.isError).length;
-  const open = row.items.filter((item) => !state.results.has(item.callId) && !state.unfinished.has(item.callId)).length;
+  const open = row.items.find((item) => !state.results.has(item.callId) && !state.unfinished.has(item.callId));
   const toggled = (event: Event): void => { if (event.target === event.currentTarget) folds.set(row.key, (event.target as HTMLDetailsElement).open); };
   return html`<details class="tool tool-group" .open=${isOpen} @toggle=${toggled}>
-    <summary>${icon(ICONS[row.kind])}<span class="verb">${words(row)}</span><span class="target cut soft">${plain(some(row))}</span>
+    <summary>${icon(ICONS[row.kind])}<span class="verb">${words(row)}</span><span class="target cut soft mono">${plain(some(row))}</span>
       <span class="outcome">${failed ? html`<span class="removed">${ngettext("{count} failed", "{count} failed", failed)}</span>` : nothing}
-        ${open ? html`<span class="status running">${gettext("running…")}</span>` : failed ? nothing : html`<span class="ok">${icon("check")}<span class="unseen">${gettext("ok")}</span></span>`}</span>
+        ${open ? html`<span class="status running">${gettext("running")} ${sinceView(startOf(open))}</span>` : failed ? nothing : html`<span class="ok">${icon("check")}<span class="unseen">${gettext("ok")}</span></span>`}</span>
       <span class="icon-turn">${icon("chevron")}</span></summary>
     ${isOpen ? html`<div class="tool-run">${row.items.map((item) => toolView(item, state, folds))}</div>` : nothing}
   </details>`;

@@ -10,14 +10,18 @@ import type { Folds } from "./folds.ts";
 import type { Unsent } from "./outbox.ts";
 import { attachmentsView } from "./pictures.ts";
 
-/** Relative, and exact on hover; `main.ts` keeps it up to date, so that its text is none of the template's. */
-export const timeView = (at: string): TemplateResult => html`<time class="soft" data-ago datetime=${at} title=${exactTime(at)} .textContent=${ago(at)}></time>`;
+/** Relative, and exact on hover; `main.ts` keeps it up to date, so that its text is none of the template's. Phones have little room. */
+export function timeView(at: string): TemplateResult {
+  const isShort = matchMedia("(max-width: 760px)").matches;
+  return html`<time class="soft" data-ago=${isShort ? "short" : ""} datetime=${at} title=${exactTime(at)} .textContent=${ago(at, Date.now(), isShort)}></time>`;
+}
 
 export function messageView(sessionId: string, item: UserItem, job: JobState | undefined, folds: Folds, actions: unknown): TemplateResult {
   if (item.isWithdrawn) return withdrawnView(item, job?.message ?? "");
-  const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[job?.status ?? ""];
+  const status = job?.status ?? "";
+  const word = { PENDING: gettext("Queued"), CANCELLED: gettext("Cancelled"), FAILED: gettext("Failed") }[status];
   return html`<div class="user-message">
-    <header><span class="message-facts"><b>${item.author ? plain(item.author) : gettext("Someone")}</b>${timeView(item.at)}${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge">${word}</span>` : nothing}</span><span class="row-actions">${actions}</span></header>
+    <header><span class="message-facts"><b>${item.author ? plain(item.author) : gettext("Someone")}</b>${timeView(item.at)}${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}${word ? html`<span class="badge ${status === "FAILED" ? "failed" : ""}">${word}</span>` : nothing}</span>${actions}</header>
     ${saidView(item.key, item.text, folds)}${attachmentsView(sessionId, item.attachments)}
   </div>`;
 }

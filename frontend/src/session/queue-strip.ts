@@ -99,9 +99,9 @@ export class QueueStrip extends PageElement {
     if (!this.items.length) return nothing;
     const sorted = [...this.items].sort((a, b) => Number(this.isUrgent(b)) - Number(this.isUrgent(a)));
     return html`<section class="queue" aria-label=${gettext("Messages that wait")}>
-      <h2><button class="queue-head" type="button" aria-expanded=${this.isOpen} @click=${() => (this.isOpen = !this.isOpen)}><span>${ngettext("{count} message waits", "{count} messages wait", sorted.length)}</span>
+      <h2><button class="queue-head" type="button" aria-expanded=${this.isOpen} @click=${() => (this.isOpen = !this.isOpen)}><span>${this.summary(sorted.length)}</span>
         <span class="cut grow soft">${this.isOpen ? "" : sorted[0]?.text.split("\n", 1)[0]}</span>${icon(this.isOpen ? "collapse" : "expand")}</button></h2>
-      ${this.isOpen ? html`<ol>${repeat(sorted, (item) => item.messageId, (item, index) => html`<li>${item.messageId === this.editing?.messageId ? this.editor(item) : this.row(item, index)}</li>`)}</ol>` : nothing}
+      ${this.isOpen ? html`<ol>${repeat(sorted, (item) => item.messageId, (item, index) => html`<li><span class="queued-number soft" aria-hidden="true">${index + 1}</span>${item.messageId === this.editing?.messageId ? this.editor(item) : this.row(item)}</li>`)}</ol>` : nothing}
     </section>`;
   }
 
@@ -109,23 +109,24 @@ export class QueueStrip extends PageElement {
     return (item.jobId !== null && this.jobs.get(item.jobId)?.isUrgent) || false;
   }
 
-  private word(item: UserItem, index: number): string {
-    const place = item.jobId ? this.places[item.jobId] : undefined;
-    if (place) return gettext("Place {n} in the queue", { n: place });
-    if (this.isUrgent(item)) return gettext("Goes next");
-    return index === 0 ? gettext("After this turn") : gettext("Later");
+  /** With others before it, what goes on here is not all that a message waits for. */
+  private summary(count: number): string {
+    if (!this.isOpen || (count === 1 && Object.keys(this.places).length)) return ngettext("{count} message queued", "{count} messages queued", count);
+    return ngettext("{count} message queued, sent after this turn", "{count} messages queued, sent in this order", count);
   }
 
-  private row(item: UserItem, index: number): TemplateResult {
+  private row(item: UserItem): TemplateResult {
+    const place = item.jobId ? this.places[item.jobId] : undefined;
+    const word = place ? gettext("Place {n} in the queue", { n: place }) : this.isUrgent(item) ? gettext("Goes next") : "";
     const isBusy = this.busy.has(item.messageId);
-    const button = (name: "pencil" | "now" | "trash", word: string, act: () => void, title = word): TemplateResult =>
+    const button = (name: "pencil" | "send" | "trash", word: string, act: () => void, title = word): TemplateResult =>
       html`<button class="button quiet square" type="button" ?disabled=${isBusy} aria-label=${word} title=${title} @click=${act}>${icon(name)}</button>`;
-    return html`<span class="badge">${this.word(item, index)}</span>
-      <span class="queued-text" title=${item.text}>${item.text}</span>
+    return html`<span class="queued-text" title=${item.text}>${item.text}</span>
+      ${word ? html`<span class="badge">${word}</span>` : nothing}
       ${item.attachments.map((one) => html`<img class="queued-picture" alt=${gettext("Image")} src=${attachmentUrl(this.sessionId, one.id)} />`)}
       ${item.isEdited ? html`<span class="soft">${gettext("edited")}</span>` : nothing}
       ${this.canWrite ? html`<span class="queued-actions">${button("pencil", gettext("Edit"), () => void this.edit(item))}
-        ${this.isUrgent(item) ? nothing : button("now", gettext("Send now"), () => void this.act(item, () => post(`${this.path(item)}/now`)), gettext("Send now: what runs is interrupted for it"))}
+        ${this.isUrgent(item) ? nothing : button("send", gettext("Send now"), () => void this.act(item, () => post(`${this.path(item)}/now`)), gettext("Send now: what runs is interrupted for it"))}
         ${button("trash", gettext("Remove"), () => void this.removeIt(item))}</span>` : nothing}`;
   }
 

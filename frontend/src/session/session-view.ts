@@ -11,7 +11,7 @@ import { archive } from "../frame/tree-acts.ts";
 import { store } from "../frame/tree-store.ts";
 import { gettext } from "../i18n.ts";
 import { pageTitle, setPageTitle } from "../page-title.ts";
-import type { LogEvent, Session } from "../protocol.ts";
+import type { BackgroundTask, LogEvent, Session } from "../protocol.ts";
 import { emptyView, loadingView } from "./chat-parts.ts";
 import type { Composer, Written } from "./composer.ts";
 import { Connection } from "./connection.ts";
@@ -45,6 +45,7 @@ const FETCH_TIMEOUT_MS = 20_000;
 /** A page of a session that rested for longer may only be read: its sandbox is made when somebody begins to write. */
 const PREWARMED_WITHIN_MS = 3_600_000;
 const NO_PAGE: PageSession = { id: "", organization_id: "", project_id: "", user_id: "", name: "", branch: "", environment: "", can_write: false, version: "" };
+const NO_TASKS: readonly BackgroundTask[] = [];
 const REFRESHING = new Set(["turn.completed", "session.status", "checkpoint.created"]);
 
 @customElement("slw-session")
@@ -361,7 +362,7 @@ export class SessionView extends PageElement {
     if (isBare && isOver) return html`<div class="session-empty">${connectionNote(this.connectionState, true)}</div>`;
     const standIn = !isBare ? null : !this.hasConnected || this.conversation.lastSeq < (session?.last_seq ?? 0) ? loadingView() : session?.last_seq ? null : emptyView(canWrite);
     return html`${standIn ?? html`<slw-conversation role="group" tabindex="0" aria-label=${gettext("Messages")} .sessionId=${this.sessionId} .conversation=${this.conversation} .history=${this.history}
-        .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isInLine=${isInLine(this.conversation, this.places)} .isRestarting=${this.isRestarting} .canSend=${canWrite}></slw-conversation>`}
+        .unsent=${unsent} .isWorking=${this.isWorking} .areQueuedElsewhere=${waiting.length > 0} .isInLine=${isInLine(this.conversation, this.places)} .isRestarting=${this.isRestarting} .canSend=${canWrite} .background=${session?.background ?? NO_TASKS}></slw-conversation>`}
       <slw-dock .page=${this.page} .session=${session} .conversation=${this.conversation} .places=${this.places} .connection=${this.connectionState} .status=${this.status}
         .error=${this.error} .answered=${this.answered} .hasSettled=${this.hasSettled} .hasNewVersion=${this.hasNewVersion} .isWorking=${this.isWorking}></slw-dock>`;
   }

@@ -1,18 +1,15 @@
 // Getting ready for a turn: the engine's steps until the agent has the message, where they take a moment, and the way to call it off.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { since } from "../format.ts";
 import { gettext, told } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import type { JobState } from "./conversation.ts";
+import { sinceView } from "./since.ts";
 
 const STEPS = ["Starting the sandbox", "Preparing the working tree", "Starting the agent"];
 
 /** Whether this turn is at one of them. */
 export const isStarting = (job: JobState | undefined): boolean => job !== undefined && STEPS.includes(job.message);
-
-/** How long something has gone on; `main.ts` keeps it up to date. Whoever listens to the page is spared the seconds. */
-export const sinceView = (at: string): TemplateResult => html`<time class="soft since" data-since=${at} aria-hidden="true" .textContent=${since(at)}></time>`;
 
 export function startingView(job: JobState, cancel: (() => void) | null): TemplateResult {
   const at = STEPS.indexOf(job.message);

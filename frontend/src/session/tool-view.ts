@@ -6,13 +6,16 @@ import { PageElement, plain } from "../elements/base.ts";
 import { duration } from "../format.ts";
 import { gettext, ngettext } from "../i18n.ts";
 import { icon } from "../icons.ts";
+import type { BackgroundTask } from "../protocol.ts";
 import { isAsked } from "./asked.ts";
 import { type Conversation, EMPTY, type Item, type ToolItem, type ToolResult } from "./conversation.ts";
 import { Folds } from "./folds.ts";
 import { groupView } from "./group-view.ts";
 import { lineCounts } from "./line-counts.ts";
+import { foldedView, turned } from "./notice-view.ts";
 import { imagesView } from "./tools/images.ts";
 import { itemRows, type Row } from "./rows.ts";
+import { sinceView } from "./since.ts";
 import { countsOf, isSubAgent, isWriting, noteOf, patchOf, toolLine } from "./tools.ts";
 
 type Bodies = typeof import("./tools/registry.ts");
@@ -44,6 +47,8 @@ export class ToolView extends PageElement {
   @property({ attribute: false }) conversation: Conversation | null = null;
   @property({ type: Boolean }) isWaiting = false;
   @property({ type: Boolean }) isUnfinished = false;
+  /** Tasks that go on after their call. */
+  @property({ attribute: false }) background: readonly BackgroundTask[] = [];
   @property({ attribute: false }) folds = new Folds(() => this.requestUpdate());
   @property({ type: Number }) version = 0;
 
@@ -54,15 +59,16 @@ export class ToolView extends PageElement {
   override render(): unknown {
     const { name, input, key } = this.item;
     const line = toolLine(name, input);
-    const isOpen = this.folds.isOpen(key);
+    const steps = this.inner?.length ? this.inner : null;
+    const isOpen = this.folds.isOpen(key, steps !== null);
     return html`<details class="tool ${this.result?.isError && !this.result.isInterrupted ? "has-failed" : ""}" .open=${isOpen} @toggle=${this.onToggle}>
       <summary>${icon(line.icon)}<span class="verb">${plain(line.verb)}</span>
-        <span class="target cut ${line.isCommand ? "mono" : ""}">${plain(line.target.split("\n", 1)[0] ?? "")}</span>
-        ${this.changeCounts()}<span class="outcome">${this.note()}${this.outcome()}</span><span class="icon-turn">${icon("chevron")}</span></summary>
-      ${isOpen ? html`<div class="tool-body">${this.body()}</div>` : nothing}
+        <span class="target cut ${line.isProse ? "" : "mono"}">${plain(line.target.split("\n", 1)[0] ?? "")}</span>
+        ${this.changeCounts()}<span class="outcome">${this.note()}${this.outcome()}</span>${turned}</summary>
+      ${isOpen && !steps ? html`<div class="tool-body">${this.body()}</div>` : nothing}
     </details>
     ${!isOpen && this.result?.images.length ? html`<div class="tool-body is-images">${imagesView(this.result.images)}</div>` : nothing}
-    ${this.inner?.length ? this.nested(this.inner) : nothing}`;
+    ${isOpen && steps ? this.nested(steps) : nothing}`;
   }
 
   private readonly onToggle = (event: Event): void => {
@@ -73,7 +79,13 @@ export class ToolView extends PageElement {
   private note(): unknown {
     const { name, input } = this.item;
     const note = isSubAgent(name) && this.inner ? this.steps(this.inner) : noteOf(name, input, this.result);
-    return note ? html`<span class="soft tool-note">${note}</span>` : nothing;
+    return note && !this.goesOn ? html`<span class="soft tool-note ${this.result?.isError ? "is-failure" : ""}">${note}</span>` : nothing;
+  }
+
+  /** Its call is answered while what it began still runs. */
+  private get goesOn(): boolean {
+    const { result } = this;
+    return result !== null && !result.isError && this.background.some(({ id }) => id !== "" && result.text.includes(id));
   }
 
   private steps(inner: readonly Item[]): string {
@@ -83,8 +95,9 @@ export class ToolView extends PageElement {
 
   private outcome(): unknown {
     if (!this.result && this.isWaiting) return html`<span class="status waiting">${gettext("waits")}</span>`;
-    if (!this.result) return this.isUnfinished ? html`<span class="soft">${gettext("not finished")}</span>` : html`<span class="status running">${gettext("running…")}</span>`;
-    const took = Date.parse(this.result.at) - Date.parse(this.item.at);
+    if (!this.result) return this.isUnfinished ? html`<span class="soft">${gettext("not finished")}</span>` : html`<span class="status running">${gettext("running")} ${sinceView(startOf(this.item))}</span>`;
+    if (this.goesOn) return html`<span class="status running">${gettext("in background")}</span>`;
+    const took = this.item.input.run_in_background === true ? 0 : Date.parse(this.result.at) - Date.parse(startOf(this.item));
     const time = took >= 1000 ? html`<span class="soft took">${duration(took)}</span>` : nothing;
     if (this.result.isInterrupted) return html`${time}<span class="soft">${gettext("interrupted")}</span>`;
     return this.result.isError ? html`${time}<span class="removed">${gettext("failed")}</span>` : html`${time}<span class="ok">${icon("check")}<span class="unseen">${gettext("ok")}</span></span>`;
@@ -111,6 +124,7 @@ export class ToolView extends PageElement {
     const rows = itemRows({ items: inner, pending: state.pending, results: state.results }, null);
     const hidden = rows.length > size * 1.25 ? rows.length - size : 0;
     return html`<div class="nested">
+      ${foldedView(`${this.item.key}:more`, this.folds, "thinking", html`${gettext("Task and result")}${turned}`, () => html`<div class="tool-body">${this.body()}</div>`)}
       ${hidden ? html`<p class="fold-row"><button class="fold" type="button" @click=${() => this.folds.resize(key, size + NESTED_MORE)}>${ngettext("Show {count} earlier step", "Show {count} earlier steps", hidden)}</button></p>` : nothing}
       ${rows.slice(hidden).map((row) => this.nestedRow(row, state))}</div>`;
   }
@@ -119,16 +133,19 @@ export class ToolView extends PageElement {
     if (row.type === "group") return groupView(row, state, this.folds);
     if (row.type !== "item") return nothing;
     const { item } = row;
-    if (item.type === "tool") return toolView(item, state, this.folds);
+    if (item.type === "tool") return toolView(item, state, this.folds, this.background);
     if (item.type === "text") return html`<slw-markdown class="prose" .text=${item.text}></slw-markdown>`;
-    if (item.type === "thinking") return html`<details class="thinking"><summary>${icon("brain")} ${gettext("Thought")}<span class="icon-turn">${icon("chevron")}</span></summary><div class="thought">${item.text}</div></details>`;
+    if (item.type === "thinking") return html`<details class="thinking"><summary>${icon("brain")} ${gettext("Thought")}${turned}</summary><div class="thought">${item.text}</div></details>`;
     return nothing;
   }
 }
 
+/** When a call began to run, as far as anybody knows. */
+export const startOf = ({ at, allowedAt }: ToolItem): string => allowedAt ?? at;
+
 /** A call as it stands in this conversation. */
-export const toolView = (item: ToolItem, state: Conversation, folds: Folds): TemplateResult => {
+export const toolView = (item: ToolItem, state: Conversation, folds: Folds, background: readonly BackgroundTask[] = []): TemplateResult => {
   const inner = state.children.get(item.callId) ?? null;
-  return html`<slw-tool .item=${item} .result=${state.results.get(item.callId) ?? null} .inner=${inner} .conversation=${inner ? state : null} .folds=${folds} .version=${folds.version}
+  return html`<slw-tool .item=${item} .result=${state.results.get(item.callId) ?? null} .inner=${inner} .conversation=${inner ? state : null} .background=${background} .folds=${folds} .version=${folds.version}
     .isWaiting=${isAsked(state, item)} .isUnfinished=${state.unfinished.has(item.callId)}></slw-tool>`;
 };

@@ -9,10 +9,10 @@ import type { ToolResult } from "./conversation.ts";
 
 export { countsOf, type Patch, type PatchLine, patchOf } from "./tools/patch.ts";
 
-export interface ToolLine { icon: IconName; verb: string; target: string; isCommand?: boolean }
+export interface ToolLine { icon: IconName; verb: string; target: string; /** What is said, rather than a path, a pattern or a command. */ isProse?: true }
 
-/** A path as seen from the working tree. */
-export const shortPath = (path: string): string => path.replace(/^\/workspace\//, "");
+/** A path as seen from the working tree, or from where the agent keeps what is its own. */
+export const shortPath = (path: string): string => path.replace(/^(?:\/workspace|\/home\/agent\/\.claude)\//, "");
 
 const firstQuestion = (input: Json): string => str(obj(arr(input.questions)[0]).question);
 
@@ -27,7 +27,7 @@ const withMore = (...parts: string[]): string => parts.filter(Boolean).join(" ·
 export function toolLine(name: string, input: Json): ToolLine {
   const path = shortPath(str(input.file_path) || str(input.notebook_path) || str(input.path));
   switch (name) {
-    case "Bash": return { icon: "terminal", verb: gettext("Run"), target: str(input.command), isCommand: true };
+    case "Bash": return { icon: "terminal", verb: gettext("Run"), target: str(input.command) };
     case "BashOutput":
     case "TaskOutput": return { icon: "terminal", verb: gettext("Read output"), target: str(input.bash_id) || str(input.task_id) };
     case "KillShell":
@@ -43,20 +43,20 @@ export function toolLine(name: string, input: Json): ToolLine {
     case "Glob": return { icon: "search", verb: gettext("Find files"), target: withMore(str(input.pattern), path) };
     case "LS": return { icon: "search", verb: gettext("List folder"), target: path };
     case "WebFetch": return { icon: "globe", verb: gettext("Fetch"), target: str(input.url) };
-    case "WebSearch": return { icon: "globe", verb: gettext("Search the web"), target: str(input.query) };
+    case "WebSearch": return { icon: "globe", verb: gettext("Search the web"), target: str(input.query), isProse: true };
     case "Task":
-    case "Agent": return { icon: "bot", verb: gettext("Sub-agent"), target: str(input.description) || str(input.subagent_type) };
-    case "TodoWrite": return { icon: "list", verb: gettext("Task list"), target: currentTask(input) };
-    case "TaskCreate": return { icon: "list", verb: gettext("Add task"), target: str(input.subject) };
-    case "TaskUpdate": return { icon: "list", verb: gettext("Update task"), target: str(input.subject) || (text(input.taskId) ? `#${text(input.taskId)}` : "") };
+    case "Agent": return { icon: "bot", verb: gettext("Sub-agent"), target: str(input.description) || str(input.subagent_type), isProse: true };
+    case "TodoWrite": return { icon: "list", verb: gettext("Task list"), target: currentTask(input), isProse: true };
+    case "TaskCreate": return { icon: "list", verb: gettext("Add task"), target: str(input.subject), isProse: true };
+    case "TaskUpdate": return { icon: "list", verb: gettext("Update task"), target: str(input.subject) || (text(input.taskId) ? `#${text(input.taskId)}` : ""), isProse: true };
     case "TaskList": return { icon: "list", verb: gettext("Look at the tasks"), target: "" };
     case "EnterPlanMode": return { icon: "list", verb: gettext("Begin to plan"), target: "" };
-    case "ExitPlanMode": return { icon: "list", verb: gettext("Show the plan"), target: "" };
-    case "AskUserQuestion": return { icon: "question", verb: gettext("Ask you"), target: firstQuestion(input) };
+    case "ExitPlanMode": return { icon: "list", verb: gettext("Propose a plan"), target: "" };
+    case "AskUserQuestion": return { icon: "question", verb: gettext("Question"), target: firstQuestion(input), isProse: true };
     case "Skill": return { icon: "wrench", verb: gettext("Use skill"), target: str(input.skill) || str(input.command) };
     default: {
       const mcp = mcpTool(name);
-      return { icon: "wrench", verb: mcp ? withMore(mcp.server, mcp.name) : name, target: str(input.description) || path };
+      return { icon: "wrench", verb: mcp ? gettext("Use {tool} ({server})", { tool: mcp.name, server: mcp.server }) : name, target: str(input.description) || path, isProse: true };
     }
   }
 }
@@ -97,9 +97,6 @@ export function foundCount(name: string, input: Json, text: string): number {
   return lineCount(text.replace(/^\(Results are truncated.*$/m, ""));
 }
 
-/** What people answered, out of what the agent's program makes of it. */
-export const answersIn = (text: string): string[] => [...text.matchAll(/"="([^"]*)"/g)].map(([, answer]) => answer ?? "");
-
 /** What came of a call, for its line; empty when the outcome says enough. */
 export function noteOf(name: string, input: Json, result: ToolResult | null): string {
   if (name === "TodoWrite") {
@@ -107,12 +104,11 @@ export function noteOf(name: string, input: Json, result: ToolResult | null): st
     return todos.length ? gettext("{done} of {all} done", { done: todos.filter((one) => one.state === "completed").length, all: todos.length }) : "";
   }
   if (name === "TaskUpdate") return { completed: gettext("done"), in_progress: gettext("at work"), pending: gettext("to do") }[str(input.status)] ?? "";
-  if (name === "Bash" && input.run_in_background === true) return gettext("in the background");
+  if (name === "Bash" && input.run_in_background === true) return gettext("in background");
   if (!result) return "";
   const code = name === "Bash" ? exitCodeOf(result) : null;
-  if (code !== null) return gettext("exit code {n}", { n: code });
+  if (code !== null) return gettext("exit {n}", { n: code });
   if (result.isError) return "";
-  if (name === "AskUserQuestion") return answersIn(result.text).join(", ");
   const text = readable(result.text);
   if (name === "Grep" && input.output_mode === "content") return ngettext("{count} match", "{count} matches", foundCount(name, input, text));
   if (name === "Grep" || name === "Glob") return ngettext("{count} file", "{count} files", foundCount(name, input, text));

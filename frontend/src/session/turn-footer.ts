@@ -9,6 +9,8 @@ import type { Folds } from "./folds.ts";
 import { turnFailure } from "./notice-view.ts";
 
 export interface TurnActions {
+  /** What can be done about a failure. */
+  wayOut: (isTooLong: boolean) => unknown;
   copy: () => void;
   copyLink: () => void;
   /** Unfolds all of the turn, or folds it again. */
@@ -24,7 +26,7 @@ export const actionButton = (name: IconName, label: string, run: () => void): Te
 export function footerView(item: FooterItem, conversation: Conversation, folds: Folds, actions: TurnActions): TemplateResult {
   const { turn, jobId, at } = item;
   const files = jobId ? conversation.filesChanged.get(jobId) : undefined;
-  return html`${turn.isError && !turn.isTold ? turnFailure(item, folds) : nothing}
+  return html`${turn.isError && !turn.isTold ? turnFailure(item, folds, actions.wayOut) : nothing}
     <footer class="turn-footer soft"><span class="turn-facts" title=${exactTime(at)}>
       <span>${duration(turn.durationMs)}</span>
       <span title=${gettext("{in} tokens in, {out} tokens out", { in: number(turn.inputTokens), out: number(turn.outputTokens) })}>${gettext("{n} tokens", { n: count(turn.inputTokens + turn.outputTokens) })}</span>

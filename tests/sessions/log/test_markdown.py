@@ -136,7 +136,7 @@ class TestCalls:
 
     @pytest.mark.parametrize(
         ("tool", "word"),
-        [("Bash", "実行"), ("Grep", "検索"), ("mcp__tracker__get_issue", "tracker · get_issue"), ("Odd", "Odd")],
+        [("Bash", "実行"), ("Grep", "検索"), ("mcp__tracker__find", "tracker の find を使用"), ("Odd", "Odd")],
     )
     def test_say_what_their_tool_does_in_the_readers_language(self, tool: str, word: str) -> None:
         with translation.override("ja"):

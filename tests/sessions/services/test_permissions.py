@@ -44,7 +44,14 @@ class TestAnswerPermission:
             "reason": "not now",
             "by": {"id": str(bob.pk), "name": "Bob"},
             "rules": [],
+            "answers": {},
         }
+
+    def test_tells_the_log_what_was_answered_to_each_question(self, session: AgentSession, bob: User) -> None:
+        given = {"Which?": 'my "own"', "Why?": "because"}
+        answer(session, make_permission(session, kind="QUESTION", input=QUESTIONS).pk, bob, answers=given)
+
+        assert Event.objects.get(kind="permission.resolved").payload["answers"] == given
 
     def test_approves_a_plan_with_the_mode_in_which_it_is_carried_out(self, session: AgentSession, bob: User) -> None:
         request = answer(session, make_permission(session, kind="PLAN").pk, bob, mode="acceptEdits")

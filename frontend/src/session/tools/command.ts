@@ -7,13 +7,17 @@ import { str } from "../../json.ts";
 import { exitCodeOf } from "../tools.ts";
 import { type Body, folded, output } from "./body.ts";
 
+/** So many characters of a command are in its line also on a phone. */
+const SEEN_ANYWHERE = 20;
+
 export const commandBody: Body = (context) => {
   const { input } = context.item;
   const { result } = context;
+  const command = str(input.command);
   const code = result ? exitCodeOf(result) : null;
   const written = result?.text.replace(/^Exit code \d+\n?/, "") ?? "";
   return html`${input.description ? html`<p class="soft">${plain(str(input.description))}</p>` : nothing}
-    <pre class="command" tabindex="0"><code>${plain(str(input.command))}</code></pre>
+    ${command.length > SEEN_ANYWHERE || command.includes("\n") ? html`<pre class="command" tabindex="0"><code>${plain(command)}</code></pre>` : nothing}
     ${input.run_in_background === true ? html`<p class="soft">${gettext("It runs in the background, and the agent goes on meanwhile.")}</p>` : nothing}
     ${code === null ? output(context, { isTerminal: true }) : html`${written.trim() ? folded(context, "output", written, { isTerminal: true, cut: result?.isTruncated ?? false }) : nothing}
       <p class="removed">${gettext("It ended with exit code {n}.", { n: code })}</p>`}`;
