@@ -129,6 +129,7 @@ class TestImages:
         expect(page.get_by_label("Message to the agent")).to_be_enabled()
         with page.expect_file_chooser() as opened:
             page.get_by_label("Add", exact=True).press("Enter")
+            expect(page.get_by_role("button", name="Images…")).to_be_focused()
             page.keyboard.press("Enter")
         opened.value.set_files(paths)
 

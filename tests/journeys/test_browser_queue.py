@@ -7,13 +7,14 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.journeys.browsing import TURN_MS, Visitor, script, session_path
+from tests.journeys.browsing import TURN_MS, Visitor, bash, script, session_path
 from tests.journeys.conftest import Shoot, Visit
 from tests.journeys.operating import limit_turns
 
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(180)]
 
-SLOW = script([{"text": "one two three four five six seven eight nine ten " * 20, "chunks": 200, "delay": 0.25}])
+FREE = {"permission_mode": "bypassPermissions"}
+SLOW = script([{"text": "one two three"}, *bash("tail -f /dev/null")])  # until it is interrupted
 
 
 def queue(page: Page) -> Locator:
@@ -35,7 +36,7 @@ def busy(visit: Visit) -> Callable[..., tuple[Visitor, Page]]:
 
     def begin(**more: str) -> tuple[Visitor, Page]:
         alice = visit(**more)
-        page = alice.open(session_path(alice.session(alice.project(), SLOW)))
+        page = alice.open(session_path(alice.session(alice.project(), SLOW, **FREE)))
         expect(page.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
         return alice, page
 
@@ -164,7 +165,7 @@ class TestAPlaceInTheQueue:
         alice = visit()
         project = alice.project()
         limit_turns(alice.server, alice.organization_id, 1)
-        first = alice.open(session_path(alice.session(project, SLOW, name="first")))
+        first = alice.open(session_path(alice.session(project, SLOW, name="first", **FREE)))
         expect(first.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
         others = [alice.session(project, script([{"text": f"done {name}"}]), name=name) for name in ("second", "third")]
         second, third = (alice.open(session_path(session)) for session in others)

@@ -17,14 +17,14 @@ __all__ = ["screens"]
 pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(240)]
 
 FREE = {"permission_mode": "bypassPermissions"}
-SLOW = script([{"text": "one two three " * 40, "chunks": 400, "delay": 0.25}])
+SLOW = script([{"text": "one two three"}, *bash("tail -f /dev/null")])
 RUN = bash("python3 -c 'print(6 * 7)'")
 
 
 class TestAxe:
     def test_finds_nothing_in_the_queue_the_composer_and_the_commands(self, screens: Screens, shoot: Shoot) -> None:
         alice = screens.alice
-        pages = screens.open(session_path(alice.session(alice.project(), SLOW)))
+        pages = screens.open(session_path(alice.session(alice.project(), SLOW, **FREE)))
         for page in pages:
             expect(page.locator(".prose").get_by_text("one two three")).to_be_visible(timeout=TURN_MS)
         area = pages[0].get_by_label("Message to the agent")
