@@ -41,6 +41,7 @@ document.addEventListener("click", (event) => {
   // The dialog gives the focus back to what had it, which must not be inside of a closed menu.
   const menu = managed?.closest<HTMLDetailsElement>("details.menu");
   if (menu) closeMenu(menu);
+  if (managed) event.preventDefault(); // it leads to where the same is done without a script
   if (managed) void openPart<Manage>("slw-manage", (dialog) => dialog.openFor(managed.dataset));
   const palette = find(event, "[data-palette]");
   if (palette) openPalette();

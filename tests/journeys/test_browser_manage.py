@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 
 def choose(page: Page, menu: str, item: str) -> None:
     page.get_by_label(menu, exact=True).click()
-    page.get_by_role("button", name=item).click()
+    page.locator(".menu-item", has_text=item).and_(page.locator(":visible")).click()
 
 
 class TestASession:
@@ -140,3 +140,28 @@ class TestAProject:
 
         page.get_by_role("status").get_by_role("button", name="Undo").click()
         expect(page.locator("main").get_by_role("link", name="feature")).to_be_visible()
+
+    @pytest.mark.parametrize("size", ["desktop", "phone"])
+    def test_is_renamed_deleted_and_brought_back_without_scripts(self, alice: Visitor, size: str) -> None:
+        project = alice.project()
+        page = alice.open("/", alice.device(size, java_script_enabled=False))
+        expect(page.locator("noscript .note")).to_be_visible()
+        expect(page.get_by_role("button", name="New session")).to_have_count(0)
+
+        page.get_by_label("More about sample", exact=True).click()
+        page.get_by_role("link", name="Rename…").click()
+        page.get_by_label("Name", exact=True).fill("tools")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", name="tools", exact=True)).to_be_visible()
+
+        page.goto(alice.server.url)
+        page.get_by_label("More about tools", exact=True).click()
+        page.get_by_role("link", name="Delete…").click()
+        page.get_by_label("Type tools to confirm").fill("tools")
+        page.get_by_role("button", name="Delete this project").click()
+        page.get_by_role("button", name="Undo").click()
+        page.wait_for_url(f"{alice.server.url}/projects/{project['id']}/")
+
+        page.locator(".sidebar-foot summary").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -77,7 +77,7 @@ class TestAnImport:
         expect(page.get_by_text("The import was cancelled")).to_be_visible(timeout=IMPORT_MS)
         page.get_by_role("dialog").locator("footer").get_by_role("button", name="Close").click()
         page.get_by_label("More about demo").click()
-        page.get_by_role("button", name="Delete…").click()
+        page.get_by_role("link", name="Delete…").click()
         page.get_by_label("Type the project's name").fill("demo")
         page.get_by_role("dialog").get_by_role("button", name="Delete project").click()
 

@@ -50,7 +50,7 @@ def _move(page: Page) -> None:
 
 def _delete_project(page: Page) -> None:
     page.get_by_label("More about storefront").first.click()
-    page.get_by_role("button", name="Delete…").first.click()
+    page.get_by_role("link", name="Delete…").first.click()
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
