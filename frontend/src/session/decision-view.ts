@@ -13,7 +13,7 @@ function words(permission: Permission, status: string): string {
   const isAllowed = status === "ALLOWED";
   if (status === "CANCELLED") return gettext("No longer needed");
   if (permission.kind === "PLAN") return isAllowed ? gettext("Plan approved") : gettext("Asked to keep planning");
-  if (permission.kind === "QUESTION") return isAllowed ? gettext("Answered") : gettext("Question dismissed");
+  if (permission.kind === "QUESTION") return isAllowed ? gettext("Answered") : gettext("Question skipped");
   return isAllowed ? gettext("Allowed") : gettext("Denied");
 }
 
