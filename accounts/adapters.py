@@ -11,7 +11,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Sign-up by e-mail; after signing in or out only addresses of this very server follow."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": _("The email address or the password is wrong.")
+        "email_password_mismatch": _("Wrong email address or password.")
     }
 
     def is_safe_url(self, url: str | None) -> bool:

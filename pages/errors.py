@@ -30,51 +30,51 @@ class Told(NamedTuple):
 OTHER = Told(_("This did not work"), "", _("Nothing was changed. Go back, look at what you sent, and try again."))
 TOLD = {
     400: Told(
-        _("This request makes no sense"),
+        _("Bad request"),
         _("The address or the form that your browser sent is damaged."),
         _("Go back, load the page again, and repeat what you did."),
     ),
     403: Told(
-        _("You may not see this"),
+        _("No access"),
         _("Your role does not allow this page."),
         _("Ask an admin of your organisation for a role that does."),
     ),
     404: Told(
-        _("There is nothing here"),
-        _("The address is wrong, or what was here is gone, or you have no access to it."),
-        _("Look for it among your projects, or ask whoever gave you the address."),
+        _("Page not found"),
+        _("The link may be wrong, the page may have been deleted, or you may not have access."),
+        _("Look for it in your projects, or ask the person who sent you the link."),
     ),
-    413: Told(_("This is too large"), _("The server does not take that much at once."), _("Send less, or in parts.")),
+    413: Told(_("This is too large"), _("The server does not accept that much at once."), _("Send less, or in parts.")),
     429: Told(
-        _("That was a little fast"),
-        _("To keep passwords and codes safe, only so many tries are answered in a time."),
+        _("Too many tries"),
+        _("To keep passwords and codes safe, the number of tries is limited."),
         _("Wait a few minutes, then try again."),
         again=True,
     ),
     500: Told(
         _("Something broke on our side"),
-        _("Nothing that you did before is lost. We have noted what happened."),
-        _("Try again in a moment. If it stays so, tell whoever runs this server the request below."),
+        _("Your work is safe. The error has been recorded."),
+        _("Try again in a moment. If it keeps happening, send this request ID to your administrator."),
         again=True,
     ),
     503: Told(
         _("One moment"),
-        _("The database does not answer at the moment. Agents go on working, and nothing was lost."),
+        _("The database is not responding. Agents keep working, and nothing is lost."),
         _("Go back and send it again in a few seconds."),
         again=True,
     ),
 }
-COMES_BACK = TOLD[503]._replace(advice=_("This page is loaded again by itself in a few seconds."))
+COMES_BACK = TOLD[503]._replace(advice=_("This page reloads by itself in a few seconds."))
 SUSPENDED = Told(
     _("This organisation is suspended"),
     _("Its projects and sessions are kept, but nobody can use them for now."),
-    _("Write to whoever runs this server."),
+    _("Contact your administrator."),
     leaves=True,
 )
 OLD_FORM = Told(
-    _("This form is too old"),
+    _("This form has expired"),
     _("Your sign-in changed since the page was loaded, or cookies are blocked."),
-    _("Open the form again and repeat what you did; allow cookies for this address if it stays so."),
+    _("Open the form again and repeat what you did. If this keeps happening, allow cookies for this site."),
     again=True,
 )
 OF_ERRORS: dict[type[Exception], Told] = {OrganizationSuspended: SUSPENDED}

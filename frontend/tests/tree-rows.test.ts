@@ -23,10 +23,10 @@ describe("rowsOf", () => {
     assert.equal(shown(many(10)).includes("more-p"), false);
   });
 
-  it("never hides the one that is shown, nor one that waits", () => {
-    const rows = shown(many(20, (at) => ({ is_waiting: at === 15 })), { current: "s19" });
+  it("never hides the one that is shown, nor one that waits or runs", () => {
+    const rows = shown(many(20, (at) => ({ is_waiting: at === 15, status: at === 16 ? "RUNNING" : "STOPPED" })), { current: "s19" });
 
-    assert.ok(rows.includes("s15") && rows.includes("s19"));
+    assert.ok(rows.includes("s15") && rows.includes("s16") && rows.includes("s19"));
     assert.equal(rows.includes("s18"), false);
   });
 

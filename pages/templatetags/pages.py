@@ -28,6 +28,7 @@ class Status(NamedTuple):
 
 
 WAITING = Status(_("Waits for you"), "waiting")
+WAITING_FOR_OTHERS = Status(_("Waits for an answer"), "waiting")
 STATUSES = {
     SessionStatus.INITIALIZING: Status(_("New"), "stopped"),
     SessionStatus.RUNNING: Status(_("Running"), "running"),
@@ -38,11 +39,11 @@ STATUSES = {
 }
 
 
-@register.simple_tag
-def status_of(session: AgentSession) -> Status:
-    """A session's state in a word, and which of the four meanings it has."""
+@register.simple_tag(takes_context=True)
+def status_of(context: template.Context, session: AgentSession) -> Status:
+    """A session's state in a word for whoever looks, and which of the four meanings it has."""
     if getattr(session, "is_waiting", False):
-        return WAITING
+        return WAITING if context.get("can_write") else WAITING_FOR_OTHERS
     return STATUSES[SessionStatus(session.status)]
 
 
@@ -154,7 +155,7 @@ def summary_of(project: Project) -> Summary:
     rows: list[AgentSession] = project.shown_sessions  # type: ignore[attr-defined]
 
     def urgency(row: AgentSession) -> tuple[int, float]:
-        meaning = status_of(row).meaning
+        meaning = "waiting" if row.is_waiting else STATUSES[SessionStatus(row.status)].meaning  # type: ignore[attr-defined]
         return URGENT.index(meaning) if meaning in URGENT else len(URGENT), -row.updated_at.timestamp()
 
     states = [STATUSES[SessionStatus(row.status)].meaning for row in rows if not row.is_waiting]  # type: ignore[attr-defined]

@@ -81,6 +81,30 @@ class TestSignUp:
 
         assert client.get("/accounts/confirm-email/").context["debug_code"] == mailed_code()
 
+    def test_sends_a_new_code_and_says_for_how_long_it_can_be_used(self, client: Client) -> None:
+        sign_up(client)
+        first = mailed_code()
+        page = client.get("/accounts/confirm-email/").content.decode()
+        assert "Send a new code" in page
+        assert "It expires in 15 minutes" in page
+        cache.clear()  # mails to one address are some minutes apart
+
+        client.post("/accounts/confirm-email/", {"action": "resend"})
+
+        assert len(mail.outbox) == 2
+        assert mailed_code() != first
+        client.post("/accounts/confirm-email/", {"code": mailed_code()})
+        assert client.get("/api/me").json()["user"]["email"] == "new@example.com"
+
+    def test_goes_on_with_another_address(self, client: Client) -> None:
+        sign_up(client)
+
+        client.post("/accounts/confirm-email/", {"action": "change", "email": "right@example.com"})
+
+        assert mail.outbox[-1].to == ["right@example.com"]
+        client.post("/accounts/confirm-email/", {"code": mailed_code()})
+        assert client.get("/api/me").json()["user"]["email"] == "right@example.com"
+
     def test_does_not_tell_who_has_an_account(self, client: Client) -> None:
         factories.make_user("new@example.com")
 
@@ -104,6 +128,12 @@ class TestSignIn:
 
         assert response.status_code == 302
         assert client.get("/api/me").json()["user"]["id"] == str(alice.id)
+
+    def test_that_was_refused_goes_on_at_the_password(self, alice: User, client: Client) -> None:
+        page = client.post("/accounts/login/", {"login": alice.email, "password": "wrong"}).content.decode()
+
+        assert "Wrong email address or password." in page
+        assert re.findall(r'name="(\w+)"[^>]* autofocus', page) == ["password"]
 
     def test_makes_the_personal_organization_once(self, alice: User, client: Client) -> None:
         for _ in range(2):

@@ -63,13 +63,13 @@ class TestTheWayUp:
         alice.project()
         alice.watch.forgive("status of 404")
         page = alice.open("/nowhere/")
-        expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
-        page.get_by_role("button", name="Find something").click()
+        page.get_by_role("button", name="Search").click()
         page.get_by_role("combobox").fill("sample")
         expect(page.get_by_role("option", name="sample").first).to_be_visible()
         page.keyboard.press("Escape")
-        page.get_by_role("link", name="To the projects").click()
+        page.get_by_role("link", name="Go to projects").click()
         page.wait_for_url(f"{alice.server.url}/")
 
 

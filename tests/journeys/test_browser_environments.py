@@ -123,7 +123,7 @@ class TestMany:
         expect(cards).to_have_count(1)
         expect(card(page, "Place 7")).to_be_visible()
         page.get_by_label("Find an environment").fill("nothing like that")
-        expect(page.get_by_text("No environment is called so.")).to_be_visible()
+        expect(page.get_by_text("No environment has this name.")).to_be_visible()
 
 
 class TestTheTest:

@@ -25,16 +25,16 @@ class TestErrorPages:
             page = answer.content.decode()
 
             assert answer.status_code == 404
-            assert "There is nothing here" in page
+            assert "Page not found" in page
             assert "fix-login" in page
             assert f'data-copy="{answer["X-Request-ID"]}"' in page
 
     def test_show_strangers_nothing_of_the_app(self, db: None) -> None:
         page = browser().get("/nowhere/").content.decode()
 
-        assert "There is nothing here" in page
+        assert "Page not found" in page
         assert "slw-sidebar" not in page
-        assert "To the projects" not in page
+        assert "Go to projects" not in page
         assert '<a class="button primary" href="/accounts/login/">Sign in</a>' in page
 
     def test_tell_of_our_own_errors_without_asking_the_database(
@@ -70,7 +70,7 @@ class TestErrorPages:
         page = answer.content.decode()
 
         assert answer.status_code == 403
-        assert "This form is too old" in page
+        assert "This form has expired" in page
         assert '<a class="button primary" href="/accounts/login/">' in page
 
     def test_tell_who_tries_too_often_to_wait(self, db: None, settings: Settings) -> None:
@@ -80,7 +80,7 @@ class TestErrorPages:
         answer = client.post("/accounts/login/", {"login": "a@example.com", "password": "x"})
 
         assert answer.status_code == 429
-        assert "That was a little fast" in answer.content.decode()
+        assert "Too many tries" in answer.content.decode()
 
 
 class TestNowhere:
@@ -88,8 +88,8 @@ class TestNowhere:
         client = browser(alice)
         settings.DEBUG = True
 
-        assert "There is nothing here" in client.get("/nowhere", follow=True).content.decode()
+        assert "Page not found" in client.get("/nowhere", follow=True).content.decode()
 
     def test_is_a_page_for_people_only(self, db: None) -> None:
-        assert b"There is nothing here" not in browser().get("/api/nowhere/").content
+        assert b"Page not found" not in browser().get("/api/nowhere/").content
         assert browser().get("/static/nowhere.js").status_code == 404

@@ -102,7 +102,7 @@ class TestProfile:
 
     def test_turns_the_second_step_on_and_off(self, alice: User) -> None:
         client = signed_in(alice)
-        assert b"Is it you?" in client.get("/accounts/2fa/totp/activate/", follow=True).content
+        assert b"Confirm that it is you" in client.get("/accounts/2fa/totp/activate/", follow=True).content
         client.post("/accounts/reauthenticate/", {"password": factories.PASSWORD})
         asked = client.get("/accounts/2fa/totp/activate/")
         assert b"data:image/svg+xml" in asked.content

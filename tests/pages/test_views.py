@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -104,6 +106,22 @@ class TestDashboard:
         )
 
         assert "Waits for you" in client.get("/").content.decode()
+
+    def test_lists_what_waits_what_runs_and_what_failed_first(self, alice: User, session: AgentSession) -> None:
+        at = timezone.now()
+        for hours, status in enumerate(("COMPLETED", "ERROR", "RUNNING", "STOPPED")):
+            row = AgentSession(organization=session.organization, project=session.project, name=status, status=status)
+            row.save()
+            AgentSession.objects.filter(pk=row.pk).update(updated_at=at - timedelta(hours=hours + 1))
+        AgentSession.objects.filter(pk=session.pk).update(updated_at=at - timedelta(hours=9))
+        PermissionRequest.objects.create(
+            organization=session.organization, session=session, request_id="r", kind="TOOL", tool="Bash", input={}
+        )
+
+        for path in ("/", f"/projects/{session.project_id}/"):
+            page = browser(alice).get(path).content.decode()
+            listed = re.findall(r'<span class="cut strong" title="([^"]+)"', page)
+            assert listed == ["fix-login", "RUNNING", "ERROR", "COMPLETED", "STOPPED"], path
 
     def test_keeps_the_chosen_organisation(self, alice: User, charlie: User, organization: Organization) -> None:
         other = charlie.organizations.get()

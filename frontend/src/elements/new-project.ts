@@ -125,7 +125,7 @@ export class NewProject extends FormDialog {
   private progress(project: Project): TemplateResult {
     return html`<div class="sheet">${this.head(gettext("Importing {name}", { name: project.name }))}
       <div class="body"><slw-import project-id=${project.id} @slw-imported=${(event: CustomEvent<string>) => this.ended(project.id, event.detail)}></slw-import>
-        <p class="soft">${gettext("You can close this: the import goes on, and the project shows how far it is.")}</p></div>
+        <p class="soft">${gettext("You can close this: the import continues, and the project shows its progress.")}</p></div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Close")}</button></footer></div>`;
   }
 

@@ -63,7 +63,7 @@ export async function archive(id: string): Promise<void> {
     if (!(error instanceof ApiError) || error.status !== 409) return toast(messageOf(error));
     const isMeant = await ask({
       title: gettext("Stop {name} and archive it?", { name }),
-      text: gettext("Its agent is at work. It is stopped first; what it has done so far is kept."),
+      text: gettext("Its agent is working. It is stopped first; its work so far is kept."),
       yes: gettext("Stop and archive"),
     });
     if (!isMeant) return;

@@ -39,7 +39,7 @@ export class MoveDialog extends FormDialog {
     await post<Session>(`/sessions/${this.session?.id ?? ""}/move`, body, { key: this.keyFor([this.session?.id, body]) });
     this.done();
     this.close();
-    toast(gettext("The session is being moved. The conversation tells when it is done."));
+    toast(gettext("The session is being moved. The conversation will say when it is done."));
   }
 
   override render(): unknown {
