@@ -69,3 +69,19 @@ class TestAShortenedConversation:
         page.keyboard.press("Enter")
 
         expect(page.get_by_text("still here", exact=True)).to_be_visible(timeout=TURN_MS)
+
+
+class TestAModelThatDoesNotAnswer:
+    def test_is_one_line_that_says_how_often_it_was_asked(self, visit: Visit, shoot: Shoot) -> None:
+        alice = visit()
+        overloaded = {"http": 529, "etype": "overloaded_error", "times": 3}
+        session = alice.session(alice.project(), script([overloaded, {"text": "the end"}]), **FREE)
+        page = alice.open(session_path(session))
+
+        expect(page.locator(".working")).to_contain_text("The model was overloaded. Retrying", timeout=TURN_MS)
+        expect(page.locator(".is-retried")).to_have_count(0)
+        expect(page.get_by_text("the end", exact=True)).to_be_visible(timeout=TURN_MS)
+        shoot(page, "retried")
+        expect(page.locator(".is-retried")).to_have_text("Retried 3 times: the model was overloaded")
+        page.locator(".is-retried summary").click()
+        expect(page.locator(".is-retried pre")).to_contain_text("529 overloaded")

@@ -74,7 +74,7 @@ class TestJapanese:
     def see_the_changes(page: Page, names: list[str], shoot: Shoot) -> None:
         if is_phone(page):
             page.get_by_role("navigation", name="ペイン").get_by_role("button", name="変更").click()
-        expect(page.get_by_role("tabpanel").get_by_text("1 個のファイルを変更")).to_be_visible(timeout=TURN_MS)
+        expect(page.get_by_role("tabpanel").get_by_text("1 ファイル変更")).to_be_visible(timeout=TURN_MS)
         assert english(page, *names) == []
         shoot(page, "japanese-changes")
 
