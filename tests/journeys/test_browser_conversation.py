@@ -241,11 +241,10 @@ UNFOLDED = {
     "Search the web": "example.com",
     "Fetch": "Cookies…",
     "Task list": "Test it in Safari",
-    "tracker": "Signed out",
+    "Use get_issue": "Signed out",
     r"Run\s+npm test": "It ended with exit code 1.",
     "Edit": "max_age=SID_AGE_S",
     "Write": "The whole file",
-    "Sub-agent": "Look at the diff.",
 }
 
 
@@ -263,7 +262,8 @@ class TestWhateverHappened:
         expect(page.locator(".composer-facts")).to_contain_text("$3.41")
         expect(page.locator(".turn-footer").first).to_contain_text("99.7K tokens")
 
-        press(page.locator(".thinking > summary"))
+        for folded in page.locator(".thinking > summary").all():
+            press(folded)
         expect(page.get_by_text("The cookie must be set somewhere")).to_be_visible()
         folded = page.locator("details.tool:not([open]) > summary")
         for _ in range(folded.count()):
@@ -273,6 +273,8 @@ class TestWhateverHappened:
             tool = page.locator("details.tool", has=page.locator("summary", has_text=re.compile(f"^\\s*{name}")))
             expect(tool.first).to_contain_text(inside)
         expect(page.locator(".nested .tool")).to_have_count(2)
+        expect(page.locator(".nested")).to_contain_text("Look at the diff.")
+        expect(page.locator(".is-retried")).to_contain_text("529 overloaded")
         expect(page.locator(".note.error", has_text="overloaded")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         shoot(page, "everything")
