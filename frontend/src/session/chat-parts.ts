@@ -17,7 +17,7 @@ const examples = (): string[] => [
 export function emptyView(canWrite = false): TemplateResult {
   const take = (event: Event, text: string): void => void event.currentTarget?.dispatchEvent(new CustomEvent("slw-return", { detail: { text, attachments: [], reason: "" }, bubbles: true }));
   return html`<div class="session-empty"><h2>${gettext("Tell the agent what to build")}</h2>
-    <p class="lead soft">${gettext("It works on its own branch in its own sandbox. You see each step here, and it asks before it does anything that needs your word.")}</p>
+    <p class="lead soft">${gettext("The agent works on its own branch in its own sandbox. You see each step here, and it asks before it does anything risky.")}</p>
     ${canWrite ? html`<ul class="examples" aria-label=${gettext("Examples")}>${examples().map((text) => html`<li><button class="example" type="button" @click=${(event: Event) => take(event, text)}>${text}</button></li>`)}</ul>` : nothing}</div>`;
 }
 

@@ -95,7 +95,7 @@ export class SessionHead extends PageElement {
       ${this.crumbs()}
       ${this.session ? html`<span class="status ${meaning}" title=${told(this.session.status_reason)}>${word}</span>
         ${this.session.is_practice ? html`<span class="badge practice" title=${gettext("No model key is configured: a built-in practice model answers instead of a real one.")}>${gettext("Practice model")}</span>` : nothing}` : nothing}
-      <div class="actions">${this.branch()}${this.page.can_write ? html`${this.controls()}${this.menu()}` : nothing}
+      <div class="actions">${this.page.environment ? html`<span class="place" title=${gettext("Environment")}>${icon("container")}<span class="cut">${plain(this.page.environment)}</span></span>` : nothing}${this.branch()}${this.page.can_write ? html`${this.controls()}${this.menu()}` : nothing}
         <button class="button quiet square pane-toggle" type="button" aria-pressed=${this.isSideOpen} aria-label=${gettext("Show the side pane")} title=${gettext("Side pane (v)")} @click=${() => this.emit("slw-toggle-side")}>${icon("panel")}</button></div>
     </header>`;
   }

@@ -28,7 +28,15 @@ def _unfold(page: Page) -> None:
 
 
 def _scroll_to(page: Page, text: str) -> None:
-    page.get_by_text(text).first.scroll_into_view_if_needed()
+    """Upwards: only what is near is in the page."""
+    expect(page.locator(".turn-footer").last).to_be_attached(timeout=TURN_MS)
+    wanted = page.get_by_text(text).first
+    for _ in range(50):
+        if wanted.count():
+            break
+        page.locator("slw-conversation").evaluate("view => { view.scrollTop -= 300; }")
+        page.wait_for_timeout(50)
+    wanted.scroll_into_view_if_needed()
 
 
 def _unfold_the_edit(page: Page) -> None:
