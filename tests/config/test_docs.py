@@ -100,3 +100,11 @@ class TestStatus:
             proofs = re.findall(r"`(tests/[^`]+)`", row[-1])
             assert proofs or row[2].startswith("not yet"), row
             assert [proof for proof in proofs if not (ROOT / proof).exists()] == [], row
+
+
+class TestInteractions:
+    def test_name_journeys_that_exist(self) -> None:
+        named = re.findall(r"(\w+): (Test\w+)", (ROOT / "docs/interactions.md").read_text())
+        assert len(named) > 50
+        for file, name in named:
+            assert f"\nclass {name}:" in (ROOT / f"tests/journeys/test_browser_{file}.py").read_text(), (file, name)
