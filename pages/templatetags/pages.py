@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from allauth.usersessions.models import UserSession
 from django import template
+from django.conf import settings
 from django.forms import BaseForm, BoundField, CheckboxInput, PasswordInput, Select
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -52,6 +53,12 @@ def project_choices(projects: list[Project]) -> list[dict[str, str]]:
     """The projects that a session can be started in, for the dialog."""
     ready = [project for project in projects if project.status == ProjectStatus.READY]
     return [{"id": str(one.pk), "name": one.name, "organization_id": str(one.organization_id)} for one in ready]
+
+
+@register.simple_tag
+def upload_limit() -> int:
+    """Bytes of an uploaded archive at most."""
+    return settings.UPLOAD_MAX_BYTES
 
 
 @register.simple_tag

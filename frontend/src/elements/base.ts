@@ -2,6 +2,7 @@
 
 import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { ApiError } from "../api.ts";
+import { withCode } from "../code-in-text.ts";
 import { allTexts, gettext, hasAllTexts } from "../i18n.ts";
 import { icon } from "../icons.ts";
 import { pieces } from "../odd-characters.ts";
@@ -34,7 +35,7 @@ export function errorNote(error: unknown): TemplateResult | typeof nothing {
   if (!error) return nothing;
   const requestId = error instanceof ApiError ? error.requestId : "";
   return html`<div class="note error" role="alert">${icon("warning")}<div>
-    ${messageOf(error)}
+    ${withCode(messageOf(error))}
     ${requestId ? html`<div class="request">${gettext("Request {id}", { id: requestId })}</div>` : nothing}
   </div></div>`;
 }

@@ -54,6 +54,11 @@ export class EnvironmentChoice {
     this.changed();
   }
 
+  /** Whether nothing could begin at the chosen one now. */
+  isAway(first: string): boolean {
+    return this.status(this.now(first))?.available === false;
+  }
+
   private name(one: Environment): string {
     const name = told(one.name);
     return this.status(one.id)?.available === false ? gettext("{name} (not available)", { name }) : name;
@@ -63,8 +68,9 @@ export class EnvironmentChoice {
   warning(first: string): TemplateResult | typeof nothing {
     const id = this.now(first);
     const status = this.status(id);
-    if (!status || status.available) return nothing;
+    if (!status || (status.available && status.authenticated)) return nothing;
     const name = told(this.known.find((one) => one.id === id)?.name ?? "");
-    return html`<p class="note warning" role="status">${icon("warning")}<span>${gettext("{name} is not available at the moment. Choose another environment, or start and wait until it is.", { name })} ${withCode(told(status.error))}</span></p>`;
+    const what = status.available ? gettext("{name} needs a credential.", { name }) : gettext("{name} is not available at the moment. Choose another environment, or start and wait until it is.", { name });
+    return html`<p class="note warning" role="status">${icon("warning")}<span>${what} ${withCode(told(status.error))}</span></p>`;
   }
 }

@@ -28,6 +28,8 @@ export const nameFrom = (address: string): string =>
 @customElement("slw-new-project")
 export class NewProject extends FormDialog {
   @property({ attribute: "organization-id" }) organizationId = "";
+  /** Of an uploaded archive. */
+  @property({ attribute: "max-bytes", type: Number }) maxBytes = 0;
   @state() private source: Source = "URL";
   @state() private file: File | null = null;
   @state() private isOver = false;
@@ -162,6 +164,6 @@ export class NewProject extends FormDialog {
         @drop=${(event: DragEvent) => { over(false)(event); this.take(event.dataTransfer?.files[0]); }}>
         <input id=${id} name="file" type="file" ?required=${!this.file} accept=".zip,.tar.gz,.tgz,.bundle" aria-invalid=${invalid} @change=${(event: Event) => this.take((event.target as HTMLInputElement).files?.[0])} />
         ${icon("upload")}<span class="strong">${this.file ? this.file.name : matchMedia("(pointer: coarse)").matches ? gettext("Choose a file") : gettext("Drop a file here, or choose one")}</span>
-        <span class="soft">${this.file ? bytes(this.file.size) : gettext("zip, tar.gz or git bundle")}</span></label>`);
+        <span class="soft">${this.file ? bytes(this.file.size) : gettext("zip, tar.gz or git bundle, up to {size}", { size: bytes(this.maxBytes) })}</span></label>`);
   }
 }

@@ -158,15 +158,15 @@ export class NewSession extends FormDialog {
     return html`<div class="fields">
       ${this.field("name", gettext("Name"), ({ id, invalid }) => html`<input class="input" id=${id} name="name" maxlength="100" autocomplete="off" placeholder=${gettext("From what you write above")} aria-invalid=${invalid} />`)}
       ${this.select("permission_mode", gettext("Permissions"), modes(), this.mode)}
-      ${this.select("model", gettext("Model"), lists?.models.items.map(({ name, label }) => [name, label]), this.model)}
+      ${this.select("model", gettext("Model"), lists?.models.items.map(({ name, label }) => [name, label]), this.model, this.isPractice ? gettext("The practice model answers: there is no model key.") : "")}
       ${this.environments.field(this.field.bind(this), lists?.environments, this.environment)}
       ${this.select("base_branch", gettext("Start from"), lists?.branches.map(({ name }) => [name, name]), lists?.project.default_branch ?? "")}
       ${this.field("count", gettext("Number of sessions"), ({ id, invalid }) => html`<input class="input" id=${id} name="count" type="number" min="1" max="10" value="1" required aria-invalid=${invalid} />`, gettext("Each agent gets its own branch and sandbox."))}
     </div>`;
   }
 
-  private select(name: string, label: string, options: [string, string][] | undefined, chosen: string): TemplateResult {
+  private select(name: string, label: string, options: [string, string][] | undefined, chosen: string, hint = ""): TemplateResult {
     return this.field(name, label, ({ id, invalid }) => html`<select class="input" id=${id} name=${name} aria-invalid=${invalid} aria-busy=${options ? "false" : "true"}>
-      ${(options ?? []).map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}</select>`);
+      ${(options ?? []).map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`)}</select>`, hint);
   }
 }

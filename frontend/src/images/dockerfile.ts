@@ -191,8 +191,8 @@ export class DockerfileField extends PageElement {
       input.value = "";
     };
     return html`<label class="drop ${this.isOver ? "over" : ""}"><input type="file" multiple aria-label=${gettext("A Dockerfile, or an archive of its files")} @change=${take} />
-      ${icon("upload")}<span class="strong">${gettext("Drop a Dockerfile here, or choose one")}</span>
-      <span class="soft">${gettext("Files that it copies come as zip, tar or tar.gz")}</span></label>`;
+      ${icon("upload")}<span class="strong">${(matchMedia("(pointer: fine)").matches ? gettext("Drop a Dockerfile here, or choose one") : gettext("Choose a file"))}</span>
+      <span class="soft">${gettext("For COPY, upload a zip, tar or tar.gz with the files")}</span></label>`;
   }
 
   private verdict(): TemplateResult | typeof nothing {

@@ -55,7 +55,7 @@ export class MoveDialog extends FormDialog {
         <p>${gettext("Files, branch and conversation move along; the next message runs there.")}</p>
         <p class="note warning">${icon("warning")}<span>${gettext("What git ignores, such as installed packages, is left behind and removed. Terminals and background processes end.")}</span></p></div>
       <footer><button class="button" type="button" @click=${() => this.close()}>${gettext("Cancel")}</button>
-        <button class="button primary" aria-busy=${this.isBusy} ?disabled=${this.isBusy || !first}>${gettext("Move")}</button></footer>
+        <button class="button primary" aria-busy=${this.isBusy} ?disabled=${this.isBusy || !first || this.environments.isAway(first.id)}>${gettext("Move")}</button></footer>
     </form></dialog>`;
   }
 }

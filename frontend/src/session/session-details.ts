@@ -40,6 +40,7 @@ export class SessionDetails extends PageElement {
           ${fact(gettext("Base branch"), html`<span class="mono">${session?.base_branch ?? ""}</span>`)}
           ${fact(gettext("Environment"), this.page.environment || gettext("the project's default"))}
           ${session ? fact(gettext("Started"), html`<time datetime=${session.created_at} title=${exactTime(session.created_at)}>${ago(session.created_at)}</time>`) : ""}
+          ${session ? fact(gettext("Model"), session.is_practice ? gettext("Practice model") : session.model) : ""}
           ${fact(gettext("Cost"), money(session?.cost_usd ?? 0))}
           ${session?.output_tokens ? fact(gettext("Tokens so far"), gettext("{in} in, {out} out", { in: count(session.input_tokens ?? 0), out: count(session.output_tokens) })) : ""}
           ${session?.files_changed ? fact(gettext("Files changed"), number(session.files_changed)) : ""}

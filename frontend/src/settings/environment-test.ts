@@ -94,10 +94,10 @@ export class EnvironmentTest extends PageElement {
   override render(): unknown {
     const live = isLive(this.check);
     return html`<div class="stack tight">
-      <div class="row wrap"><div class="grow row wrap"><span role="status">${this.headline()}</span>${this.check?.lines.length && !live ? html`<button class="link" type="button" aria-expanded=${this.isOpen} @click=${() => (this.isOpen = !this.isOpen)}>${gettext("Report")}</button>` : nothing}</div>
+      <div class="row wrap"><span class="grow" role="status">${this.headline()}</span><span class="row test-actions">${this.check?.lines.length && !live ? html`<button class="button quiet" type="button" aria-expanded=${this.isOpen} @click=${() => (this.isOpen = !this.isOpen)}>${gettext("Report")}</button>` : nothing}
         ${!this.canTest ? nothing : live
           ? html`<button class="button" type="button" ?disabled=${this.isBusy || this.check?.is_cancelling} aria-label=${gettext("Cancel the test of {name}", { name: this.name })} @click=${() => this.attempt(() => post<Check>(`${this.path}/${this.check?.id}/cancel`))}>${this.check?.is_cancelling ? gettext("Cancelling…") : gettext("Cancel")}</button>`
-          : html`<button class="button" type="button" aria-busy=${this.isBusy} aria-label=${gettext("Test {name}", { name: this.name })} @click=${() => this.attempt(() => post<Check>(this.path, { is_quick: true }))}>${icon("play")} ${gettext("Test")}</button>`}</div>
+          : html`<button class="button" type="button" aria-busy=${this.isBusy} aria-label=${gettext("Test {name}", { name: this.name })} @click=${() => this.attempt(() => post<Check>(this.path, { is_quick: true }))}>${icon("play")} ${gettext("Test")}</button>`}</span></div>
       ${errorNote(this.error)}
       ${this.check?.error ? html`<p class="note error">${icon("warning")}<span>${withCode(told(this.check.error))}</span></p>` : nothing}
       ${this.check?.lines.length && (live || this.isOpen) ? this.report(this.check) : nothing}

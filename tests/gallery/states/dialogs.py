@@ -45,7 +45,7 @@ def _more(item: str) -> Callable[[Page], None]:
 
 def _move(page: Page) -> None:
     _more("Move to another environment…")(page)
-    expect(page.get_by_role("dialog").get_by_role("button", name="Move")).to_be_enabled()
+    expect(page.get_by_role("dialog").get_by_label("Environment")).to_be_visible()
 
 
 def _delete_project(page: Page) -> None:

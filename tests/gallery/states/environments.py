@@ -74,8 +74,8 @@ def _of(name: str, what: str) -> Callable[[Page], None]:
 
 def _report(page: Page) -> None:
     expect(page.locator(SHOWN).first).to_be_visible()
-    for summary in page.locator("slw-environment-test summary").all():
-        summary.click()
+    for report in page.locator("slw-environment-test").get_by_role("button", name="Report").all():
+        report.click()
 
 
 KEY = {

@@ -160,7 +160,7 @@ def _restore(page: Page) -> None:
     _ready(page)
     page.locator(".entry", has=page.locator(".turn-footer")).first.hover()
     page.get_by_role("button", name="Restore to here").first.click()
-    expect(page.get_by_role("dialog").get_by_text("The conversation stays as it is")).to_be_visible(timeout=TURN_MS)
+    expect(page.get_by_role("dialog").get_by_text("The files already match")).to_be_visible(timeout=TURN_MS)
 
 
 @state
