@@ -74,7 +74,7 @@ class TestATurnThatIsEndedEarly:
         session, job = alice.session(alice.project()), str(uuid.uuid4())
         logs.write(alice.server, session, logs.starting("make a plan", job), ago=dt.timedelta(seconds=34))
         page = alice.open(session_path(session))
-        steps = page.locator(".starting li")
+        steps = page.locator(".start-steps li")
         expect(steps).to_have_text(
             [
                 re.compile("Starting the sandbox$"),
@@ -88,7 +88,7 @@ class TestATurnThatIsEndedEarly:
 
         page.route("**/cancel", lambda route: route.fulfill(status=202, json=alice.read(session)))
         with page.expect_request("**/cancel") as called_off:
-            page.locator(".starting").get_by_role("button", name="Cancel").click()
+            page.locator(".start-steps").get_by_role("button", name="Cancel").click()
         assert called_off.value.post_data_json == {"job_id": job}
 
     def test_goes_on_after_the_sandbox_was_stopped(self, visit: Visit) -> None:

@@ -13,7 +13,7 @@ export const isStarting = (job: JobState | undefined): boolean => job !== undefi
 
 export function startingView(job: JobState, cancel: (() => void) | null): TemplateResult {
   const at = STEPS.indexOf(job.message);
-  return html`<div class="starting"><p class="unseen" role="status">${told(job.message)}…</p>
+  return html`<div class="start-steps"><p class="unseen" role="status">${told(job.message)}…</p>
     <ol>${STEPS.map((step, index) => html`<li class=${index < at ? "is-done" : ""} aria-current=${index === at ? "step" : nothing}>
       ${index < at ? icon("check") : html`<span class=${index === at ? "pulse" : "dot"} aria-hidden="true"></span>`}<span>${told(step)}</span>${index === at ? sinceView(job.at) : nothing}</li>`)}</ol>
     ${cancel ? html`<button class="button" type="button" @click=${cancel}>${gettext("Cancel")}</button>` : nothing}</div>`;

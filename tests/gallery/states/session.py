@@ -49,7 +49,7 @@ def empty(world: World) -> View:
 
 @state
 def starting(world: World) -> View:
-    return View(world.alice, world.starting, shows=".starting")
+    return View(world.alice, world.starting, shows=".start-steps")
 
 
 @state
