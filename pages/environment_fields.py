@@ -32,7 +32,7 @@ class Wording:
 
 WORDINGS: Mapping[str, Wording] = {
     "agent_path": Wording(
-        _("Agent program"), _("Leave empty to use the server's copy, or the one found in the image.")
+        _("Agent program"), _("Leave empty to use the server's copy, or the one found there.")
     ),
     "app": Wording(_("App"), _("The Modal app that sandboxes belong to; created if missing.")),
     "auth": Wording(_("Sign in with")),
@@ -44,7 +44,7 @@ WORDINGS: Mapping[str, Wording] = {
     "disk_mb": Wording(
         _("Disk space"), _("For all files of a session. One whose files grow beyond it is stopped."), _("MB")
     ),
-    "domains": Wording(_("Allowed hosts"), _("Comma-separated; empty allows all.")),
+    "domains": Wording(_("Allowed hosts"), _("Comma-separated, when the network is not blocked. Empty: all.")),
     "host": Wording(_("Host"), _("A name or an address that this server can reach.")),
     "host_key": Wording(
         _("Host key"), _("Fetch it, and compare the fingerprint with the one that the machine itself shows.")

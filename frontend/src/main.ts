@@ -10,7 +10,6 @@ import { openPart } from "./dialogs.ts";
 import type { Manage, Managed } from "./elements/manage.ts";
 import type { NewProject } from "./elements/new-project.ts";
 import type { NewSession } from "./elements/new-session.ts";
-import { ago, exactTime } from "./format.ts";
 import { prepareSidebar, setDrawer } from "./frame/drawer.ts";
 import { listenToKeys } from "./frame/keys.ts";
 import { keepListsLive } from "./frame/live-lists.ts";
@@ -21,6 +20,7 @@ import { store } from "./frame/tree-store.ts";
 import { load, loadParts } from "./parts.ts";
 import { CHANGED, hasPreferences, type Preferences, watchPreferences } from "./preferences.ts";
 import { showTheme } from "./theme.ts";
+import { tellTimes } from "./times.ts";
 import { keepToasts } from "./toast.ts";
 
 void loadParts();
@@ -87,12 +87,6 @@ document.addEventListener("slw-imported", () => {
   else void refresh();
 });
 
-function tellTimes(): void {
-  for (const time of document.querySelectorAll<HTMLTimeElement>("time[data-ago]")) {
-    time.textContent = ago(time.dateTime, Date.now(), time.dataset.ago === "short");
-    time.title = exactTime(time.dateTime);
-  }
-}
 offerStandardActions();
 listenToKeys();
 listenToMenus();
@@ -105,9 +99,9 @@ prepareSidebar();
 listenToMenuFilters();
 keepListsLive();
 interceptLinks();
-document.addEventListener("slw-navigated", tellTimes);
+document.addEventListener("slw-navigated", () => tellTimes());
 
 tellTimes();
-setInterval(tellTimes, 30_000);
+setInterval(() => tellTimes(), 30_000);
 
 window.pressedEarly?.click();

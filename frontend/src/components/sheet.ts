@@ -4,6 +4,7 @@ import { gettext } from "../i18n.ts";
 import cross from "lucide-static/icons/x.svg";
 import { shape } from "../shape.ts";
 import { loadParts } from "../parts.ts";
+import { tellTimes } from "../times.ts";
 import { messageOf } from "../toast.ts";
 
 type Done = (page: Document) => void;
@@ -58,6 +59,7 @@ function put(dialog: HTMLDialogElement, form: HTMLFormElement, done: Done): void
   mine.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) mine.requestSubmit();
   });
+  tellTimes(dialog);
   void loadParts(dialog);
 }
 

@@ -6,6 +6,7 @@ import { errorText, openSheet } from "../components/sheet.ts";
 import { gettext, told } from "../i18n.ts";
 import { loadParts } from "../parts.ts";
 import { toast } from "../toast.ts";
+import { tellTimes } from "../times.ts";
 import { type EnvironmentStatus, statusWord } from "./environment-status.ts";
 
 interface Listed { id: string; status: EnvironmentStatus | null }
@@ -47,6 +48,7 @@ class Environments extends HTMLElement {
     if (undo) this.prepend(document.adoptNode(undo));
     for (const note of page.querySelectorAll(".settings-body > .note")) toast(note.textContent.trim(), undefined, "error");
     this.offerUndo();
+    tellTimes(this);
     void loadParts(this);
     void this.askStatuses();
   }
