@@ -44,7 +44,7 @@ class TestThePalette:
         box.fill("sample")
         expect(page.get_by_role("group", name="Projects").get_by_role("option", name="sample")).to_be_visible()
         box.fill("nothing like that")
-        expect(page.get_by_text("Nothing of that name")).to_be_visible()
+        expect(page.get_by_text("No results for")).to_be_visible()
         box.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
 
