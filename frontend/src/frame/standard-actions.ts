@@ -49,7 +49,7 @@ export function offerStandardActions(): void {
   offer({ id: "new-session", title: gettext("New session"), group: make(), keys: "c", isOffered: has("[data-open=new-session]"), run: press(".topbar [data-open=new-session]", "[data-open=new-session]") });
   offer({ id: "new-project", title: gettext("New project"), group: make(), keys: "Shift+C", isOffered: has("[data-open=new-project]"), run: press("[data-open=new-project]") });
   offer({ id: "sidebar", title: gettext("Show or hide the sidebar"), group: view(), keys: "Ctrl+B", isOffered: isInside, run: toggleSidebar });
-  offer({ id: "keys", title: gettext("Show shortcuts"), group: view(), keys: "?", words: gettext("help shortcuts"), run: openKeyList });
+  offer({ id: "keys", title: gettext("Show shortcuts"), group: view(), keys: "?", words: gettext("help keys keyboard"), run: openKeyList });
   const session = document.querySelector("slw-session")?.getAttribute("session-id");
   if (session) noteUse(session);
 }

@@ -189,7 +189,7 @@ class TestWholeServer:
             assert get(address, "/api/health")[0] == 200
             status, told, body = get(address, "/", **cookie)
             assert (status, told["refresh"]) == (503, told["retry-after"])  # a page loads itself again
-            assert "database does not answer" in body
+            assert "database is not responding" in body
             assert sample(get(address, "/metrics")[2], "slipway_database_up") == 0
         finally:
             deployment.start_database()
