@@ -239,7 +239,7 @@ class TestPrompts:
         with nothing_changes(place.server), socket(place.server, place.session_id, **bearer(place.curl.token)) as line:
             line.send({"type": "message", "id": str(uuid.uuid4()), "text": "x" * 5 * 2**20})
             assert line.is_over.wait(15)
-        assert line.close_code == 1009
+        assert line.close_code in (1009, None)  # who still sends may be reset before he has read it
 
 
 @pytest.mark.undisturbed("measures the memory of servers")

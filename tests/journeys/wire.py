@@ -121,7 +121,8 @@ class Line:
 
 def _run(line: Line, main: Callable[[], Any]) -> Line:
     async def whole() -> None:
-        with contextlib.suppress(aiohttp.ClientError, ConnectionError):
+        # The last: asyncio's transport when it is reset while much is being sent.
+        with contextlib.suppress(aiohttp.ClientError, ConnectionError, AttributeError):
             await main()
 
     def run() -> None:
