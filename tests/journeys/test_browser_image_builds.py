@@ -54,6 +54,7 @@ class TestAnImageOfOnesOwn:
         self, alice: Visitor, docker: Engine, shoot: Shoot, tmp_path: Path
     ) -> None:
         page = alice.open(f"/settings/environments/?organization={alice.organization_id}")
+        expect(page.locator("slw-environments:defined")).to_be_attached()  # else the link leads to a page
         page.get_by_role("link", name="Add environment").first.click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_role("radio", name="Docker In containers").check(force=True)
