@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.cli, pytest.mark.timeout(120)]
 SLOW = script([{"text": "one two three four five six seven eight nine ten " * 8, "chunks": 80, "delay": 0.25}])
 FREE = {"permission_mode": "bypassPermissions"}
 
-AT_BOTTOM = "view => view.scrollHeight - view.scrollTop - view.clientHeight < 4"
+# Where a card takes all the room there is, nothing of the conversation is seen.
+AT_BOTTOM = "view => view.clientHeight === 0 || view.scrollHeight - view.scrollTop - view.clientHeight < 4"
 SCROLLED = "view => view.scrollTop"
 
 

@@ -229,7 +229,10 @@ class TestHeartbeat:
         monkeypatch.setattr(consumers, "SILENT_S", 0.5)
 
         async with opened(session, bob) as socket:
-            assert (await socket.receive_json_from())["type"] == "hello"
+            kinds = [(await socket.receive_json_from())["type"]]
+            while kinds[-1] == "ping":  # which does not wait for what a busy server has to say first
+                kinds.append((await socket.receive_json_from())["type"])
+            assert kinds[-1] == "hello"
             for _ in range(10):
                 assert await socket.receive_json_from() == {"type": "ping"}
                 await socket.send_json_to({"type": "pong"})
