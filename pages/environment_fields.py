@@ -31,9 +31,7 @@ class Wording:
 
 
 WORDINGS: Mapping[str, Wording] = {
-    "agent_path": Wording(
-        _("Agent program"), _("Leave empty to use the server's copy, or the one found there.")
-    ),
+    "agent_path": Wording(_("Agent program"), _("Leave empty to use the server's copy, or the one found there.")),
     "app": Wording(_("App"), _("The Modal app that sandboxes belong to; created if missing.")),
     "auth": Wording(_("Sign in with")),
     "base_image": Wording(

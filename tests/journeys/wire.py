@@ -277,7 +277,7 @@ def _row_counts(server: Server) -> dict[str, int]:
             counted = sql.SQL("select count(*) from {}").format(sql.Identifier(table))
             row = connection.execute(counted).fetchone()
             counts[table] = int(row[0]) if row else 0
-    # What is done again and again is told the time at which it was due; an agent rests when it has been idle for a while.
+    # What is done again and again is told the time at which it was due; an idle agent rests after a while.
     tasks = (
         "select count(*) from procrastinate_jobs where not jsonb_exists(args, 'timestamp') and queue_name <> 'builtin' "
         "and task_name <> 'sessions.rest_agent'"
