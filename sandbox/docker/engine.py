@@ -14,7 +14,9 @@ CONNECT_S = 5.0
 ANSWER_S = 60.0
 GONE, IN_USE = 404, 409  # what the engine says of what it does not know, and of what something else has or removes
 NOT_THERE = 900  # aiodocker's own status
-HINT = "Start the Docker engine (`systemctl start docker`), let this server use its socket, or set `SLIPWAY_DOCKER_HOST`."
+HINT = (
+    "Start the Docker engine (`systemctl start docker`), let this server use its socket, or set `SLIPWAY_DOCKER_HOST`."
+)
 
 
 @asynccontextmanager
