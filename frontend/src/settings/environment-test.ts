@@ -115,7 +115,7 @@ export class EnvironmentTest extends PageElement {
       FAILED: ["failed", failed ? ngettext("{count} check failed", "{count} checks failed", failed) : gettext("The test failed")],
       CANCELLED: ["stopped", gettext("The test was cancelled")],
     }[check.status] as [string, string];
-    return html`<span class="status ${meaning}">${word}</span>${check.finished_at ? html` <span class="soft when" title=${exactTime(check.finished_at)}>· ${ago(check.finished_at)}</span>` : nothing}`;
+    return html`<span class="status ${meaning}">${word}</span>${check.finished_at ? html` <span class="soft when" title=${exactTime(check.finished_at)}>${ago(check.finished_at)}</span>` : nothing}`;
   }
 
   private report(check: Check): TemplateResult {
